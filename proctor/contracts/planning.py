@@ -1,0 +1,108 @@
+"""What a planner sees, and what it may propose."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from proctor.contracts.base import Contract
+from proctor.contracts.ids import RunId, ToolName
+from proctor.contracts.labels import Labels
+from proctor.contracts.manifest import AgentBundle
+
+
+class ProposedCall(Contract):
+    """One tool call that a planner asks for."""
+
+    tool: ToolName
+    arguments: dict[str, Any]
+    node: str = ""
+    """Playbook node that proposed it; empty for models."""
+    provider_call_id: str = ""
+    """The model's own id of the call, so that the result can be paired with it in the next prompt."""
+
+
+class CallsProposal(Contract):
+    """Ask for one or more tool calls, carried out in order."""
+
+    kind: Literal["calls"] = "calls"
+    calls: tuple[ProposedCall, ...] = Field(min_length=1, max_length=16)
+
+
+class FinalProposal(Contract):
+    """End the run. `blocked`: the goal cannot be reached within what policy or people allow."""
+
+    kind: Literal["final"] = "final"
+    outcome: Literal["completed", "failed", "blocked"]
+    report: dict[str, Any]
+    """JSON that fits the manifest's output schema; cites what it used."""
+
+
+class QuestionProposal(Contract):
+    """Ask a person something, and wait for the answer."""
+
+    kind: Literal["question"] = "question"
+    question: str = Field(min_length=1, max_length=2000)
+
+
+Proposed = Annotated[CallsProposal | FinalProposal | QuestionProposal, Field(discriminator="kind")]
+
+
+class Usage(Contract):
+    """What one plan cost."""
+
+    input_tokens: int = Field(default=0, ge=0)
+    output_tokens: int = Field(default=0, ge=0)
+    requests: int = Field(default=0, ge=0)
+    cost_usd: Decimal = Field(default=Decimal(0), ge=0)
+    model: str = ""
+
+
+class Proposal(Contract):
+    """A planner's answer for one step."""
+
+    proposed: Proposed
+    reason: str = Field(default="", max_length=500)
+    """A short summary of why, for the decision log; never a raw chain of thought."""
+    options: tuple[str, ...] = ()
+    """Other ways that were considered, a line each."""
+    cursor: dict[str, Any] = Field(default_factory=dict)
+    """The planner's own position (JSON, at most 64 KiB), given back to it at the next step."""
+    usage: Usage = Usage()
+
+
+EntryKind = Literal["proposal", "result", "failure", "denial", "human"]
+
+
+class Observation(Contract):
+    """One thing that happened in the run, as a planner may see it.
+
+    `content` by kind — proposal: the dumped `Proposal`; result: the tool's result; failure: `{"error": str}`;
+    denial: `{"rule": str, "reason": str, "by": "policy" | "person"}`; human: `{"question": str, "answer": str | null}`.
+    """
+
+    n: int
+    """Position in the run's transcript, from 0."""
+    step: int
+    call: int = 0
+    kind: EntryKind
+    node: str = ""
+    tool: ToolName | None = None
+    content: Any = None
+    labels: Labels = Labels()
+
+
+class Situation(Contract):
+    """Where the run stands when a plan is wanted."""
+
+    run_id: RunId
+    step: int
+    bundle: AgentBundle
+    goal: str
+    input: Any
+    cursor: dict[str, Any] = Field(default_factory=dict)
+    """What the planner returned last; empty at the first step."""
+    remaining_iterations: int
+    remaining_cost_usd: Decimal
+    deadline: datetime

@@ -1,0 +1,350 @@
+"""The ports: what activities and the gateway need of the world. Adapters implement them; `workers/wiring.py` chooses.
+
+Every method of a store port is one transaction unless it says otherwise, and raises `Unavailable` when the store
+does not answer.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from decimal import Decimal
+from typing import Any, Protocol
+
+from proctor.contracts.audit import AuditRecord
+from proctor.contracts.base import Contract
+from proctor.contracts.decision import CallFacts, Decision
+from proctor.contracts.human import DecisionReceipt, HumanDecision, HumanRequest, Principal, Role
+from proctor.contracts.ids import AgentName, Digest, PrincipalName, RequestId, RunId
+from proctor.contracts.kill import Fence, KillOrder, Receipt
+from proctor.contracts.manifest import AgentBundle, Autonomy
+from proctor.contracts.planning import Observation, Proposal, Situation
+from proctor.contracts.run import (
+    AuditHead,
+    CallPlan,
+    CallRef,
+    CallReport,
+    OpenedRun,
+    PlanFacts,
+    PlanRecord,
+    RequestRef,
+    RequestStanding,
+    RunRecord,
+    RunStatus,
+    StepPlan,
+    StepRef,
+    TaskRequest,
+)
+from proctor.contracts.tool import ToolContract, ToolInvocation, ToolOutcome
+
+
+class AgentCatalog(Protocol):
+    """The agents of this installation, read from `agents/`."""
+
+    def names(self) -> list[AgentName]:
+        """List the agents, sorted."""
+
+    def load(self, name: AgentName) -> AgentBundle:
+        """Load an agent with its tools. Raises `UnknownName` or `InvalidDocument`."""
+
+
+class Policy(Protocol):
+    """Judges calls. Pure: no clock, no I/O, and never raises (an error inside is a deny)."""
+
+    @property
+    def digest(self) -> Digest:
+        """Digest of all rules."""
+
+    def judge(self, facts: CallFacts) -> Decision:
+        """Decide on one call."""
+
+
+class Transcript(Protocol):
+    """Read access to what happened in one run so far."""
+
+    async def latest(self, nodes: Sequence[str]) -> dict[str, Observation]:
+        """Give the newest result, failure, denial or human entry of each named playbook node that has one."""
+
+    async def newest(self) -> Observation | None:
+        """Give the newest entry that is not a proposal."""
+
+    async def all(self) -> list[Observation]:
+        """Give every entry in order, proposals included. Cost grows with the run."""
+
+
+class Planner(Protocol):
+    """Proposes the next step."""
+
+    def estimate_cost_usd(self, situation: Situation) -> Decimal:
+        """Bound what one `propose` may cost; 0 for planners that are free."""
+
+    async def propose(self, situation: Situation, transcript: Transcript) -> Proposal:
+        """Propose a step whose arguments fit the tools' input schemas.
+
+        Raises `PlannerFailed` (final) or `PlannerUnavailable` (come back later).
+        """
+
+
+class ToolPort(Protocol):
+    """Carries out calls. Arguments were validated against the contract before."""
+
+    async def invoke(self, contract: ToolContract, invocation: ToolInvocation) -> ToolOutcome:
+        """Call the tool within `contract.timeout_s`; never raises for a tool's own failure.
+
+        A result that does not fit the output schema of an effect is still `Confirmed` (it happened), with the
+        mismatch named in the result under `"_schema_error"`. Being cancelled before the call left the process is
+        `asyncio.CancelledError`; after that the adapter returns `Unknown` at once.
+        """
+
+    def egress_hosts(self, contract: ToolContract, arguments: dict[str, Any]) -> tuple[str, ...]:
+        """Name the hosts that the call would reach, as `host` or `host:port`; empty for in-process tools."""
+
+
+class EffectStanding(Contract):
+    """What the ledger knows of an effect."""
+
+    state: str
+    """intent | confirmed | failed | unknown"""
+    attempt: int
+    age_s: float
+    """Seconds since the newest intent."""
+
+
+class LiveFacts(Contract):
+    """Facts read under lock at dispatch, given to the judge inside the transaction."""
+
+    demotions: dict[str, Autonomy]
+    cost_usd: Decimal
+    step: int
+
+
+class Admitted(Contract):
+    """The intent is written: the effect may be attempted now, once."""
+
+    attempt: int
+
+
+class Prior(Contract):
+    """An earlier attempt left an intent without an outcome: settle before anything else."""
+
+    standing: EffectStanding
+
+
+class Refusal(Contract):
+    """Nothing may be dispatched; `report` says why, and was recorded."""
+
+    report: CallReport
+
+
+Judge = Callable[[LiveFacts], Decision]
+
+
+class RunJournal(Protocol):
+    """The record of runs: transcript, plans, ledger, decision log and audit, always written together."""
+
+    async def open_run(self, run_id: RunId, bundle: AgentBundle, policy_digest: Digest) -> OpenedRun:
+        """Pin the bundle, mark the run running. Repeated: gives what was pinned first.
+
+        `run_opened` goes to the audit. `bundle` is ignored when the run is already pinned.
+        """
+
+    async def bundle(self, digest: Digest) -> AgentBundle:
+        """Give a pinned bundle. Raises `Corrupted` when its content does not match the digest."""
+
+    async def plan_facts(self, ref: StepRef) -> PlanFacts:
+        """Read all that planning needs, in one round trip where possible."""
+
+    def transcript(self, run_id: RunId) -> Transcript:
+        """Give read access to the run's transcript."""
+
+    async def reserve_cost(self, ref: StepRef, attempt: int, amount_usd: Decimal, cap_usd: Decimal) -> bool:
+        """Reserve before a paid call; False when spent + reserved + amount would pass the cap (rule 8).
+
+        A reservation that is never settled (lost worker) counts as spent.
+        """
+
+    async def record_plan(self, record: PlanRecord, requests: Sequence[HumanRequest]) -> StepPlan:
+        """Write plan, transcript, requests, decisions, settled cost and audit together.
+
+        Repeated for a step that is recorded: changes nothing and returns the recorded plan. The transcript gets the
+        proposal, and one denial entry for each denied call. Settles the step's reservations to the plan's real cost.
+        Audit: `plan_recorded`, one `call_judged` per call (full decision log entry, G7), `approval_requested` each.
+        """
+
+    async def record_halt(self, plan: StepPlan, ref: StepRef, request: HumanRequest | None) -> StepPlan:
+        """Record that a step was not planned (`fenced`, `over_budget`) with the request to a person, if any.
+
+        Not stored as the step's plan: the step can be planned once the reason is gone.
+        """
+
+    async def call_plan(self, ref: CallRef) -> CallPlan:
+        """Read a recorded call. Raises `UnknownName` when the plan is not recorded."""
+
+    async def begin_effect(
+        self, ref: CallRef, binding_digest: Digest | None, judge: Judge
+    ) -> Admitted | Prior | Refusal:
+        """Decide and write the intent, in ONE transaction (DESIGN §1, act).
+
+        Order: shared fence lock; run row locked; active fences, effect row, approval and live facts read; then
+        - effect confirmed, failed for good or unknown: `Refusal` with the recorded report, nothing written;
+        - effect in `intent`: `Prior` (after a fence: no new intent, the caller only settles);
+        - a fence covers run, agent, tool, tenant or all: `Refusal(fenced)`;
+        - run already ended: `Refusal(fenced)`;
+        - verdict = stricter of recorded and `judge(live)`:
+          deny → `Refusal(denied)`, denial in transcript;
+          require_approval → an approval of this call that is granted, unexpired and whose stored binding equals
+          the one built anew from the recorded call, the run and the judge's policy digest, is consumed (once; a retry
+          of the same key finds its own consumption);
+          none, and the request is denied or expired → `Refusal(denied)`;
+          otherwise → `Refusal(needs_approval)` with the pending request (a new one if there is none);
+          allow → intent.
+        - intent: effect row `intent` with attempt number, audit `call_dispatched` (decision) and `effect_intended`.
+        """
+
+    async def retry_effect(self, ref: CallRef) -> Admitted | Refusal:
+        """Write the intent of a further attempt of an effect that `begin_effect` answered `Prior` for.
+
+        Fenced as `begin_effect` is; needs no new approval: it is the same key.
+        """
+
+    async def settle_effect(self, ref: CallRef, outcome: ToolOutcome, *, final: bool) -> CallReport:
+        """Write outcome, transcript and audit together; idempotent.
+
+        `final=False` with a retryable failure or an unknown outcome: the attempt is noted in the audit and the
+        effect stays open for the next attempt. `final=True` with `Unknown`: the effect is unknown and a request
+        `unknown_outcome` to the owner is made, named in the report. Audit:
+        `effect_confirmed`, `effect_failed`, `effect_unknown`, `effect_attempt_failed`.
+        """
+
+    async def begin_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal:
+        """As `begin_effect` without intent: fence, live policy, approval. A recorded result comes back as `Refusal`."""
+
+    async def record_read(self, ref: CallRef, outcome: ToolOutcome) -> CallReport:
+        """Write the result of a read to transcript and audit; the first one recorded stands."""
+
+    async def begin_compensation(self, ref: CallRef) -> tuple[CallPlan, Any] | Prior | Refusal:
+        """Write the intent to take an effect back; gives the original call and its recorded result.
+
+        `Refusal`: never happened, already compensated (status confirmed), unknown (open item exists), or a freezing
+        fence covers the run (status fenced). A compensating fence lets compensations through. The compensation's
+        effect row has the key `…/undo`, so its own intent and outcome obey rules 1 and 2.
+        """
+
+    async def retry_compensation(self, ref: CallRef) -> tuple[CallPlan, Any] | Refusal:
+        """Write the intent of a further attempt of a compensation."""
+
+    async def settle_compensation(self, ref: CallRef, outcome: ToolOutcome, *, final: bool) -> CallReport:
+        """Write a compensation's outcome; a final failure opens a `failed_compensation` item for the owner (rule 4).
+
+        Audit: `compensation_confirmed|failed|unknown`.
+        """
+
+    async def read_request(self, ref: RequestRef) -> RequestStanding:
+        """Tell the truth behind a signal. A pending request past its deadline becomes `expired` here.
+
+        The first reading of a denied, expired or answered request puts it into the transcript for the planner.
+        """
+
+    async def acknowledge_cancel(self, run_id: RunId) -> Fence:
+        """Tell a cancelled workflow which fence stopped it.
+
+        Without one (cancelled in Temporal itself) a fence on the run is raised here, actor `temporal`, mode
+        `compensate`, so that no intent can follow. Marks the run stopping.
+        """
+
+    async def mark_status(self, run_id: RunId, status: RunStatus, reason: str) -> None:
+        """Project a change of status (running, waiting, stopping) onto the run row."""
+
+    async def close_run(self, run_id: RunId, status: RunStatus, reason: str) -> tuple[RunRecord, AuditHead]:
+        """End the run: status, report, receipt, audit `run_closed`; withdraws pending requests. Repeated: as first."""
+
+
+class Admissions(Protocol):
+    """Where runs begin."""
+
+    async def admit(self, request: TaskRequest, bundle: AgentBundle) -> tuple[RunRecord, bool]:
+        """Write the accepted run; True when it is new.
+
+        The same key with the same request gives the same run. Raises `IdempotencyConflict` (same key, other
+        request), `Fenced` (a kill covers agent, tenant or all), `OversizeInput`.
+        """
+
+    async def unstarted(self, older_than_s: float) -> list[RunId]:
+        """List accepted runs whose workflow was never started (the caller crashed in between)."""
+
+
+class People(Protocol):
+    """Principals, requests to them and their decisions."""
+
+    async def authenticate(self, token: str) -> Principal:
+        """Give the principal of a token. Raises `NotAuthorised`."""
+
+    async def enrol(self, name: PrincipalName, roles: frozenset[Role], token: str) -> Principal:
+        """Create a principal or replace its roles and token; only a hash of the token is stored."""
+
+    async def pending(self, run_id: RunId | None = None) -> list[HumanRequest]:
+        """List open requests, oldest first."""
+
+    async def request(self, request_id: RequestId) -> HumanRequest:
+        """Find a request; a unique prefix of at least 6 characters will do. Raises `UnknownName`."""
+
+    async def decide(self, decision: HumanDecision, by: Principal) -> DecisionReceipt:
+        """Record a decision and, if it is in time and allowed, apply it.
+
+        The person needs the role approver, or is the agent's owner, and is never the requester: `NotAuthorised`,
+        recorded. Deny beats approve: a denial after a grant that is not yet consumed revokes it. Late, duplicate
+        and losing decisions are recorded with `applied=False`. `happened|not_happened` settles the effect itself.
+        """
+
+
+class KillSwitch(Protocol):
+    """Fences."""
+
+    async def raise_fence(self, order: KillOrder, by: Principal) -> Fence:
+        """Write the fence under the exclusive fence lock. Needs role operator or owner."""
+
+    async def covered(self, fence: Fence) -> list[RunId]:
+        """List the runs under a fence that have not ended."""
+
+    async def release(self, epoch: int, by: Principal) -> Fence:
+        """Lift a fence. Needs role operator or owner, and a second person: not the one who raised it."""
+
+    async def active(self) -> list[Fence]:
+        """List the fences in force, oldest first."""
+
+    async def receipt(self, run_id: RunId) -> Receipt:
+        """Give the truth about a run's effects, from the ledger."""
+
+
+class RunArchive(Protocol):
+    """Read access for people."""
+
+    async def runs(
+        self, *, agent: AgentName | None = None, open_only: bool = False, limit: int = 50
+    ) -> list[RunRecord]:
+        """List runs, newest first."""
+
+    async def run(self, run_id: RunId) -> RunRecord:
+        """Find a run. Raises `UnknownName`."""
+
+    async def content(self, digest: Digest) -> Any:
+        """Give stored JSON. Raises `UnknownName`, or `Corrupted` when it does not match its digest."""
+
+    async def audit(self, run_id: RunId) -> list[AuditRecord]:
+        """Give the audit records of a run, in order."""
+
+    async def recorded_head(self, run_id: RunId) -> AuditHead | None:
+        """Give the head that the run row keeps: a witness in another table."""
+
+    async def observations(self, run_id: RunId) -> list[Observation]:
+        """Give the run's transcript."""
+
+    def follow(self, run_id: RunId, after: int = -1) -> AsyncIterator[AuditRecord]:
+        """Yield audit records as they come, until the run has ended."""
+
+
+class Knowledge(Protocol):
+    """A full-text corpus."""
+
+    async def search(self, query: str, limit: int) -> list[dict[str, Any]]:
+        """Find documents: `{"id", "title", "excerpt", "score", "updated_at"}` each, best first."""
+
+    async def load(self, documents: Sequence[dict[str, str]]) -> int:
+        """Add or replace documents (`id`, `title`, `body`); gives how many changed."""

@@ -1,0 +1,243 @@
+"""A run: how it is asked for, how it is pinned, and what its steps come back with.
+
+`RunStart`, `StepPlan`, `CallOrder` and `CallReport` are workflow history: small, and references only (rule 10).
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, Field
+
+from proctor.contracts.base import Contract
+from proctor.contracts.decision import RecordedDecision, Verdict
+from proctor.contracts.ids import AgentName, Digest, EffectKey, PrincipalName, RequestId, RunId, TenantId, ToolName
+from proctor.contracts.kill import Fence
+from proctor.contracts.manifest import Autonomy, Bounds
+from proctor.contracts.planning import Proposal
+from proctor.contracts.tool import Effect, RetryRule
+
+
+class RunStatus(StrEnum):
+    """Where a run stands. Everything from `completed` on is an end (rule 11)."""
+
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    WAITING = "waiting"
+    """For a person, with a deadline."""
+    STOPPING = "stopping"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    """Policy forbids what the goal needs."""
+    DENIED = "denied"
+    """A person said no, or nobody decided in time."""
+    CANCELLED = "cancelled"
+    KILLED = "killed"
+
+    @property
+    def is_end(self) -> bool:
+        """Whether nothing more will happen in the run."""
+        return self not in {RunStatus.ACCEPTED, RunStatus.RUNNING, RunStatus.WAITING, RunStatus.STOPPING}
+
+
+class TaskRequest(Contract):
+    """Ask for a run of an agent."""
+
+    agent: AgentName
+    input: Any
+    goal: str = Field(default="", max_length=2000)
+    requester: PrincipalName
+    tenant: TenantId
+    idempotency_key: str
+
+
+class RunRecord(Contract):
+    """A run as the store knows it."""
+
+    run_id: RunId
+    tenant: TenantId
+    agent: AgentName
+    agent_version: str
+    owner: PrincipalName
+    autonomy: Autonomy
+    requester: PrincipalName
+    goal: str
+    input_digest: Digest
+    bundle_digest: Digest | None = None
+    policy_digest: Digest | None = None
+    status: RunStatus
+    status_reason: str = ""
+    cost_usd: Decimal = Decimal(0)
+    steps: int = 0
+    report_digest: Digest | None = None
+    created_at: datetime
+    closed_at: datetime | None = None
+
+
+class AuditHead(Contract):
+    """The newest record of a run's audit chain. In workflow history it is a witness outside the database."""
+
+    n: int
+    hash: Digest
+
+
+class RunStart(Contract):
+    """Input of the workflow."""
+
+    run_id: RunId
+
+
+class OpenedRun(Contract):
+    """What `open_run` pinned, as far as the workflow needs it."""
+
+    agent: AgentName
+    agent_version: str
+    owner: PrincipalName
+    tenant: TenantId
+    autonomy: Autonomy
+    bundle_digest: Digest
+    bounds: Bounds
+    plans_locally: bool
+    """Whether planning is a quick local activity (playbook) or a full one (model)."""
+    planning_timeout_s: float = 60.0
+    head: AuditHead
+
+
+class StepRef(Contract):
+    """Names a step; input of `plan_step`."""
+
+    run_id: RunId
+    step: int
+
+
+class PlannedCall(Contract):
+    """One call of a recorded plan, as far as the workflow needs it."""
+
+    call: int
+    tool: ToolName
+    effect: Effect
+    verdict: Verdict
+    fingerprint: str
+    """First 16 characters of the digest over tool and arguments; for the lack-of-progress bound."""
+    request_id: RequestId | None = None
+    expires_at: AwareDatetime | None = None
+    timeout_s: float = 10.0
+    retry: RetryRule = RetryRule()
+    compensable: bool = False
+    summary: str = Field(default="", max_length=200)
+
+
+class StepPlan(Contract):
+    """The recorded plan of a step.
+
+    `fenced`: a kill covers the run; nothing was planned. `over_budget`: planning would exceed the cost bound;
+    `request_id` names the request to a person (rule 8).
+    """
+
+    step: int
+    kind: Literal["calls", "final", "question", "fenced", "over_budget"]
+    calls: tuple[PlannedCall, ...] = ()
+    outcome: Literal["completed", "failed", "blocked"] | None = None
+    request_id: RequestId | None = None
+    expires_at: AwareDatetime | None = None
+    summary: str = Field(default="", max_length=200)
+    cost_usd: Decimal = Decimal(0)
+    """Cost of the run so far, this plan included."""
+    head: AuditHead | None = None
+
+
+class CallRef(Contract):
+    """Names a call of a recorded plan; input of `call_tool`, `read_tool` and `compensate`."""
+
+    run_id: RunId
+    step: int
+    call: int
+
+
+CallStatus = Literal["confirmed", "failed", "unknown", "denied", "needs_approval", "fenced"]
+
+
+class CallReport(Contract):
+    """How a call ended, as far as the workflow needs it."""
+
+    status: CallStatus
+    result: str = ""
+    """First 16 characters of the result's digest."""
+    summary: str = Field(default="", max_length=200)
+    request_id: RequestId | None = None
+    """For `needs_approval` and `unknown`: whom we now wait for."""
+    expires_at: AwareDatetime | None = None
+    head: AuditHead | None = None
+
+
+class RequestRef(Contract):
+    """Names a request to a person; input of `read_request`."""
+
+    run_id: RunId
+    request_id: RequestId
+
+
+class RequestStanding(Contract):
+    """What the store says of a request: the truth behind a signal (rule 6)."""
+
+    state: str
+    word: str | None = None
+    decided_by: PrincipalName | None = None
+
+
+class Ending(Contract):
+    """Input of `close_run`."""
+
+    run_id: RunId
+    status: RunStatus
+    reason: str = Field(default="", max_length=200)
+
+
+class RunOutcome(Contract):
+    """Result of the workflow."""
+
+    status: RunStatus
+    reason: str = ""
+    report_digest: Digest | None = None
+    head: AuditHead | None = None
+
+
+class PlanFacts(Contract):
+    """What the store knows before a plan is made. Exactly one of `recorded` and the rest matters."""
+
+    recorded: StepPlan | None = None
+    run: RunRecord
+    goal: str
+    input: Any = None
+    cursor: dict[str, Any] = Field(default_factory=dict)
+    fence: Fence | None = None
+    demotions: dict[str, Autonomy] = Field(default_factory=dict)
+    """Live ceilings by tool name; `*` is for all tools of the agent."""
+    budget_extension_usd: Decimal = Decimal(0)
+    """What people granted beyond the manifest's cost bound."""
+
+
+class PlanRecord(Contract):
+    """A judged plan, to be written in one transaction."""
+
+    run_id: RunId
+    step: int
+    proposal: Proposal
+    decisions: tuple[RecordedDecision, ...]
+    plan: StepPlan
+    """As it returns to the workflow; `head` is filled in by the store."""
+
+
+class CallPlan(Contract):
+    """A recorded call with all that its dispatch needs."""
+
+    run: RunRecord
+    step: int
+    call: int
+    key: EffectKey
+    tool: ToolName
+    node: str = ""
+    arguments: dict[str, Any]
+    decision: RecordedDecision

@@ -1,0 +1,47 @@
+"""JSON Schema 2020-12: checked once with `jsonschema`, applied with `jsonschema-rs` (linear-time patterns)."""
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import jsonschema_rs
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
+from proctor.contracts.canonical import summarize
+
+MAX_PROBLEMS = 5
+
+
+def schema_problem(schema: dict[str, Any]) -> str | None:
+    """Say why `schema` is not a usable JSON Schema 2020-12; None when it is."""
+    try:
+        Draft202012Validator.check_schema(schema)
+        _validator(json.dumps(schema, sort_keys=True))
+    except SchemaError as error:
+        where = "/".join(str(part) for part in error.absolute_path) or "(root)"
+        return f"at {where}: {summarize(error.message)}"
+    except ValueError as error:
+        return summarize(str(error))
+    return None
+
+
+def problems(schema: dict[str, Any], value: object) -> list[str]:
+    """List at most five ways in which `value` does not fit, each `at PATH: what`; empty means it fits."""
+    if not schema:
+        return []
+    found: Iterator[Any] = _validator(json.dumps(schema, sort_keys=True)).iter_errors(value)
+    return [_render(error) for _, error in zip(range(MAX_PROBLEMS), found, strict=False)]
+
+
+def _render(error: Any) -> str:
+    where = "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
+    return f"at {where}: {summarize(error.message, 160)}"
+
+
+@lru_cache(maxsize=1024)
+def _validator(schema_json: str) -> Any:
+    return jsonschema_rs.Draft202012Validator(
+        json.loads(schema_json), validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()
+    )

@@ -1,0 +1,149 @@
+"""Tool contracts, and what a call to a tool comes back with."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from proctor.contracts.base import Contract
+from proctor.contracts.ids import EffectKey, RunId, ToolName
+from proctor.contracts.labels import Labels
+
+
+class Effect(StrEnum):
+    """What a call does to the world; undeclared means irreversible."""
+
+    READ = "read"
+    WRITE = "write"
+    IRREVERSIBLE = "irreversible"
+
+
+class Idempotency(StrEnum):
+    """How a call with an unknown outcome can be settled; undeclared means none.
+
+    `native`: the tool itself keeps to one effect per key, so the same key may be sent again.
+    `read_back`: the tool named in `probe` tells whether the effect of a key happened.
+    `none`: only a person can tell.
+    """
+
+    NATIVE = "native"
+    READ_BACK = "read_back"
+    NONE = "none"
+
+
+class Risk(StrEnum):
+    """Risk tier of a tool; undeclared means high."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class RetryRule(Contract):
+    """How often a tool is tried again after a failure that may pass; bounded always."""
+
+    max_attempts: int = Field(default=3, ge=1, le=20)
+    initial_interval_s: float = Field(default=0.2, gt=0, le=60)
+    backoff: float = Field(default=2.0, ge=1, le=10)
+    max_interval_s: float = Field(default=5.0, gt=0, le=600)
+
+
+class CompensationRule(Contract):
+    """The call that takes an effect back.
+
+    `arguments` may hold `${arguments.PATH}` and `${result.PATH}` of the effect that is taken back.
+    """
+
+    tool: ToolName
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class PythonImplementation(Contract):
+    """An async or plain function `package.module:function` with typed parameters.
+
+    A parameter named `idempotency_key` receives the effect's key and is not part of the input schema.
+    """
+
+    kind: Literal["python"] = "python"
+    function: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+
+
+class HttpImplementation(Contract):
+    """An HTTP call; `{name}` in `path` and `${arguments.PATH}` elsewhere are filled from the arguments.
+
+    `base_url` may be `env:NAME`, read by the worker at start. The effect's key travels as the
+    `Idempotency-Key` header.
+    """
+
+    kind: Literal["http"] = "http"
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    base_url: str
+    path: str = "/"
+    query: dict[str, Any] = Field(default_factory=dict)
+    headers: dict[str, str] = Field(default_factory=dict)
+    body: dict[str, Any] | Literal["arguments"] | None = None
+
+
+Implementation = Annotated[PythonImplementation | HttpImplementation, Field(discriminator="kind")]
+
+
+class ToolContract(Contract):
+    """What a tool takes, gives and does. Every default is the most dangerous value (rule 7)."""
+
+    name: ToolName = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")
+    version: str = Field(default="1", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")
+    owner: str = ""
+    description: str = ""
+    input_schema: dict[str, Any]
+    """JSON Schema 2020-12 of the arguments: an object."""
+    output_schema: dict[str, Any] = Field(default_factory=dict)
+    """JSON Schema 2020-12 of the result; empty accepts anything."""
+    effect: Effect = Effect.IRREVERSIBLE
+    idempotency: Idempotency = Idempotency.NONE
+    probe: ToolName | None = None
+    """For `read_back`: a read tool called with `{"idempotency_key": KEY}` that answers `{"happened": bool, …}`."""
+    risk: Risk = Risk.HIGH
+    compensation: CompensationRule | None = None
+    timeout_s: float = Field(default=10.0, gt=0, le=3600)
+    retry: RetryRule = RetryRule()
+    implementation: Implementation | None = None
+    """None: the contract can be read and validated, and not called."""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether repeating a call is harmless."""
+        return self.effect is Effect.READ
+
+
+class ToolInvocation(Contract):
+    """One call as it goes to a tool."""
+
+    run_id: RunId
+    key: EffectKey
+    arguments: dict[str, Any]
+
+
+class Confirmed(Contract):
+    """The call did what it says. `result` is JSON and fits the contract's output schema."""
+
+    status: Literal["confirmed"] = "confirmed"
+    result: Any = None
+    labels: Labels = Labels()
+
+
+class Failed(Contract):
+    """The call is known not to have taken effect."""
+
+    status: Literal["failed"] = "failed"
+    error: str
+    retryable: bool = False
+
+
+class Unknown(Contract):
+    """The call may or may not have taken effect: it was dispatched and no answer came."""
+
+    status: Literal["unknown"] = "unknown"
+    error: str
+
+
+ToolOutcome = Annotated[Confirmed | Failed | Unknown, Field(discriminator="status")]
