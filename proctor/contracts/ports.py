@@ -101,7 +101,8 @@ class EffectStanding(Contract):
     """What the ledger knows of an effect."""
 
     state: str
-    """intent | confirmed | failed | unknown"""
+    """intent (no outcome known) | attempt_failed (surely did not happen; may be tried again) | confirmed | failed |
+    unknown"""
     attempt: int
     age_s: float
     """Seconds since the newest intent."""
@@ -139,10 +140,10 @@ Judge = Callable[[LiveFacts], Decision]
 class RunJournal(Protocol):
     """The record of runs: transcript, plans, ledger, decision log and audit, always written together."""
 
-    async def open_run(self, run_id: RunId, bundle: AgentBundle, policy_digest: Digest) -> OpenedRun:
-        """Pin the bundle, mark the run running. Repeated: gives what was pinned first.
+    async def open_run(self, run_id: RunId, policy_digest_of: Callable[[AgentBundle], Digest]) -> OpenedRun:
+        """Pin the policy beside the bundle that admission pinned, and mark the run running.
 
-        `run_opened` goes to the audit. `bundle` is ignored when the run is already pinned.
+        `run_opened` goes to the audit. Repeated: gives what was pinned first.
         """
 
     async def bundle(self, digest: Digest) -> AgentBundle:
@@ -260,7 +261,7 @@ class Admissions(Protocol):
     """Where runs begin."""
 
     async def admit(self, request: TaskRequest, bundle: AgentBundle) -> tuple[RunRecord, bool]:
-        """Write the accepted run; True when it is new.
+        """Write the accepted run with its bundle pinned by digest; True when it is new.
 
         The same key with the same request gives the same run. Raises `IdempotencyConflict` (same key, other
         request), `Fenced` (a kill covers agent, tenant or all), `OversizeInput`.
