@@ -220,16 +220,19 @@ class RunJournal(Protocol):
     async def record_read(self, ref: CallRef, outcome: ToolOutcome) -> CallReport:
         """Write the result of a read to transcript and audit; the first one recorded stands."""
 
-    async def begin_compensation(self, ref: CallRef) -> tuple[CallPlan, Any] | Prior | Refusal:
-        """Write the intent to take an effect back; gives the original call and its recorded result.
+    async def begin_compensation(self, ref: CallRef) -> Admitted | Prior | Refusal:
+        """Write the intent to take the effect of `ref` back.
 
-        `Refusal`: never happened, already compensated (status confirmed), unknown (open item exists), or a freezing
-        fence covers the run (status fenced). A compensating fence lets compensations through. The compensation's
+        `Refusal`: it never happened (failed), was taken back already (confirmed), is unknown (an open item exists), or a
+        freezing fence covers the run (fenced). A compensating fence lets compensations through. The compensation's
         effect row has the key `…/undo`, so its own intent and outcome obey rules 1 and 2.
         """
 
-    async def retry_compensation(self, ref: CallRef) -> tuple[CallPlan, Any] | Refusal:
+    async def retry_compensation(self, ref: CallRef) -> Admitted | Refusal:
         """Write the intent of a further attempt of a compensation."""
+
+    async def recorded_result(self, ref: CallRef) -> Any:
+        """Give the recorded result of a confirmed call, as JSON."""
 
     async def settle_compensation(self, ref: CallRef, outcome: ToolOutcome, *, final: bool) -> CallReport:
         """Write a compensation's outcome; a final failure opens a `failed_compensation` item for the owner (rule 4).

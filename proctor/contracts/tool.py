@@ -47,6 +47,11 @@ class RetryRule(Contract):
     backoff: float = Field(default=2.0, ge=1, le=10)
     max_interval_s: float = Field(default=5.0, gt=0, le=600)
 
+    def pauses_s(self) -> list[float]:
+        """List the pauses between attempts, in seconds: one fewer than attempts."""
+        grown = (self.initial_interval_s * self.backoff**n for n in range(self.max_attempts - 1))
+        return [min(pause, self.max_interval_s) for pause in grown]
+
 
 class CompensationRule(Contract):
     """The call that takes an effect back.

@@ -1,0 +1,131 @@
+"""Acting: calls to tools, and taking effects back."""
+
+import asyncio
+
+from temporalio import activity
+
+from activities.beating import beating
+from activities.boundary import speaks_temporal
+from activities.dispatch import Dispatcher, Effect
+from activities.judging import PolicyShelf, judge_at_dispatch
+from activities.templates import fill
+from proctor.contracts.errors import Corrupted, InvalidInput
+from proctor.contracts.ids import ToolName, compensation_key
+from proctor.contracts.manifest import AgentBundle
+from proctor.contracts.ports import Admitted, Judge, Refusal, RunJournal, ToolPort
+from proctor.contracts.run import CallPlan, CallRef, CallReport
+from proctor.contracts.tool import Failed, ToolContract, ToolInvocation, ToolOutcome, Unknown
+
+
+class ActingActivities:
+    """Carries out recorded calls. What to call and with what comes from the record, never from the workflow."""
+
+    def __init__(self, journal: RunJournal, tools: ToolPort, policies: PolicyShelf) -> None:
+        """Take the ports."""
+        self._journal, self._tools, self._policies = journal, tools, policies
+        self._dispatcher = Dispatcher(tools)
+
+    @activity.defn
+    @speaks_temporal
+    async def call_tool(self, ref: CallRef) -> CallReport:
+        """Carry out one effect: intent, effect, outcome. Retried until the outcome is known or a person is asked."""
+        plan, bundle = await self._recorded(ref)
+        async with beating():
+            begun = await self._journal.begin_effect(ref, self._judge(plan, bundle))
+            return await self._dispatcher.carry_out(self._effect(ref, plan, bundle), begun)
+
+    @activity.defn
+    @speaks_temporal
+    async def read_tool(self, ref: CallRef) -> CallReport:
+        """Carry out one read. Repeating it is harmless; the first recorded result stands."""
+        plan, bundle = await self._recorded(ref)
+        begun = await self._journal.begin_read(ref, self._judge(plan, bundle))
+        if isinstance(begun, Refusal):
+            return begun.report
+        outcome = await self._read(bundle, plan)
+        return await self._journal.record_read(ref, outcome)
+
+    @activity.defn
+    @speaks_temporal
+    async def compensate(self, ref: CallRef) -> CallReport:
+        """Take one effect back, if it happened and was not taken back before (rule 4)."""
+        begun = await self._journal.begin_compensation(ref)
+        if isinstance(begun, Refusal):
+            return begun.report
+        try:
+            effect = await self._compensation(ref)
+        except InvalidInput as error:
+            return await self._journal.settle_compensation(ref, Failed(error=error.diagnostics()), final=True)
+        async with beating():
+            return await self._dispatcher.carry_out(effect, begun)
+
+    @activity.defn
+    @speaks_temporal
+    async def abandon_call(self, ref: CallRef) -> CallReport:
+        """Write down that no attempt of a call ever came back: unknown, and a person's to settle."""
+        lost = Unknown(error="every attempt was lost; its outcome is not known")
+        return await self._journal.settle_effect(ref, lost, final=True)
+
+    async def _recorded(self, ref: CallRef) -> tuple[CallPlan, AgentBundle]:
+        plan = await self._journal.call_plan(ref)
+        if plan.run.bundle_digest is None:
+            raise Corrupted(f"run {ref.run_id} has a plan and no bundle")
+        return plan, await self._journal.bundle(plan.run.bundle_digest)
+
+    def _judge(self, plan: CallPlan, bundle: AgentBundle) -> Judge:
+        assert plan.run.bundle_digest is not None
+        policy = self._policies.of(plan.run.bundle_digest, bundle)
+        return judge_at_dispatch(plan, bundle, policy, self._tools)
+
+    async def _read(self, bundle: AgentBundle, plan: CallPlan) -> ToolOutcome:
+        contract = _contract(bundle, plan.tool)
+        invocation = ToolInvocation(run_id=plan.run.run_id, key=plan.key, arguments=plan.arguments)
+        outcome = await self._tools.invoke(contract, invocation)
+        for pause_s in contract.retry.pauses_s():
+            if not (isinstance(outcome, Failed) and outcome.retryable):
+                break
+            await asyncio.sleep(pause_s)
+            outcome = await self._tools.invoke(contract, invocation)
+        return outcome
+
+    def _effect(self, ref: CallRef, plan: CallPlan, bundle: AgentBundle) -> Effect:
+        async def retry() -> Admitted | Refusal:
+            return await self._journal.retry_effect(ref)
+
+        async def settle(outcome: ToolOutcome, final: bool) -> CallReport:
+            return await self._journal.settle_effect(ref, outcome, final=final)
+
+        contract = _contract(bundle, plan.tool)
+        invocation = ToolInvocation(run_id=ref.run_id, key=plan.key, arguments=plan.arguments)
+        return Effect(contract, _probe(bundle, contract), invocation, retry, settle)
+
+    async def _compensation(self, ref: CallRef) -> Effect:
+        """Build the effect that takes the recorded one back. Raises `InvalidInput` when its arguments cannot be filled."""
+        plan, bundle = await self._recorded(ref)
+        rule = _contract(bundle, plan.tool).compensation
+        if rule is None:
+            raise InvalidInput(f"{plan.tool} has no compensation")
+        values = {"arguments": plan.arguments, "result": await self._journal.recorded_result(ref)}
+        invocation = ToolInvocation(
+            run_id=ref.run_id, key=compensation_key(plan.key), arguments=fill(rule.arguments, values)
+        )
+
+        async def retry() -> Admitted | Refusal:
+            return await self._journal.retry_compensation(ref)
+
+        async def settle(outcome: ToolOutcome, final: bool) -> CallReport:
+            return await self._journal.settle_compensation(ref, outcome, final=final)
+
+        contract = _contract(bundle, rule.tool)
+        return Effect(contract, _probe(bundle, contract), invocation, retry, settle)
+
+
+def _contract(bundle: AgentBundle, name: ToolName) -> ToolContract:
+    contract = bundle.tool(name)
+    if contract is None:
+        raise Corrupted(f"the pinned bundle has no contract for {name}", hint="policy should have denied this call")
+    return contract
+
+
+def _probe(bundle: AgentBundle, contract: ToolContract) -> ToolContract | None:
+    return None if contract.probe is None else bundle.tool(contract.probe)

@@ -1,0 +1,218 @@
+"""From a proposal to recorded decisions: which facts policy is shown, with the plan and again at dispatch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from policies.manifest_policy import compile_policy, tightened
+
+from proctor.contracts.canonical import digest_json, summarize
+from proctor.contracts.decision import CallFacts, Decision, RecordedDecision, Verdict
+from proctor.contracts.human import ApprovalBinding, HumanRequest, RequestKind
+from proctor.contracts.ids import Digest, RequestId, RunId
+from proctor.contracts.manifest import AgentBundle, Autonomy
+from proctor.contracts.planning import CallsProposal, ProposedCall
+from proctor.contracts.ports import LiveFacts, Policy, ToolPort
+from proctor.contracts.run import CallPlan, PlannedCall, RunRecord
+from proctor.contracts.tool import RetryRule, ToolContract
+
+POLICIES_KEPT = 64
+
+
+class PolicyShelf:
+    """Compiled policies by the digest of the bundle they come from; compiling twice gives the same policy."""
+
+    def __init__(self, compile_bundle: Callable[[AgentBundle], Policy] = compile_policy) -> None:
+        """Take the compiler; the next rule language is another one."""
+        self._compile = compile_bundle
+        self._compiled: dict[Digest, Policy] = {}
+
+    def of(self, digest: Digest, bundle: AgentBundle) -> Policy:
+        """Give the policy of a pinned bundle."""
+        if digest not in self._compiled:
+            if len(self._compiled) >= POLICIES_KEPT:
+                self._compiled.pop(next(iter(self._compiled)))
+            self._compiled[digest] = self._compile(bundle)
+        return self._compiled[digest]
+
+    def digest_of(self, bundle: AgentBundle) -> Digest:
+        """Give the digest of the policy that a bundle compiles to."""
+        return self._compile(bundle).digest
+
+
+def request_id(run_id: RunId, step: int, call: int, kind: RequestKind, occasion: str = "") -> RequestId:
+    """Derive a request's id from its place, so that a retried activity names the same one.
+
+    `occasion` tells requests apart that can come more than once in one place.
+    """
+    return RequestId("req-" + digest_json([run_id, step, call, kind.value, occasion])[:12])
+
+
+@dataclass(frozen=True)
+class Window:
+    """When a request to a person is made, and when it expires."""
+
+    opens: datetime
+    expires: datetime
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where calls of one run are judged: the run, its pinned bundle, and the live ceilings on autonomy."""
+
+    run: RunRecord
+    bundle: AgentBundle
+    policy: Policy
+    tools: ToolPort
+    demotions: dict[str, Autonomy]
+
+    def judge(self, call: ProposedCall, *, step: int, cost_usd: Decimal) -> Decision:
+        """Judge one call on the facts as they are known now."""
+        return self.policy.judge(self._facts(call, step, cost_usd))
+
+    def _facts(self, call: ProposedCall, step: int, cost_usd: Decimal) -> CallFacts:
+        contract = self.bundle.tool(call.tool)
+        known = {} if contract is None else _contract_facts(contract, self.tools, call)
+        return CallFacts(
+            tenant=self.run.tenant,
+            requester=self.run.requester,
+            agent=self.run.agent,
+            agent_version=self.run.agent_version,
+            tool=call.tool,
+            tool_version=None if contract is None else contract.version,
+            arguments=call.arguments,
+            autonomy=self._autonomy(call),
+            iteration=step,
+            cost_usd=cost_usd,
+            **known,
+        )
+
+    def _autonomy(self, call: ProposedCall) -> Autonomy:
+        level = self.bundle.manifest.autonomy_for(call.tool)
+        for name in (call.tool, "*"):
+            level = level.lower_of(self.demotions.get(name, level))
+        return level
+
+
+def _contract_facts(contract: ToolContract, tools: ToolPort, call: ProposedCall) -> dict[str, object]:
+    return {
+        "effect": contract.effect,
+        "risk": contract.risk,
+        "egress_hosts": tools.egress_hosts(contract, call.arguments),
+    }
+
+
+def judge_at_dispatch(plan: CallPlan, bundle: AgentBundle, policy: Policy, tools: ToolPort) -> Callable[..., Decision]:
+    """Give the judge that the journal calls inside its transaction: live facts, and never looser than recorded."""
+    call = ProposedCall(tool=plan.tool, arguments=plan.arguments, node=plan.node)
+
+    def judge(live: LiveFacts) -> Decision:
+        bench = Bench(plan.run, bundle, policy, tools, live.demotions)
+        return tightened(plan.decision.decision, bench.judge(call, step=live.step, cost_usd=live.cost_usd))
+
+    return judge
+
+
+@dataclass(frozen=True)
+class JudgedStep:
+    """Calls with their decisions, and the requests to people that follow from them."""
+
+    calls: tuple[PlannedCall, ...]
+    decisions: tuple[RecordedDecision, ...]
+    requests: tuple[HumanRequest, ...]
+
+
+def judge_step(bench: Bench, proposed: CallsProposal, *, step: int, cost_usd: Decimal, window: Window) -> JudgedStep:
+    """Judge every call of a proposal; `window` is the time that people have for the approvals it needs."""
+    calls, decisions, requests = [], [], []
+    for index, call in enumerate(proposed.calls):
+        decision = bench.judge(call, step=step, cost_usd=cost_usd)
+        recorded = RecordedDecision(call=index, decision=decision, arguments_digest=digest_json(call.arguments))
+        decisions.append(recorded)
+        request = None
+        if decision.verdict is Verdict.REQUIRE_APPROVAL:
+            request = approval_request(bench, call, recorded, step=step, window=window)
+            requests.append(request)
+        calls.append(_planned(bench, call, recorded, request))
+    return JudgedStep(tuple(calls), tuple(decisions), tuple(requests))
+
+
+def _planned(bench: Bench, call: ProposedCall, recorded: RecordedDecision, request: HumanRequest | None) -> PlannedCall:
+    contract = bench.bundle.tool(call.tool)
+    fields: dict[str, object] = {}
+    if contract is not None:
+        fields = {
+            "effect": contract.effect,
+            "timeout_s": contract.timeout_s,
+            "compensable": bool(contract.compensation),
+        }
+        if contract.retry != RetryRule():
+            fields["retry"] = contract.retry
+    if request is not None:
+        fields |= {"request_id": request.id, "expires_at": request.expires_at}
+    return PlannedCall.model_validate(
+        {
+            "call": recorded.call,
+            "tool": call.tool,
+            "effect": "irreversible",
+            "verdict": recorded.decision.verdict,
+            "fingerprint": digest_json([call.tool, recorded.arguments_digest])[:16],
+            "summary": describe(call),
+            **fields,
+        }
+    )
+
+
+def describe(call: ProposedCall, limit: int = 120) -> str:
+    """Render a call in one line from its real arguments."""
+    shown = ", ".join(f"{name}={value!r}" for name, value in call.arguments.items())
+    return summarize(f"{call.tool}({shown})", limit)
+
+
+def approval_request(
+    bench: Bench, call: ProposedCall, recorded: RecordedDecision, *, step: int, window: Window
+) -> HumanRequest:
+    """Build the request for one call, bound to everything that it stands for (rule 5)."""
+    run, contract = bench.run, bench.bundle.tool(call.tool)
+    binding = ApprovalBinding(
+        run_id=run.run_id,
+        step=step,
+        call=recorded.call,
+        tenant=run.tenant,
+        agent=run.agent,
+        requester=run.requester,
+        tool=call.tool,
+        tool_version="" if contract is None else contract.version,
+        arguments_sha256=recorded.arguments_digest,
+        policy_digest=recorded.decision.policy_digest,
+        expires_at=window.expires,
+    )
+    return HumanRequest(
+        id=request_id(run.run_id, step, recorded.call, RequestKind.APPROVAL),
+        kind=RequestKind.APPROVAL,
+        run_id=run.run_id,
+        step=step,
+        call=recorded.call,
+        agent=run.agent,
+        requester=run.requester,
+        owner=run.owner,
+        title=describe(call),
+        details=_card(call, recorded, contract),
+        binding=binding,
+        created_at=window.opens,
+        expires_at=window.expires,
+    )
+
+
+def _card(call: ProposedCall, recorded: RecordedDecision, contract: ToolContract | None) -> dict[str, object]:
+    return {
+        "tool": call.tool,
+        "version": None if contract is None else contract.version,
+        "arguments": call.arguments,
+        "effect": None if contract is None else contract.effect.value,
+        "risk": None if contract is None else contract.risk.value,
+        "compensation": None if contract is None or contract.compensation is None else contract.compensation.tool,
+        "rule": recorded.decision.determining,
+        "reason": recorded.decision.reason,
+    }

@@ -1,0 +1,94 @@
+"""Time-outs and retries of every activity, in one place. All of them are bounded (rule 9)."""
+
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType
+
+from activities.dispatch import LATE_ANSWER_MARGIN_S, SETTLING_PATIENCE_S, STOPPING_GRACE_S
+from proctor.contracts.run import PlannedCall
+
+THROUGH_AN_OUTAGE = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=10),
+    maximum_attempts=60,
+)
+"""For what only needs the store: about nine minutes, then the run fails with the reason."""
+
+SPARE_ATTEMPTS = 40
+"""Attempts beyond a tool's own, for lost workers and an absent store. The ledger counts the tool's own attempts."""
+
+HEARTBEAT_TIMEOUT = timedelta(seconds=5)
+"""A lost worker is noticed within this time."""
+
+
+class ActivityOptions(TypedDict, total=False):
+    """Keyword arguments of `workflow.execute_activity`."""
+
+    start_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+    cancellation_type: ActivityCancellationType
+    summary: str
+
+
+class LocalActivityOptions(TypedDict, total=False):
+    """Keyword arguments of `workflow.execute_local_activity`."""
+
+    start_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+    summary: str
+
+
+def store_call() -> LocalActivityOptions:
+    """For a short conversation with the store."""
+    return {"start_to_close_timeout": timedelta(seconds=20), "retry_policy": THROUGH_AN_OUTAGE}
+
+
+def local_planning() -> LocalActivityOptions:
+    """For a planner that computes and does not wait."""
+    return {"start_to_close_timeout": timedelta(seconds=30), "retry_policy": THROUGH_AN_OUTAGE}
+
+
+def model_planning(timeout_s: float, summary: str) -> ActivityOptions:
+    """For a planner that waits for a model: every repair round has its own time-out, so there is room for some."""
+    return {
+        "start_to_close_timeout": timedelta(seconds=timeout_s * 4 + 30),
+        "retry_policy": RetryPolicy(
+            initial_interval=timedelta(seconds=1),
+            backoff_coefficient=2.0,
+            maximum_interval=timedelta(seconds=30),
+            maximum_attempts=12,
+        ),
+        "summary": summary,
+    }
+
+
+def reading(call: PlannedCall) -> LocalActivityOptions:
+    """For a read: the tool's own attempts happen inside."""
+    total = call.timeout_s * call.retry.max_attempts + sum(call.retry.pauses_s()) + 10
+    return {"start_to_close_timeout": timedelta(seconds=total), "retry_policy": THROUGH_AN_OUTAGE}
+
+
+def acting(call: PlannedCall) -> ActivityOptions:
+    """For an effect. The workflow waits until a cancelled activity has really stopped."""
+    room = call.timeout_s + LATE_ANSWER_MARGIN_S
+    return {
+        "start_to_close_timeout": timedelta(seconds=3 * room + SETTLING_PATIENCE_S + STOPPING_GRACE_S + 10),
+        "heartbeat_timeout": HEARTBEAT_TIMEOUT,
+        "retry_policy": RetryPolicy(
+            initial_interval=timedelta(seconds=call.retry.initial_interval_s),
+            backoff_coefficient=call.retry.backoff,
+            maximum_interval=timedelta(seconds=max(call.retry.max_interval_s, call.retry.initial_interval_s)),
+            maximum_attempts=call.retry.max_attempts + SPARE_ATTEMPTS,
+        ),
+        "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        "summary": call.summary,
+    }
+
+
+def runs_locally(call: PlannedCall) -> bool:
+    """Whether a call is a read short enough for a local activity; a longer one would hold the workflow task."""
+    return call.effect == "read" and call.timeout_s <= 30  # noqa: PLR2004 - named by this function

@@ -1,0 +1,148 @@
+"""Planning: propose, judge and record one step."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from temporalio import activity
+
+from activities.boundary import speaks_temporal
+from activities.judging import Bench, PolicyShelf, Window, judge_step, request_id
+from proctor.contracts.canonical import summarize
+from proctor.contracts.errors import PlannerFailed
+from proctor.contracts.human import HumanRequest, RequestKind
+from proctor.contracts.manifest import AgentBundle, AgentManifest
+from proctor.contracts.planning import CallsProposal, FinalProposal, Proposal, QuestionProposal, Situation
+from proctor.contracts.ports import Planner, RunJournal, ToolPort
+from proctor.contracts.run import PlanFacts, PlanRecord, StepPlan, StepRef
+from proctor.contracts.schemas import problems
+
+
+class PlanningActivities:
+    """Proposes and judges; what it returns is history, so a replay never plans and never decides again."""
+
+    def __init__(self, journal: RunJournal, planner: Planner, tools: ToolPort, policies: PolicyShelf) -> None:
+        """Take the ports."""
+        self._journal, self._planner, self._tools, self._policies = journal, planner, tools, policies
+
+    @activity.defn
+    @speaks_temporal
+    async def plan_step(self, ref: StepRef) -> StepPlan:
+        """Give the recorded plan of a step, or make, judge and record it. A retry does not pay twice."""
+        facts = await self._journal.plan_facts(ref)
+        if facts.recorded is not None:
+            return facts.recorded
+        if facts.fence is not None:
+            fenced = StepPlan(step=ref.step, kind="fenced", summary=summarize(f"killed: {facts.fence.reason}"))
+            return await self._journal.record_halt(fenced, ref, None)
+        return await self._plan(ref, facts)
+
+    async def _plan(self, ref: StepRef, facts: PlanFacts) -> StepPlan:
+        bundle = await self._journal.bundle(_pinned(facts))
+        situation = _situation(ref, facts, bundle)
+        if not await self._can_afford(ref, facts, situation):
+            return await self._over_budget(ref, facts, bundle.manifest)
+        proposal = await self._planner.propose(situation, self._journal.transcript(ref.run_id))
+        record, requests = self._judged(ref, facts, bundle, proposal)
+        return await self._journal.record_plan(record, requests)
+
+    async def _can_afford(self, ref: StepRef, facts: PlanFacts, situation: Situation) -> bool:
+        estimate = self._planner.estimate_cost_usd(situation)
+        cap = _cap(facts, situation.bundle.manifest)
+        return estimate == 0 or await self._journal.reserve_cost(ref, activity.info().attempt, estimate, cap)
+
+    async def _over_budget(self, ref: StepRef, facts: PlanFacts, manifest: AgentManifest) -> StepPlan:
+        cap = _cap(facts, manifest)
+        title = f"{manifest.name} has spent ${facts.run.cost_usd} of ${cap} and needs more to go on"
+        details = {"question": title, "spent_usd": str(facts.run.cost_usd), "cap_usd": str(cap)}
+        request = _ask(facts, ref, RequestKind.BUDGET, manifest, details)
+        plan = StepPlan(
+            step=ref.step,
+            kind="over_budget",
+            request_id=request.id,
+            expires_at=request.expires_at,
+            summary=summarize(title),
+            cost_usd=facts.run.cost_usd,
+        )
+        return await self._journal.record_halt(plan, ref, request)
+
+    def _judged(
+        self, ref: StepRef, facts: PlanFacts, bundle: AgentBundle, proposal: Proposal
+    ) -> tuple[PlanRecord, list[HumanRequest]]:
+        cost = facts.run.cost_usd + proposal.usage.cost_usd
+        plan: dict[str, Any] = {"step": ref.step, "kind": proposal.proposed.kind, "cost_usd": cost}
+        match proposal.proposed:
+            case CallsProposal() as calls:
+                policy = self._policies.of(_pinned(facts), bundle)
+                bench = Bench(facts.run, bundle, policy, self._tools, facts.demotions)
+                step = judge_step(bench, calls, step=ref.step, cost_usd=cost, window=_window(bundle.manifest))
+                plan |= {"calls": step.calls, "summary": summarize("; ".join(call.summary for call in step.calls))}
+                decisions, requests = step.decisions, list(step.requests)
+            case QuestionProposal(question=question):
+                request = _ask(facts, ref, RequestKind.QUESTION, bundle.manifest, {"question": question})
+                plan |= {"request_id": request.id, "expires_at": request.expires_at, "summary": summarize(question)}
+                decisions, requests = (), [request]
+            case FinalProposal() as final:
+                _check_report(bundle.manifest, final)
+                plan |= {"outcome": final.outcome, "summary": summarize(proposal.reason or final.outcome)}
+                decisions, requests = (), []
+        record = PlanRecord(
+            run_id=ref.run_id, step=ref.step, proposal=proposal, decisions=decisions, plan=StepPlan(**plan)
+        )
+        return record, requests
+
+
+def _pinned(facts: PlanFacts) -> Any:
+    if facts.run.bundle_digest is None:
+        raise PlannerFailed(f"run {facts.run.run_id} was never opened", hint="this is a bug: open_run comes first")
+    return facts.run.bundle_digest
+
+
+def _cap(facts: PlanFacts, manifest: AgentManifest) -> Decimal:
+    return manifest.bounds.max_cost_usd + facts.budget_extension_usd
+
+
+def _situation(ref: StepRef, facts: PlanFacts, bundle: AgentBundle) -> Situation:
+    bounds = bundle.manifest.bounds
+    return Situation(
+        run_id=ref.run_id,
+        step=ref.step,
+        bundle=bundle,
+        goal=facts.goal,
+        input=facts.input,
+        cursor=facts.cursor,
+        remaining_iterations=max(bounds.max_iterations - ref.step, 0),
+        remaining_cost_usd=max(_cap(facts, bundle.manifest) - facts.run.cost_usd, Decimal(0)),
+        deadline=facts.run.created_at + timedelta(seconds=bounds.max_wall_clock_s),
+    )
+
+
+def _window(manifest: AgentManifest) -> Window:
+    now = datetime.now(UTC)
+    return Window(now, now + timedelta(seconds=manifest.approval_timeout_s))
+
+
+def _ask(
+    facts: PlanFacts, ref: StepRef, kind: RequestKind, manifest: AgentManifest, details: dict[str, str]
+) -> HumanRequest:
+    run, window = facts.run, _window(manifest)
+    title = summarize(details["question"])
+    return HumanRequest(
+        id=request_id(ref.run_id, ref.step, 0, kind, details["question"]),
+        kind=kind,
+        run_id=ref.run_id,
+        step=ref.step,
+        agent=run.agent,
+        requester=run.requester,
+        owner=run.owner,
+        title=title,
+        details=details,
+        created_at=window.opens,
+        expires_at=window.expires,
+    )
+
+
+def _check_report(manifest: AgentManifest, final: FinalProposal) -> None:
+    wrong = problems(manifest.output_schema, final.report)
+    if wrong:
+        raise PlannerFailed(f"the final report does not fit the output schema: {'; '.join(wrong)}")

@@ -1,0 +1,48 @@
+"""The frame of a run: opening, waiting for people, stopping, closing."""
+
+from temporalio import activity
+
+from activities.boundary import speaks_temporal
+from activities.judging import PolicyShelf
+from proctor.contracts.kill import Fence
+from proctor.contracts.ports import RunJournal
+from proctor.contracts.run import Ending, OpenedRun, RequestRef, RequestStanding, RunOutcome, RunStart
+
+
+class RunActivities:
+    """Everything a run asks of the store besides planning and acting."""
+
+    def __init__(self, journal: RunJournal, policies: PolicyShelf) -> None:
+        """Take the ports."""
+        self._journal, self._policies = journal, policies
+
+    @activity.defn
+    @speaks_temporal
+    async def open_run(self, start: RunStart) -> OpenedRun:
+        """Pin policy beside the manifest and the tools that admission pinned."""
+        return await self._journal.open_run(start.run_id, self._policies.digest_of)
+
+    @activity.defn
+    @speaks_temporal
+    async def read_request(self, ref: RequestRef) -> RequestStanding:
+        """Read the truth behind a signal or a deadline (rule 6)."""
+        return await self._journal.read_request(ref)
+
+    @activity.defn
+    @speaks_temporal
+    async def acknowledge_cancel(self, start: RunStart) -> Fence:
+        """Learn which kill stopped the run; one that Temporal's own cancel began is fenced here."""
+        return await self._journal.acknowledge_cancel(start.run_id)
+
+    @activity.defn
+    @speaks_temporal
+    async def mark_status(self, ending: Ending) -> None:
+        """Show a change of status on the run's row."""
+        await self._journal.mark_status(ending.run_id, ending.status, ending.reason)
+
+    @activity.defn
+    @speaks_temporal
+    async def close_run(self, ending: Ending) -> RunOutcome:
+        """End the run: status, receipt and last audit record."""
+        run, head = await self._journal.close_run(ending.run_id, ending.status, ending.reason)
+        return RunOutcome(status=run.status, reason=run.status_reason, report_digest=run.report_digest, head=head)
