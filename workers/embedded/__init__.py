@@ -1,0 +1,1 @@
+"""Real servers from wheels, for `proctor dev`, the demo and the tests."""

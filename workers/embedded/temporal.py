@@ -168,7 +168,10 @@ class EmbeddedTemporal:
         for key, value in DYNAMIC_CONFIG.items():
             yield from ("--dynamic-config-value", f"{key}={value}")
         for attribute in ALL:
-            yield from ("--search-attribute", f"{attribute.name}={attribute.indexed_value_type.name.title().replace("_", "")}")
+            yield from (
+                "--search-attribute",
+                f"{attribute.name}={attribute.indexed_value_type.name.title().replace('_', '')}",
+            )
         if self._database is not None:
             self._database.parent.mkdir(parents=True, exist_ok=True)
             yield from ("--db-filename", str(self._database))
