@@ -8,12 +8,12 @@ from activities.beating import beating
 from activities.boundary import speaks_temporal
 from activities.dispatch import Dispatcher, Effect
 from activities.judging import PolicyShelf, judge_at_dispatch
-from activities.templates import fill
-from proctor.contracts.errors import Corrupted, InvalidInput
+from proctor.contracts.errors import Corrupted
 from proctor.contracts.ids import ToolName, compensation_key
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.ports import Admitted, Judge, Refusal, RunJournal, ToolPort
 from proctor.contracts.run import CallPlan, CallRef, CallReport
+from proctor.contracts.templates import MissingValueError, descend, fill
 from proctor.contracts.tool import Failed, ToolContract, ToolInvocation, ToolOutcome, Unknown
 
 
@@ -54,8 +54,9 @@ class ActingActivities:
             return begun.report
         try:
             effect = await self._compensation(ref)
-        except InvalidInput as error:
-            return await self._journal.settle_compensation(ref, Failed(error=error.diagnostics()), final=True)
+        except (MissingValueError, ValueError) as error:
+            wrong = Failed(error=f"the compensation's arguments cannot be filled: {error}")
+            return await self._journal.settle_compensation(ref, wrong, final=True)
         async with beating():
             return await self._dispatcher.carry_out(effect, begun)
 
@@ -100,14 +101,16 @@ class ActingActivities:
         return Effect(contract, _probe(bundle, contract), invocation, retry, settle)
 
     async def _compensation(self, ref: CallRef) -> Effect:
-        """Build the effect that takes the recorded one back. Raises `InvalidInput` when its arguments cannot be filled."""
+        """Build the effect that takes the recorded one back."""
         plan, bundle = await self._recorded(ref)
         rule = _contract(bundle, plan.tool).compensation
         if rule is None:
-            raise InvalidInput(f"{plan.tool} has no compensation")
+            raise Corrupted(f"{plan.tool} has no compensation", hint="only compensable calls are registered")
         values = {"arguments": plan.arguments, "result": await self._journal.recorded_result(ref)}
         invocation = ToolInvocation(
-            run_id=ref.run_id, key=compensation_key(plan.key), arguments=fill(rule.arguments, values)
+            run_id=ref.run_id,
+            key=compensation_key(plan.key),
+            arguments=fill(rule.arguments, lambda path: descend(values, path.parts)),
         )
 
         async def retry() -> Admitted | Refusal:

@@ -89,6 +89,17 @@ def acting(call: PlannedCall) -> ActivityOptions:
     }
 
 
+def compensating(summary: str) -> ActivityOptions:
+    """For taking an effect back: the compensation's own contract bounds each attempt inside."""
+    return {
+        "start_to_close_timeout": timedelta(hours=1),
+        "heartbeat_timeout": HEARTBEAT_TIMEOUT,
+        "retry_policy": THROUGH_AN_OUTAGE,
+        "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        "summary": summary,
+    }
+
+
 def runs_locally(call: PlannedCall) -> bool:
     """Whether a call is a read short enough for a local activity; a longer one would hold the workflow task."""
     return call.effect == "read" and call.timeout_s <= 30  # noqa: PLR2004 - named by this function

@@ -178,9 +178,7 @@ class RunJournal(Protocol):
     async def call_plan(self, ref: CallRef) -> CallPlan:
         """Read a recorded call. Raises `UnknownName` when the plan is not recorded."""
 
-    async def begin_effect(
-        self, ref: CallRef, binding_digest: Digest | None, judge: Judge
-    ) -> Admitted | Prior | Refusal:
+    async def begin_effect(self, ref: CallRef, judge: Judge) -> Admitted | Prior | Refusal:
         """Decide and write the intent, in ONE transaction (DESIGN §1, act).
 
         Order: shared fence lock; run row locked; active fences, effect row, approval and live facts read; then
@@ -223,8 +221,8 @@ class RunJournal(Protocol):
     async def begin_compensation(self, ref: CallRef) -> Admitted | Prior | Refusal:
         """Write the intent to take the effect of `ref` back.
 
-        `Refusal`: it never happened (failed), was taken back already (confirmed), is unknown (an open item exists), or a
-        freezing fence covers the run (fenced). A compensating fence lets compensations through. The compensation's
+        `Refusal`: it never happened (failed), was taken back already (confirmed), is unknown (an open item exists),
+        or a freezing fence covers the run (fenced). A compensating fence lets compensations through. The compensation's
         effect row has the key `…/undo`, so its own intent and outcome obey rules 1 and 2.
         """
 

@@ -1,0 +1,231 @@
+"""One agent task, from opening to its end."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities import options
+    from activities.acting import ActingActivities
+    from activities.planning import PlanningActivities
+    from activities.running import RunActivities
+    from proctor.contracts.canonical import summarize
+    from proctor.contracts.decision import Verdict
+    from proctor.contracts.run import (
+        CallRef,
+        CallReport,
+        Ending,
+        PlannedCall,
+        RunOutcome,
+        RunStart,
+        RunStatus,
+        StepPlan,
+        StepRef,
+    )
+    from proctor.contracts.wire import REQUEST_DECIDED, WORKFLOW_TYPE, RequestDecided
+
+    from workflows import endings
+    from workflows.people import PeopleDesk, Question
+    from workflows.saga import unwind
+    from workflows.state import TaskStart, TaskState
+    from workflows.view import show
+
+MAX_ASKS_PER_CALL = 5
+"""How often live policy may send one call back to a person before the call counts as denied."""
+
+
+class FencedError(Exception):
+    """A kill covers the run; the store said so before Temporal's cancel arrived."""
+
+
+@workflow.defn(name=WORKFLOW_TYPE)
+class AgentTaskWorkflow:
+    """Plans, gates and acts until the goal, a bound, a person or a kill ends it."""
+
+    @workflow.init
+    def __init__(self, start: TaskStart) -> None:
+        """Take up a fresh run, or one that goes on after continue-as-new."""
+        self._run_id = start.run_id
+        self._carried = start.carried
+        self._desk = PeopleDesk()
+
+    @workflow.run
+    async def run(self, start: TaskStart) -> RunOutcome:
+        """Run the task to its end. Whatever happens, what must be taken back is, and the run is closed."""
+        cancelled: BaseException | None = None
+        state = await self._open()
+        try:
+            ending = await self._work(state)
+        except FencedError:
+            ending = await self._stop(state)
+        except (asyncio.CancelledError, ActivityError) as error:
+            if is_cancelled_exception(error):
+                cancelled, ending = error, await self._stop(state)
+            else:
+                ending = endings.from_failure(state, error)  # type: ignore[arg-type]
+        await self._take_back(state, ending)
+        outcome = await self._close(state, ending)
+        if cancelled is not None:
+            raise cancelled
+        return outcome
+
+    @workflow.signal(name=REQUEST_DECIDED)
+    def request_decided(self, message: RequestDecided) -> None:
+        """Wake up: somebody decided a request. Believed only after the row is read (rule 6)."""
+        self._desk.wake(message.request_id)
+
+    @workflow.query
+    def progress(self) -> TaskState | None:
+        """Show where the run stands."""
+        return self._carried
+
+    async def _open(self) -> TaskState:
+        if self._carried is None:
+            opened = await workflow.execute_local_activity_method(
+                RunActivities.open_run, RunStart(run_id=self._run_id), **options.store_call()
+            )
+            self._carried = TaskState(run_id=self._run_id, opened=opened, started_at=workflow.now())
+        return self._carried
+
+    async def _work(self, state: TaskState) -> Ending:
+        """Plan, gate and act, step by step."""
+        while True:
+            if bound := state.exceeded_bound(workflow.now()):
+                return endings.from_bound(state, bound)
+            plan = await self._plan_step(state)
+            if plan.kind == "final":
+                return endings.from_final_plan(state, plan)
+            if plan.kind == "over_budget":
+                if not await self._is_granted(state, _question(state, plan)):
+                    return endings.from_bound(state, f"max_cost_usd: {plan.summary}")
+                continue
+            await self._perform(state, plan)
+            self._pass_on_if_long(state)
+
+    async def _plan_step(self, state: TaskState) -> StepPlan:
+        state.activity = "planning"
+        show(state)
+        ref = StepRef(run_id=state.run_id, step=state.step)
+        if state.opened.plans_locally:
+            plan = await workflow.execute_local_activity_method(
+                PlanningActivities.plan_step, ref, **options.local_planning()
+            )
+        else:
+            asked = options.model_planning(state.opened.planning_timeout_s, f"plan step {state.step}")
+            plan = await workflow.execute_activity_method(PlanningActivities.plan_step, ref, **asked)
+        if plan.kind == "fenced":
+            raise FencedError
+        state.cost_usd = plan.cost_usd
+        return plan
+
+    async def _perform(self, state: TaskState, plan: StepPlan) -> None:
+        if plan.kind == "question":
+            await self._desk.await_decision(state, _question(state, plan))
+        reports = [await self._carry_out(state, call) for call in plan.calls]
+        if plan.calls:
+            state.note_progress(plan, reports)
+        state.step += 1
+
+    async def _carry_out(self, state: TaskState, call: PlannedCall) -> CallReport:
+        """Pass the gate, then act; live policy may send the call back to a person."""
+        if call.verdict is Verdict.DENY:
+            return _refused(state, "policy")
+        report = CallReport(status="needs_approval", request_id=call.request_id, expires_at=call.expires_at)
+        if call.request_id is None:
+            report = await self._act(state, call)
+        for _ in range(MAX_ASKS_PER_CALL):
+            if report.status != "needs_approval" or report.request_id is None or report.expires_at is None:
+                break
+            if not await self._is_granted(state, Question(report.request_id, report.expires_at, call.summary)):
+                return _refused(state, "person")
+            report = await self._act(state, call)
+        return await self._accepted(state, call, report)
+
+    async def _accepted(self, state: TaskState, call: PlannedCall, report: CallReport) -> CallReport:
+        """Look at what a call came back with; an unknown outcome waits for the person who can tell."""
+        if report.status == "fenced":
+            raise FencedError
+        if report.status in {"denied", "needs_approval"}:
+            return _refused(state, "policy")
+        if report.status == "unknown" and report.request_id is not None and report.expires_at is not None:
+            await self._desk.await_decision(
+                state, Question(report.request_id, report.expires_at, f"did it happen? {call.summary}")
+            )
+        return report
+
+    async def _act(self, state: TaskState, call: PlannedCall) -> CallReport:
+        state.activity = call.summary
+        show(state)
+        ref = CallRef(run_id=state.run_id, step=state.step, call=call.call)
+        if options.runs_locally(call):
+            return await workflow.execute_local_activity_method(
+                ActingActivities.read_tool, ref, **options.reading(call)
+            )
+        if call.effect == "read":
+            return await workflow.execute_activity_method(ActingActivities.read_tool, ref, **options.acting(call))
+        if call.compensable:
+            state.register(ref)
+        return await self._act_with_effect(ref, call)
+
+    async def _act_with_effect(self, ref: CallRef, call: PlannedCall) -> CallReport:
+        try:
+            return await workflow.execute_activity_method(ActingActivities.call_tool, ref, **options.acting(call))
+        except ActivityError as error:
+            if is_cancelled_exception(error) or not endings.is_lost(error):
+                raise
+        return await workflow.execute_local_activity_method(ActingActivities.abandon_call, ref, **options.store_call())
+
+    async def _is_granted(self, state: TaskState, question: Question) -> bool:
+        standing = await self._desk.await_decision(state, question)
+        return standing.state in {"granted", "consumed"}
+
+    async def _stop(self, state: TaskState) -> Ending:
+        """Learn who stopped the run and how; a freezing kill leaves everything as it is."""
+        state.activity, state.waiting, state.status = "stopping", None, RunStatus.STOPPING
+        show(state)
+        fence = await workflow.execute_local_activity_method(
+            RunActivities.acknowledge_cancel, RunStart(run_id=state.run_id), **options.store_call()
+        )
+        if fence.mode == "freeze":
+            state.saga.clear()
+        status = RunStatus.CANCELLED if fence.actor == "temporal" else RunStatus.KILLED
+        reason = summarize(f"{fence.reason} (by {fence.actor}, epoch {fence.epoch})")
+        return Ending(run_id=state.run_id, status=status, reason=reason)
+
+    async def _take_back(self, state: TaskState, ending: Ending) -> None:
+        if ending.status is RunStatus.COMPLETED:
+            return
+
+        async def compensate(ref: CallRef) -> CallReport:
+            state.activity = f"taking back step {ref.step}, call {ref.call}"
+            show(state)
+            return await workflow.execute_activity_method(
+                ActingActivities.compensate, ref, **options.compensating(f"undo step {ref.step}, call {ref.call}")
+            )
+
+        await unwind(state, compensate)
+
+    async def _close(self, state: TaskState, ending: Ending) -> RunOutcome:
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        outcome = await workflow.execute_local_activity_method(RunActivities.close_run, ending, **options.store_call())
+        state.activity, state.status, state.waiting = ending.reason or "ended", outcome.status, None
+        show(state)
+        return outcome
+
+    def _pass_on_if_long(self, state: TaskState) -> None:
+        """Go on with a fresh history, before this one grows long."""
+        if workflow.info().is_continue_as_new_suggested():
+            workflow.continue_as_new(TaskStart(run_id=state.run_id, carried=state))
+
+
+def _question(state: TaskState, plan: StepPlan) -> Question:
+    assert plan.request_id is not None
+    until = plan.expires_at or workflow.now() + timedelta(hours=1)
+    return Question(plan.request_id, until, plan.summary)
+
+
+def _refused(state: TaskState, by: str) -> CallReport:
+    state.refused_by = "policy" if by == "policy" else "person"
+    return CallReport(status="denied")

@@ -1,0 +1,78 @@
+"""Waiting for people: signals wake, rows decide (rules 5, 6 and 11)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities import options
+    from activities.running import RunActivities
+    from proctor.contracts.ids import RequestId
+    from proctor.contracts.run import RequestRef, RequestStanding, RunStatus
+
+    from workflows.state import WAKE_UPS_KEPT, TaskState, Waiting
+    from workflows.view import show
+
+FIRST_LOOK = timedelta(minutes=1)
+LONGEST_LOOK = timedelta(hours=6)
+"""A signal can be lost, so the row is looked at from time to time anyway, ever more rarely."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request that the run cannot go on without."""
+
+    request_id: RequestId
+    until: datetime
+    what: str
+
+
+class PeopleDesk:
+    """Where a run waits for people. Holds wake-ups only; losing them costs time, never truth."""
+
+    def __init__(self) -> None:
+        self._woken: dict[RequestId, None] = {}
+
+    def wake(self, request_id: RequestId) -> None:
+        """Note that a request may have been decided. The same note twice is one."""
+        self._woken[request_id] = None
+        while len(self._woken) > WAKE_UPS_KEPT:
+            self._woken.pop(next(iter(self._woken)))
+
+    async def await_decision(self, state: TaskState, question: Question) -> RequestStanding:
+        """Wait until the store says that the request is no longer pending; its deadline ends it there."""
+        state.status = RunStatus.WAITING
+        state.waiting = Waiting(
+            request_id=question.request_id, what=question.what, who=state.opened.owner, until=question.until
+        )
+        show(state)
+        standing = await self._watch(state, question)
+        state.status, state.waiting = RunStatus.RUNNING, None
+        show(state)
+        return standing
+
+    async def _watch(self, state: TaskState, question: Question) -> RequestStanding:
+        patience = FIRST_LOOK
+        while True:
+            await self._woken_within(question, patience)
+            standing = await workflow.execute_local_activity_method(
+                RunActivities.read_request,
+                RequestRef(run_id=state.run_id, request_id=question.request_id),
+                **options.store_call(),
+            )
+            if standing.state != "pending":
+                return standing
+            patience = min(patience * 2, LONGEST_LOOK)
+
+    async def _woken_within(self, question: Question, patience: timedelta) -> None:
+        left = max(question.until - workflow.now(), timedelta(seconds=1))
+        try:
+            await workflow.wait_condition(
+                lambda: question.request_id in self._woken,
+                timeout=min(left, patience),
+                timeout_summary=f"until {question.until:%H:%M:%S} UTC: {question.what}"[:200],
+            )
+        except TimeoutError:
+            return
+        self._woken.pop(question.request_id, None)

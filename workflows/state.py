@@ -1,0 +1,95 @@
+"""The one state model of a run: what continue-as-new hands on, and what queries show."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from proctor.contracts.base import Contract
+from proctor.contracts.ids import RequestId, RunId
+from proctor.contracts.run import CallRef, CallReport, OpenedRun, RunStatus, StepPlan
+from pydantic import BaseModel, ConfigDict, Field
+
+WAKE_UPS_KEPT = 64
+"""Signals for requests that we do not wait for yet are remembered up to this number; the row decides anyway."""
+
+
+class Waiting(Contract):
+    """Whose turn it is."""
+
+    request_id: RequestId
+    what: str
+    who: str
+    until: datetime
+
+
+class TaskState(BaseModel):
+    """Where a run stands. Grows with open effects only, never with the length of the run."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    run_id: RunId
+    opened: OpenedRun
+    started_at: datetime
+    status: RunStatus = RunStatus.RUNNING
+    step: int = 0
+    cost_usd: Decimal = Decimal(0)
+    saga: list[tuple[int, int]] = Field(default_factory=list)
+    """Registered compensations as (step, call), oldest first."""
+    stalled_steps: int = 0
+    last_trace: str = ""
+    """Calls and results of the newest step; the same again is no progress."""
+    refused_by: Literal["policy", "person"] | None = None
+    waiting: Waiting | None = None
+    activity: str = "opening"
+    """What it is doing, in a few words."""
+
+    def exceeded_bound(self, now: datetime) -> str | None:
+        """Name the bound that this run has reached, if any (R5)."""
+        bounds = self.opened.bounds
+        if self.step >= bounds.max_iterations:
+            return f"max_iterations: {bounds.max_iterations} steps made"
+        if now - self.started_at >= timedelta(seconds=bounds.max_wall_clock_s):
+            return f"max_wall_clock_s: {bounds.max_wall_clock_s} s passed"
+        if self.stalled_steps >= bounds.max_stalled_steps:
+            return f"no_progress: {self.stalled_steps} steps brought nothing new"
+        return None
+
+    def note_progress(self, plan: StepPlan, reports: list[CallReport]) -> None:
+        """Count a step that brought nothing new: every call refused, or the same calls with the same results."""
+        trace = "|".join(
+            f"{call.fingerprint}={report.status}:{report.result}"
+            for call, report in zip(plan.calls, reports, strict=True)
+        )
+        brought_something = any(report.status == "confirmed" for report in reports) and trace != self.last_trace
+        self.stalled_steps = 0 if brought_something else self.stalled_steps + 1
+        self.last_trace = trace
+
+    def register(self, ref: CallRef) -> None:
+        """Remember that an effect may have to be taken back; before it is attempted (rule 4)."""
+        if (ref.step, ref.call) not in self.saga:
+            self.saga.append((ref.step, ref.call))
+
+    def details(self) -> str:
+        """Say in Markdown what it is doing, what it waits for and whose turn it is (row O9)."""
+        opened = self.opened
+        lines = [
+            f"**{opened.agent}** {opened.agent_version} · owner {opened.owner} · autonomy {opened.autonomy}",
+            f"**{self.status}** · step {self.step} of {opened.bounds.max_iterations} · ${self.cost_usd} spent",
+            f"Now: {self.activity}",
+        ]
+        if self.waiting is not None:
+            waiting = self.waiting
+            lines.append(
+                f"Waits for **{waiting.who}** until {waiting.until:%Y-%m-%d %H:%M:%S} UTC: {waiting.what}\n\n"
+                f"Decide: `proctor approve {waiting.request_id}` or `proctor deny {waiting.request_id}`"
+            )
+        if self.saga:
+            lines.append(f"{len(self.saga)} effect(s) can be taken back")
+        return "\n\n".join(lines)
+
+
+class TaskStart(Contract):
+    """Input of the workflow: a fresh run by its id, or one that goes on after continue-as-new."""
+
+    run_id: RunId
+    carried: TaskState | None = None
