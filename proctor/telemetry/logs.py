@@ -1,0 +1,67 @@
+"""Logs on stderr: JSON lines with trace and run, or plain text at a terminal. Standard logging goes the same way."""
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+from opentelemetry import trace
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+
+def set_up_logs(level: str = "info", *, stream: TextIO | None = None, plain: bool | None = None) -> None:
+    """Send the logs of this process to `stream` (stderr), from `level` up; `plain=None` asks whether it is a terminal.
+
+    Set up again, it replaces what was set before.
+    """
+    stream = stream or sys.stderr
+    is_plain = stream.isatty() if plain is None else plain
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        add_trace,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    sink = logging.StreamHandler(stream)
+    sink.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=["run_id", "temporal_workflow"])],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(plain=is_plain)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [sink]
+    root.setLevel(level.upper())
+    for noisy in ("httpx", "httpx2", "httpcore", "asyncio", "alembic"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+
+
+def bind_run(run_id: str) -> None:
+    """Name the run in every log line of this task from here on."""
+    structlog.contextvars.bind_contextvars(run_id=run_id)
+
+
+def add_trace(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Name trace and span, where there is one."""
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace_id"] = f"{context.trace_id:032x}"
+        event["span_id"] = f"{context.span_id:016x}"
+    return event
+
+
+def _rendering(*, plain: bool) -> list[Processor]:
+    if plain:
+        return [structlog.dev.ConsoleRenderer(colors=False)]
+    return [
+        structlog.processors.dict_tracebacks,
+        structlog.processors.EventRenamer("message"),
+        structlog.processors.JSONRenderer(default=str),
+    ]
