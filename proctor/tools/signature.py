@@ -123,7 +123,8 @@ def _field(function: Callable[..., Any], parameter: inspect.Parameter, hints: di
 
 
 def _closed(fields: dict[str, Any]) -> TypeAdapter[dict[str, Any]]:
-    shape: Any = TypedDict("Arguments", fields)  # type: ignore[misc]
+    make: Any = TypedDict
+    shape = make("Arguments", fields)
     shape.__pydantic_config__ = ConfigDict(extra="forbid")
     return TypeAdapter(shape)
 
