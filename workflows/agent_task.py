@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from proctor.contracts.wire import REQUEST_DECIDED, WORKFLOW_TYPE, RequestDecided
 
     from workflows import endings
+    from workflows.cancelling import finish_first, raise_if_cancelled
     from workflows.people import PeopleDesk, Question
     from workflows.saga import unwind
     from workflows.state import TaskStart, TaskState
@@ -52,21 +53,21 @@ class AgentTaskWorkflow:
         self._desk = PeopleDesk()
 
     @workflow.run
-    async def run(self, start: TaskStart) -> RunOutcome:
+    async def run(self, _start: TaskStart) -> RunOutcome:
         """Run the task to its end. Whatever happens, what must be taken back is, and the run is closed."""
-        cancelled: BaseException | None = None
-        state = await self._open()
+        state, cancelled = await finish_first(self._open())
         try:
+            if cancelled is not None:
+                raise cancelled
             ending = await self._work(state)
         except FencedError:
             ending = await self._stop(state)
         except (asyncio.CancelledError, ActivityError) as error:
-            if is_cancelled_exception(error):
-                cancelled, ending = error, await self._stop(state)
+            if isinstance(error, ActivityError) and not is_cancelled_exception(error):
+                ending = endings.from_failure(state, error)
             else:
-                ending = endings.from_failure(state, error)  # type: ignore[arg-type]
-        await self._take_back(state, ending)
-        outcome = await self._close(state, ending)
+                cancelled, ending = error, await self._stop(state)
+        outcome, _ = await finish_first(self._finish(state, ending))
         if cancelled is not None:
             raise cancelled
         return outcome
@@ -92,13 +93,14 @@ class AgentTaskWorkflow:
     async def _work(self, state: TaskState) -> Ending:
         """Plan, gate and act, step by step."""
         while True:
+            raise_if_cancelled()
             if bound := state.exceeded_bound(workflow.now()):
                 return endings.from_bound(state, bound)
             plan = await self._plan_step(state)
             if plan.kind == "final":
                 return endings.from_final_plan(state, plan)
             if plan.kind == "over_budget":
-                if not await self._is_granted(state, _question(state, plan)):
+                if not await self._is_granted(state, _question(plan)):
                     return endings.from_bound(state, f"max_cost_usd: {plan.summary}")
                 continue
             await self._perform(state, plan)
@@ -122,7 +124,7 @@ class AgentTaskWorkflow:
 
     async def _perform(self, state: TaskState, plan: StepPlan) -> None:
         if plan.kind == "question":
-            await self._desk.await_decision(state, _question(state, plan))
+            await self._desk.await_decision(state, _question(plan))
         reports = [await self._carry_out(state, call) for call in plan.calls]
         if plan.calls:
             state.note_progress(plan, reports)
@@ -141,6 +143,7 @@ class AgentTaskWorkflow:
             if not await self._is_granted(state, Question(report.request_id, report.expires_at, call.summary)):
                 return _refused(state, "person")
             report = await self._act(state, call)
+        raise_if_cancelled()
         return await self._accepted(state, call, report)
 
     async def _accepted(self, state: TaskState, call: PlannedCall, report: CallReport) -> CallReport:
@@ -194,6 +197,10 @@ class AgentTaskWorkflow:
         reason = summarize(f"{fence.reason} (by {fence.actor}, epoch {fence.epoch})")
         return Ending(run_id=state.run_id, status=status, reason=reason)
 
+    async def _finish(self, state: TaskState, ending: Ending) -> RunOutcome:
+        await self._take_back(state, ending)
+        return await self._close(state, ending)
+
     async def _take_back(self, state: TaskState, ending: Ending) -> None:
         if ending.status is RunStatus.COMPLETED:
             return
@@ -220,7 +227,7 @@ class AgentTaskWorkflow:
             workflow.continue_as_new(TaskStart(run_id=state.run_id, carried=state))
 
 
-def _question(state: TaskState, plan: StepPlan) -> Question:
+def _question(plan: StepPlan) -> Question:
     assert plan.request_id is not None
     until = plan.expires_at or workflow.now() + timedelta(hours=1)
     return Question(plan.request_id, until, plan.summary)

@@ -1,0 +1,34 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.PHONY: help setup demo test check bench lock clean
+
+PY := .venv/bin/python
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/.ready ## Prepare the environment (.venv/bin/proctor is the command)
+
+.venv/.ready: requirements.lock pyproject.toml scripts/setup
+	@scripts/setup
+
+demo: setup ## Run the demo; MODEL=openai:NAME plans with a real model
+	@.venv/bin/proctor demo $(if $(MODEL),--model $(MODEL))
+
+check: setup ## Format, lint, types, import contracts
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-timing | tail -n 12
+
+test: setup ## Run all tests, on real embedded parts
+	@$(PY) -m pytest -q
+
+bench: setup ## Measure, beside a bare hand-written loop
+	@$(PY) -m benchmarks
+
+lock: setup ## Renew requirements.lock from pyproject.toml (names, versions and hashes only)
+	@scripts/lock
+
+clean: ## Remove environment and state
+	@rm -rf .venv .proctor
