@@ -22,7 +22,7 @@ from proctor.contracts.playbook import (
     Reaction,
     RepeatNode,
 )
-from proctor.contracts.templates import Path, parse_path, references
+from proctor.contracts.templates import Path, parse_path, references, strings
 
 Place = tuple[str | int, ...]
 """Where in the document: keys and indexes."""
@@ -246,14 +246,12 @@ def _comparison_problems(comparison: Comparison, where: Place, known: dict[str, 
 
 
 def _template_problems(value: Any, where: Place, known: dict[str, str]) -> Iterator[Problem]:
-    try:
-        found = list(references(value))
-    except ValueError as error:
-        yield Problem(where, str(error))
-        return
-    for place, reference in found:
-        problem = _reference_problem(reference.path, known)
-        if problem:
+    for place, text in strings(value):
+        try:
+            found = [_reference_problem(reference.path, known) for _, reference in references(text)]
+        except ValueError as error:
+            found = [str(error)]
+        for problem in filter(None, found):
             yield Problem((*where, *place), problem)
 
 

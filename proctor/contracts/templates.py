@@ -129,13 +129,18 @@ def descend(value: Any, parts: tuple[Part, ...]) -> Any:
     for position, part in enumerate(parts):
         if part is None:
             return _descend_each(value, parts[position + 1 :])
-        if (isinstance(part, str) and isinstance(value, dict) and part in value) or (
-            isinstance(part, int) and isinstance(value, list) and part < len(value)
-        ):
-            value = value[part]
-        else:
+        value = _move(value, part)
+        if value is MISSING:
             return MISSING
     return value
+
+
+def _move(value: Any, part: str | int) -> Any:
+    if isinstance(value, dict):
+        return value.get(part, MISSING)
+    if isinstance(value, list) and isinstance(part, int) and part < len(value):
+        return value[part]
+    return MISSING
 
 
 def _descend_each(value: Any, parts: tuple[Part, ...]) -> Any:
