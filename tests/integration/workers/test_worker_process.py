@@ -1,0 +1,145 @@
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from tests.integration.workers.worker_under_test import WorkerUnderTest
+from workers.embedded.temporal import EmbeddedTemporal
+
+StartWorker = Callable[..., WorkerUnderTest]
+
+
+@pytest.fixture
+async def start_worker(temporal: EmbeddedTemporal, tmp_path: Path) -> AsyncIterator[StartWorker]:
+    started: list[WorkerUnderTest] = []
+
+    def start(**environ: str) -> WorkerUnderTest:
+        started.append(WorkerUnderTest(tmp_path, temporal.address, **environ))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.close()
+
+
+async def test_readiness_follows_temporal_down_and_up_again(
+    start_worker: StartWorker, temporal: EmbeddedTemporal
+) -> None:
+    """Readiness is true only while Temporal answers and sees the worker poll, and comes back by itself."""
+    worker = start_worker()
+    assert {"ready": True, "reasons": []} == await worker.until_ready()
+    await temporal.kill()
+    lost = await worker.until_ready(503)
+    assert lost["reasons"][0].startswith("Temporal: ")
+    assert 200 == worker.get("/healthz")[0]
+    await temporal.start()
+    assert (await worker.until_ready())["ready"]
+
+
+async def test_readiness_follows_the_store_down_and_up_again(start_worker: StartWorker) -> None:
+    """Readiness is true only while the store answers."""
+    worker = start_worker()
+    await worker.until_ready()
+    worker.store.unlink()
+    assert ["Postgres: the store is gone"] == (await worker.until_ready(503))["reasons"]
+    worker.store.touch()
+    assert (await worker.until_ready())["ready"]
+
+
+async def test_sigterm_drains_and_a_running_activity_finishes(
+    start_worker: StartWorker, temporal: EmbeddedTemporal
+) -> None:
+    """SIGTERM lets running work end, says 503 meanwhile, and exits 0."""
+    worker = start_worker()
+    await worker.until_ready()
+    client = await Client.connect(temporal.address)
+    handle = await client.start_workflow("SampleWorkflow", 3.0, id="drain", task_queue="proctor")
+    await asyncio.sleep(1.0)
+    worker.terminate()
+    drained = await worker.until_ready(503, within_s=2)
+    assert "draining" in drained["reasons"]
+    assert 0 == await worker.ended()
+    assert {"worker_draining", "worker_stopped"} <= {line["message"] for line in worker.logs()}
+    history = await handle.fetch_history()
+    completed = [event for event in history.events if event.HasField("activity_task_completed_event_attributes")]
+    assert 1 == len(completed)
+
+
+async def test_a_second_signal_ends_the_worker_at_once(start_worker: StartWorker, temporal: EmbeddedTemporal) -> None:
+    """A person who asks twice does not wait for the drain."""
+    worker = start_worker()
+    await worker.until_ready()
+    client = await Client.connect(temporal.address)
+    await client.start_workflow("SampleWorkflow", 20.0, id="twice", task_queue="proctor")
+    await asyncio.sleep(1.0)
+    worker.terminate()
+    await worker.until_ready(503, within_s=2)
+    worker.process.send_signal(signal.SIGINT)
+    assert 128 + signal.SIGINT == await worker.ended(within_s=2)
+
+
+async def test_a_busy_event_loop_still_answers_and_says_so(
+    start_worker: StartWorker, temporal: EmbeddedTemporal
+) -> None:
+    """A blocked event loop cannot hide: the endpoints answer from their own thread, and readiness is lost."""
+    worker = start_worker()
+    await worker.until_ready()
+    client = await Client.connect(temporal.address)
+    await client.start_workflow("BlockingWorkflow", 8.0, id="blocked", task_queue="proctor")
+    blocked = await worker.until_ready(503, within_s=8)
+    assert "event loop" in blocked["reasons"][-1]
+    assert (await worker.until_ready())["ready"]
+
+
+async def test_metrics_hold_ours_and_those_of_the_sdk(start_worker: StartWorker) -> None:
+    """One endpoint serves our metrics and the Temporal SDK's."""
+    worker = start_worker()
+    await worker.until_ready()
+    status, text = worker.get("/metrics")
+    assert 200 == status
+    assert "proctor_ready 1.0" in text
+    assert "temporal_num_pollers" in text
+
+
+async def test_missing_search_attributes_are_registered_by_the_worker(
+    start_worker: StartWorker, temporal: EmbeddedTemporal
+) -> None:
+    """A namespace that lacks our search attributes has them once the worker is ready."""
+    from temporalio.api.operatorservice.v1 import RemoveSearchAttributesRequest
+
+    from workers.search_attributes import registered, wanted
+
+    client = await Client.connect(temporal.address)
+    assert wanted() == await registered(client)
+    await client.operator_service.remove_search_attributes(
+        RemoveSearchAttributesRequest(namespace="default", search_attributes=list(wanted()))
+    )
+    assert {} == await registered(client)
+    await start_worker().until_ready()
+    assert wanted() == await registered(client)
+
+
+async def test_an_occupied_health_port_is_one_clear_line(start_worker: StartWorker) -> None:
+    """The worker ends with the port's name and what to do, before it takes any work."""
+    first = start_worker()
+    await first.until_ready()
+    second = start_worker(port=first.port)
+    assert 1 == await second.ended()
+    last = second.log.read_text().splitlines()[-1]
+    assert f"127.0.0.1:{first.port}" in last
+    assert "PROCTOR_HEALTH_PORT" in last
+
+
+async def test_a_worker_that_waits_for_temporal_stops_when_told(tmp_path: Path) -> None:
+    """A worker started before its server waits, says so, and obeys SIGTERM meanwhile."""
+    worker = WorkerUnderTest(tmp_path, "127.0.0.1:1")
+    try:
+        waiting = await worker.until_ready(503)
+        assert waiting["reasons"][0].startswith("starting")
+        worker.terminate()
+        assert 0 == await worker.ended(within_s=10)
+    finally:
+        worker.close()
