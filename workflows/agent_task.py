@@ -55,10 +55,11 @@ class AgentTaskWorkflow:
     @workflow.run
     async def run(self, _start: TaskStart) -> RunOutcome:
         """Run the task to its end. Whatever happens, what must be taken back is, and the run is closed."""
-        state, cancelled = await finish_first(self._open())
+        state, cancelled_early = await finish_first(self._open())
+        cancelled: BaseException | None = None
         try:
-            if cancelled is not None:
-                raise cancelled
+            if cancelled_early is not None:
+                raise cancelled_early
             ending = await self._work(state)
         except FencedError:
             ending = await self._stop(state)

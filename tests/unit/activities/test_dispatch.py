@@ -1,0 +1,188 @@
+"""Rules 1 and 2: what is dispatched, what is sent again, and what is left to a person."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.dispatch import Dispatcher, Effect
+from proctor.contracts.ids import EffectKey, RunId
+from proctor.contracts.ports import Admitted, EffectStanding, Prior, Refusal
+from proctor.contracts.run import CallReport
+from proctor.contracts.tool import Confirmed, Failed, RetryRule, ToolContract, ToolInvocation, ToolOutcome, Unknown
+
+KEY = EffectKey("run/0/0")
+FENCED = Refusal(report=CallReport(status="fenced"))
+
+
+class FakeTools:
+    """Answers from a script, and counts what was sent."""
+
+    def __init__(self, *script: ToolOutcome, hang: bool = False) -> None:
+        self.script, self.hang = list(script), hang
+        self.sent: list[tuple[str, str]] = []
+        self.cut_off = False
+
+    async def invoke(self, contract: ToolContract, invocation: ToolInvocation) -> ToolOutcome:
+        self.sent.append((contract.name, invocation.key))
+        if self.hang:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                self.cut_off = True
+                return Unknown(error="cut off")
+        return self.script.pop(0)
+
+    def egress_hosts(self, contract: ToolContract, arguments: dict[str, Any]) -> tuple[str, ...]:
+        return ()
+
+
+class FakeLedger:
+    """Keeps what was settled."""
+
+    def __init__(self, again: Admitted | Refusal | None = None) -> None:
+        self.again = again or Admitted(attempt=2)
+        self.settled: list[tuple[ToolOutcome, bool]] = []
+        self.retries = 0
+
+    async def retry(self) -> Admitted | Refusal:
+        self.retries += 1
+        return self.again
+
+    async def settle(self, outcome: ToolOutcome, final: bool) -> CallReport:
+        self.settled.append((outcome, final))
+        return CallReport(status=outcome.status)
+
+
+def effect(ledger: FakeLedger, **contract: Any) -> Effect:
+    probe = ToolContract(name="Probe", input_schema={}, effect="read") if "probe" in contract else None
+    made = ToolContract(name="Act", input_schema={}, effect="write", timeout_s=0.01, **contract)
+    return Effect(made, probe, ToolInvocation(run_id=RunId("run"), key=KEY, arguments={}), ledger.retry, ledger.settle)
+
+
+async def carry_out(
+    tools: FakeTools, ledger: FakeLedger, begun: Admitted | Prior | Refusal, **contract: Any
+) -> CallReport:
+    return await ActivityEnvironment().run(Dispatcher(tools).carry_out, effect(ledger, **contract), begun)
+
+
+def lost(state: str = "intent") -> Prior:
+    return Prior(standing=EffectStanding(state=state, attempt=1, age_s=60))
+
+
+async def test_a_refused_call_is_not_sent() -> None:
+    """Without an intent nothing leaves the process."""
+    tools, ledger = FakeTools(), FakeLedger()
+    report = await carry_out(tools, ledger, FENCED)
+    assert report.status == "fenced"
+    assert tools.sent == []
+
+
+async def test_a_confirmed_call_is_written_once() -> None:
+    """One intent, one effect, one outcome."""
+    tools, ledger = FakeTools(Confirmed(result=1)), FakeLedger()
+    assert (await carry_out(tools, ledger, Admitted(attempt=1))).status == "confirmed"
+    assert ledger.settled == [(Confirmed(result=1), True)]
+
+
+async def test_a_lost_attempt_of_a_tool_that_cannot_tell_goes_to_a_person() -> None:
+    """Never settled by hoping: no key, no probe, nothing is sent again."""
+    tools, ledger = FakeTools(), FakeLedger()
+    report = await carry_out(tools, ledger, lost(), idempotency="none")
+    assert report.status == "unknown"
+    assert tools.sent == []
+    assert [final for _, final in ledger.settled] == [True]
+
+
+async def test_a_lost_attempt_of_an_idempotent_tool_is_sent_again_with_the_same_key() -> None:
+    """The tool itself keeps to one effect per key."""
+    tools, ledger = FakeTools(Confirmed(result=1)), FakeLedger()
+    report = await carry_out(tools, ledger, lost(), idempotency="native")
+    assert report.status == "confirmed"
+    assert tools.sent == [("Act", KEY)]
+
+
+async def test_a_lost_attempt_is_read_back_before_anything_is_sent() -> None:
+    """Where the probe finds the effect, it is confirmed and not repeated."""
+    tools, ledger = FakeTools(Confirmed(result={"happened": True, "id": 7})), FakeLedger()
+    report = await carry_out(tools, ledger, lost(), idempotency="read_back", probe="Probe")
+    assert report.status == "confirmed"
+    assert tools.sent == [("Probe", KEY)]
+
+
+async def test_a_read_back_that_finds_nothing_allows_one_more_attempt() -> None:
+    """What surely did not happen may be attempted again, with a new intent."""
+    tools, ledger = FakeTools(Confirmed(result={"happened": False}), Confirmed(result=1)), FakeLedger()
+    report = await carry_out(tools, ledger, lost(), idempotency="read_back", probe="Probe")
+    assert report.status == "confirmed"
+    assert ledger.retries == 1
+    assert tools.sent == [("Probe", KEY), ("Act", KEY)]
+
+
+@pytest.mark.parametrize(
+    "answer", [Failed(error="down"), Confirmed(result="yes"), Confirmed(result={"happened": "no"})]
+)
+async def test_a_read_back_that_cannot_tell_leaves_it_unknown(answer: ToolOutcome) -> None:
+    """Only a plain true or false counts as an answer."""
+    tools, ledger = FakeTools(answer), FakeLedger()
+    report = await carry_out(tools, ledger, lost(), idempotency="read_back", probe="Probe")
+    assert report.status == "unknown"
+
+
+async def test_a_fence_keeps_a_lost_attempt_from_being_sent_again() -> None:
+    """After a kill even the same key is not sent; the outcome stays unknown."""
+    tools, ledger = FakeTools(), FakeLedger(again=FENCED)
+    report = await carry_out(tools, ledger, lost(), idempotency="native")
+    assert report.status == "unknown"
+    assert tools.sent == []
+
+
+async def test_a_fence_settles_an_attempt_that_surely_failed_as_failed() -> None:
+    """Nothing happened and nothing will: the ledger says so."""
+    tools, ledger = FakeTools(), FakeLedger(again=FENCED)
+    report = await carry_out(tools, ledger, lost("attempt_failed"), idempotency="none")
+    assert report.status == "failed"
+    assert tools.sent == []
+
+
+async def test_a_passing_failure_is_noted_and_tried_again() -> None:
+    """The activity raises, so that Temporal owns the back-off."""
+    tools, ledger = FakeTools(Failed(error="503", retryable=True)), FakeLedger()
+    with pytest.raises(ApplicationError) as raised:
+        await carry_out(tools, ledger, Admitted(attempt=1))
+    assert not raised.value.non_retryable
+    assert [final for _, final in ledger.settled] == [False]
+
+
+async def test_the_last_attempt_tells_the_planner_instead_of_raising() -> None:
+    """An always-failing tool ends within its budget."""
+    tools, ledger = FakeTools(Failed(error="503", retryable=True)), FakeLedger()
+    report = await carry_out(tools, ledger, Admitted(attempt=2), retry=RetryRule(max_attempts=2))
+    assert report.status == "failed"
+    assert [final for _, final in ledger.settled] == [True]
+
+
+async def test_an_unknown_outcome_of_a_tool_without_keys_is_not_sent_again() -> None:
+    """A time-out after dispatch is not a failure."""
+    tools, ledger = FakeTools(Unknown(error="time-out")), FakeLedger()
+    report = await carry_out(tools, ledger, Admitted(attempt=1), idempotency="none")
+    assert report.status == "unknown"
+    assert len(tools.sent) == 1
+
+
+async def test_a_stopped_tool_is_cut_off_and_its_outcome_written() -> None:
+    """A kill stops the tool after a short grace, and the ledger says what is not known."""
+    tools, ledger = FakeTools(hang=True), FakeLedger()
+    environment = ActivityEnvironment()
+    running = asyncio.create_task(
+        environment.run(Dispatcher(tools).carry_out, effect(ledger, idempotency="native"), Admitted(attempt=1))
+    )
+    await asyncio.sleep(0.05)
+    environment.cancel()
+    report = await running
+    assert tools.cut_off
+    assert report.status == "unknown"
+    assert len(tools.sent) == 1
+    assert [final for _, final in ledger.settled] == [True]
