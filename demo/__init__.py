@@ -1,0 +1,1 @@
+"""The demo world: a service that really breaks, its supervisor and a ticket service, each a process of its own."""
