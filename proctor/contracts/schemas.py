@@ -1,7 +1,7 @@
 """JSON Schema 2020-12: checked once with `jsonschema`, applied with `jsonschema-rs` (linear-time patterns)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -29,10 +29,21 @@ def schema_problem(schema: dict[str, Any]) -> str | None:
 
 def problems(schema: dict[str, Any], value: object) -> list[str]:
     """List at most five ways in which `value` does not fit, each `at PATH: what`; empty means it fits."""
+    return checker(schema)(value)
+
+
+def checker(schema: dict[str, Any]) -> Callable[[object], list[str]]:
+    """Compile `schema` for repeated use; the result gives what `problems` gives."""
     if not schema:
-        return []
-    found: Iterator[Any] = _validator(json.dumps(schema, sort_keys=True)).iter_errors(value)
-    return [_render(error) for _, error in zip(range(MAX_PROBLEMS), found, strict=False)]
+        return lambda _: []
+    validator = _validator(json.dumps(schema, sort_keys=True))
+
+    def check(value: object) -> list[str]:
+        if validator.is_valid(value):
+            return []
+        return [_render(error) for _, error in zip(range(MAX_PROBLEMS), validator.iter_errors(value), strict=False)]
+
+    return check
 
 
 def _render(error: Any) -> str:
@@ -43,5 +54,13 @@ def _render(error: Any) -> str:
 @lru_cache(maxsize=1024)
 def _validator(schema_json: str) -> Any:
     return jsonschema_rs.Draft202012Validator(
-        json.loads(schema_json), validate_formats=True, pattern_options=jsonschema_rs.RegexOptions()
+        json.loads(schema_json),
+        validate_formats=True,
+        pattern_options=jsonschema_rs.RegexOptions(),
+        retriever=_refuse_to_retrieve,
     )
+
+
+def _refuse_to_retrieve(uri: str) -> Any:
+    """Left to itself the library fetches `http:` and `file:` references: a schema could reach the network and disk."""
+    raise ValueError(f"{uri} is outside the schema: refer to #/$defs/… only")
