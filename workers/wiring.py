@@ -1,0 +1,108 @@
+"""The composition root of a worker: the only place that knows which adapter stands behind which port."""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.acting import ActingActivities
+from activities.judging import PolicyShelf
+from activities.planning import PlanningActivities
+from activities.running import RunActivities
+from proctor.models.planners import PlannerRouter
+from proctor.settings import Settings
+from proctor.store.postgres import PostgresStore
+from proctor.telemetry.metrics import Metrics
+from proctor.tools.authoring import ToolResources
+from proctor.tools.dispatcher import ToolDispatcher
+from workers.metering import MeteredPlanner, MeteredTools, metered_journal
+from workers.process import WorkerParts
+from workflows.agent_task import AgentTaskWorkflow
+
+CONCURRENT_ACTIVITIES = 100
+CACHED_WORKFLOWS = 2500
+"""Runs that wait stay cached: a cache smaller than the open runs costs a replay at each step (measured: 5 times the CPU)."""
+HEARTBEAT_THROTTLE = timedelta(milliseconds=200)
+"""A cancel reaches a running tool on a heartbeat, so heartbeats must not be held back."""
+PASSED_THROUGH = (
+    "activities",
+    "policies",
+    "proctor",
+    "workflows.cancelling",
+    "workflows.endings",
+    "workflows.people",
+    "workflows.saga",
+    "workflows.search_attributes",
+    "workflows.state",
+    "workflows.view",
+    "pydantic",
+    "pydantic_core",
+    "jsonschema",
+    "jsonschema_rs",
+    "rfc8785",
+    "opentelemetry",
+)
+"""Imported once, not again for each run; static rules check them for what replay forbids (ruff.toml, import-linter)."""
+NOT_FOR_TOOLS = ("PG", "DATABASE_", "TEMPORAL_", "PROCTOR_", "OTEL_")
+"""Settings of the platform itself, by prefix: a tool has no business with them."""
+
+
+def tool_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give what tools may read of the worker's environment: neither our settings nor anybody's API keys."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(NOT_FOR_TOOLS) and not name.endswith("_API_KEY")
+    }
+
+
+async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerParts:
+    """Build the worker of one process.
+
+    Raises:
+        Unavailable: the store does not answer, or its schema is not the one that this code needs.
+
+    """
+    store = await PostgresStore.connect(settings.endpoints().database_url, min_size=2, max_size=24)
+    tools = ToolDispatcher(ToolResources(store.knowledge, tool_environment(os.environ)))
+    journal = metered_journal(store.journal, metrics)
+    metered_tools, policies = MeteredTools(tools, metrics), PolicyShelf()
+    running = RunActivities(journal, policies)
+    planning = PlanningActivities(journal, MeteredPlanner(PlannerRouter(), metrics), metered_tools, policies)
+    acting = ActingActivities(journal, metered_tools, policies)
+    worker = Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=[AgentTaskWorkflow],
+        activities=[
+            running.open_run,
+            running.read_request,
+            running.acknowledge_cancel,
+            running.close_run,
+            planning.plan_step,
+            acting.call_tool,
+            acting.read_tool,
+            acting.compensate,
+            acting.abandon_call,
+        ],
+        workflow_runner=sandboxed(),
+        max_cached_workflows=CACHED_WORKFLOWS,
+        max_concurrent_activities=CONCURRENT_ACTIVITIES,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        graceful_shutdown_timeout=timedelta(seconds=settings.drain_s),
+    )
+
+    async def close() -> None:
+        await tools.aclose()
+        await store.close()
+
+    return WorkerParts(worker=worker, ping_store=store.ping, close=close)
+
+
+def sandboxed() -> SandboxedWorkflowRunner:
+    """Run workflows in the sandbox, with our own modules passed through."""
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
