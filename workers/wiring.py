@@ -24,7 +24,7 @@ from workflows.agent_task import AgentTaskWorkflow
 
 CONCURRENT_ACTIVITIES = 100
 CACHED_WORKFLOWS = 2500
-"""Runs that wait stay cached: a cache smaller than the open runs costs a replay at each step (measured: 5 times the CPU)."""
+"""Runs that wait stay cached: a cache smaller than the open runs replays at each step (measured: 5 times the CPU)."""
 HEARTBEAT_THROTTLE = timedelta(milliseconds=200)
 """A cancel reaches a running tool on a heartbeat, so heartbeats must not be held back."""
 PASSED_THROUGH = (
