@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from demo.process import ROOT, module_command
 
-START_S = 10.0
+START_S = 5.0
 TERM_GRACE_S = 1.0
 """From SIGTERM to SIGKILL."""
 HEALTH_S = 0.75

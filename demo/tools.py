@@ -111,7 +111,7 @@ async def read_service_logs(
 
 
 async def get_service_health(
-    service: Service, resources: ToolResources, wait_healthy_s: Annotated[float, Field(ge=0, le=30)] = 0
+    service: Service, resources: ToolResources, wait_healthy_s: Annotated[float, Field(ge=0, le=10)] = 0
 ) -> ServiceHealth:
     """Ask how a service is; waits up to `wait_healthy_s` seconds for it to become healthy."""
     loop = asyncio.get_running_loop()
@@ -126,7 +126,7 @@ async def get_service_health(
 async def restart_service(
     service: Service,
     release: Annotated[str, Field(pattern="^[a-z0-9-]{1,40}$")],
-    reason: Annotated[str, Field(min_length=1, max_length=400)],
+    reason: Annotated[str, Field(min_length=1, max_length=1000)],
     resources: ToolResources,
     idempotency_key: str,
 ) -> Restart:

@@ -8,7 +8,7 @@ import httpx
 
 from proctor.contracts.errors import InvalidInput
 from proctor.contracts.tool import HttpImplementation
-from proctor.tools.templates import as_text, fill, fill_path
+from proctor.tools.templates import as_text, fill_path, fill_request
 
 _ENVIRONMENT = "env:"
 
@@ -37,27 +37,28 @@ def host_of(url: httpx.URL) -> str:
 
 def unresolved_host(implementation: HttpImplementation) -> str:
     """Name a host that no allow-list can mean: an address that is not known must not look like no egress."""
-    return implementation.base_url.removeprefix(_ENVIRONMENT).rpartition("/")[2] + ".invalid"
+    name = implementation.base_url.removeprefix(_ENVIRONMENT)
+    return f"{name}.invalid" if name.isidentifier() else "unusable.invalid"
 
 
-def request_url(base: httpx.URL, implementation: HttpImplementation, arguments: Mapping[str, Any]) -> httpx.URL:
+def request_url(base: httpx.URL, implementation: HttpImplementation, arguments: dict[str, Any]) -> httpx.URL:
     """Build the address; only path and query come from arguments, never scheme, host or port."""
     path = base.raw_path.decode("ascii").rstrip("/") + fill_path(implementation.path, arguments)
-    query = urlencode(_pairs(fill(implementation.query, {"arguments": arguments})), encoding="utf-8")
     try:
+        query = urlencode(_pairs(fill_request(implementation.query, {"arguments": arguments})), encoding="utf-8")
         return base.copy_with(raw_path=f"{path}?{query}".encode() if query else path.encode())
-    except httpx.InvalidURL as error:
+    except (httpx.InvalidURL, UnicodeEncodeError) as error:
         raise InvalidInput(f"the address cannot be built: {error}") from error
 
 
 def request_headers(
-    implementation: HttpImplementation, arguments: Mapping[str, Any], environment: Mapping[str, str]
+    implementation: HttpImplementation, arguments: dict[str, Any], environment: Mapping[str, str]
 ) -> dict[str, str]:
     """Fill the headers; `${env.NAME}` gives a setting of the worker, such as a token.
 
     Raises `InvalidInput` for a value that would end its header line.
     """
-    filled = fill(implementation.headers, {"arguments": arguments, "env": environment})
+    filled = fill_request(implementation.headers, {"arguments": arguments, "env": dict(environment)})
     headers = {name: as_text(name, value) for name, value in filled.items()}
     for name, value in headers.items():
         if not (value.isascii() and value.isprintable()):
@@ -69,7 +70,7 @@ def request_body(implementation: HttpImplementation, arguments: dict[str, Any]) 
     """Give the JSON body; None for no body."""
     if implementation.body == "arguments":
         return arguments
-    return fill(implementation.body, {"arguments": arguments})
+    return fill_request(implementation.body, {"arguments": arguments})
 
 
 def _pairs(query: Mapping[str, Any]) -> list[tuple[str, str]]:
