@@ -1,0 +1,199 @@
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from proctor.contracts.errors import Unavailable
+from proctor.devstate import Process, read_stack, running_stack, write_stack
+from proctor.settings import Settings
+from tests.integration.workers.worker_under_test import ROOT, SAMPLE
+from workers.dev import DevStack, StackOrder
+from workers.embedded.temporal import TemporalPorts
+
+
+async def prepare(owner_url: str, home: Path) -> str:
+    return owner_url
+
+
+def settings_for(folder: Path) -> Settings:
+    return Settings.load({"PROCTOR_HOME": str(folder / "state")}, folder)
+
+
+def order_for(folder: Path, workers: int = 1) -> StackOrder:
+    store = folder / "store"
+    store.touch()
+    return StackOrder(prepare=prepare, workers=workers, worker_command=(sys.executable, str(SAMPLE), str(store)))
+
+
+def children_of(stack: DevStack) -> list[Process]:
+    pids = [stack.temporal_pid, stack.postgres_pid, *(worker.pid for worker in stack.workers)]
+    return [Process.of(pid) for pid in pids if pid is not None]
+
+
+async def run_sample(stack: DevStack, run_id: str) -> str:
+    client = await Client.connect(stack.endpoints.temporal.address)
+    result: str = await client.execute_workflow("SampleWorkflow", 0.1, id=run_id, task_queue="proctor")
+    return result
+
+
+async def test_a_stack_works_is_found_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """While it runs others find it by its state folder; after it nothing runs and nothing points to it."""
+    settings = settings_for(tmp_path)
+    async with DevStack(settings, order_for(tmp_path)) as stack:
+        assert "done" == await run_sample(stack, "first")
+        assert stack.endpoints == replace(settings.endpoints(), source="dev")
+        children = children_of(stack)
+        assert 3 == len(children)
+        assert all(child.is_alive for child in children)
+    assert not any(child.is_alive for child in children)
+    assert None is read_stack(settings.home)
+    with pytest.raises(Unavailable, match="nothing to connect to"):
+        settings.endpoints()
+
+
+async def test_state_is_kept_and_parts_come_back_after_being_killed(tmp_path: Path) -> None:
+    """Runs survive a restart of the stack and SIGKILL of worker, Temporal and Postgres."""
+    settings = settings_for(tmp_path)
+    async with DevStack(settings, order_for(tmp_path)) as stack:
+        assert "done" == await run_sample(stack, "kept")
+    async with DevStack(settings, order_for(tmp_path)) as stack:
+        killed = stack.workers[0].pid
+        await stack.restart_worker()
+        assert killed != stack.workers[0].pid
+        found = running_stack(settings.home)
+        assert found is not None
+        assert Process.of(stack.workers[0].pid or 0) in found.children
+        await stack.restart_temporal()
+        before = stack.postgres_pid
+        await stack.restart_postgres()
+        assert before != stack.postgres_pid
+        client = await Client.connect(stack.endpoints.temporal.address)
+        assert "done" == await client.get_workflow_handle("kept").result()
+        assert "done" == await run_sample(stack, "after")
+        assert None is stack.problem()
+
+
+async def test_two_stacks_cannot_share_a_state_folder(tmp_path: Path) -> None:
+    """The second one says who has it, and the first one goes on."""
+    settings = settings_for(tmp_path)
+    async with DevStack(settings, order_for(tmp_path, workers=0)) as stack:
+        with pytest.raises(Unavailable, match=f"already runs on .* \\(pid {os.getpid()}\\)"):
+            async with DevStack(settings, order_for(tmp_path, workers=0)):
+                pass
+        assert None is stack.problem()
+        assert None is not running_stack(settings.home)
+
+
+async def test_an_occupied_port_is_named_and_what_was_started_is_stopped(tmp_path: Path) -> None:
+    """A start that cannot succeed leaves neither processes nor a file, and the next start works."""
+    settings = settings_for(tmp_path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        stack = DevStack(settings, replace(order_for(tmp_path, workers=0), ports=TemporalPorts(grpc=port)))
+        with pytest.raises(Unavailable, match=f"port {port} for Temporal is occupied"):
+            await stack.__aenter__()
+    assert [] == [child for child in children_of(stack) if child.is_alive]
+    async with DevStack(settings, order_for(tmp_path, workers=0)):
+        pass
+
+
+async def test_a_worker_that_cannot_start_is_given_up_and_named(tmp_path: Path) -> None:
+    """A worker that dies at its start makes the stack's start fail with the worker's last words."""
+    order = replace(order_for(tmp_path), worker_command=(sys.executable, "-c", "raise SystemExit('no such agent')"))
+    with pytest.raises(Unavailable, match="ended while starting: no such agent"):
+        async with DevStack(settings_for(tmp_path), order):
+            pass
+
+
+OWNER = """
+import asyncio, os, sys
+from pathlib import Path
+from tests.integration.workers.test_dev_stack import order_for, settings_for
+from workers.dev import run_dev
+folder = Path(sys.argv[1])
+code = asyncio.run(run_dev(settings_for(folder), order_for(folder)))
+sys.stdout.flush()
+os._exit(code)
+"""
+
+
+async def start_owner(folder: Path) -> subprocess.Popen[bytes]:
+    settings = settings_for(folder)
+    with (folder / "owner.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", OWNER, str(folder)],
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+    deadline = time.monotonic() + 40
+    while (stack := running_stack(settings.home)) is None or stack.owner.pid != process.pid:
+        assert None is process.poll(), (folder / "owner.log").read_text()
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    return process
+
+
+async def test_after_kill_9_of_the_owner_the_next_start_takes_over(tmp_path: Path) -> None:
+    """The children die with their owner, the file that is left counts for nothing, and a new start succeeds."""
+    settings = settings_for(tmp_path)
+    owner = await start_owner(tmp_path)
+    stack = read_stack(settings.home)
+    assert stack is not None
+    owner.kill()
+    owner.wait()
+    with pytest.raises(Unavailable, match="nothing to connect to"):
+        settings.endpoints()
+    deadline = time.monotonic() + 20
+    while any(child.is_alive for child in stack.children):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    async with DevStack(settings, order_for(tmp_path)) as again:
+        assert "done" == await run_sample(again, "taken-over")
+
+
+async def test_sigint_and_sigterm_stop_the_foreground_stack_in_order(tmp_path: Path) -> None:
+    """`proctor dev` ends with 0 on Ctrl-C and on SIGTERM, and leaves nothing running."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        owner = await start_owner(tmp_path)
+        stack = read_stack(settings_for(tmp_path).home)
+        assert stack is not None
+        owner.send_signal(number)
+        assert 0 == await asyncio.to_thread(owner.wait, 40)
+        assert not any(child.is_alive for child in stack.children)
+        assert None is read_stack(settings_for(tmp_path).home)
+        assert "stopping" in (tmp_path / "owner.log").read_text()
+
+
+async def test_leftover_processes_of_a_crashed_owner_are_ended(tmp_path: Path) -> None:
+    """A process that a dead owner's file names is ended by the next owner; a reused pid is not touched."""
+    settings = settings_for(tmp_path)
+    settings.home.mkdir(parents=True)
+    leftover, stranger = (subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) for _ in range(2))
+    try:
+        async with DevStack(settings, order_for(tmp_path, workers=0)):
+            stack = read_stack(settings.home)
+            assert stack is not None
+        reused = Process(stranger.pid, Process.of(stranger.pid).started - 1)
+        write_stack(
+            settings.home,
+            replace(stack, owner=Process(stack.owner.pid, 1), children=(Process.of(leftover.pid), reused)),
+        )
+        async with DevStack(settings, order_for(tmp_path, workers=0)):
+            assert -signal.SIGTERM == leftover.wait(5)
+            assert None is stranger.poll()
+    finally:
+        for process in (leftover, stranger):
+            process.kill()
+            process.wait()
