@@ -1,0 +1,83 @@
+"""People's decisions: the row first, then the wake-up (rule 6)."""
+
+import asyncio
+from dataclasses import dataclass
+
+from gateway.engine import RunEngine
+from proctor.contracts.errors import InvalidInput, Unavailable
+from proctor.contracts.human import DecisionReceipt, HumanDecision, HumanRequest, Principal, RequestKind
+from proctor.contracts.ports import People
+from proctor.contracts.wire import RequestDecided
+
+WAKE_ATTEMPTS = 3
+WAKE_PAUSE_S = 0.5
+
+_WORDS: dict[RequestKind, tuple[str, ...]] = {
+    RequestKind.APPROVAL: ("approve", "deny"),
+    RequestKind.BUDGET: ("approve", "deny"),
+    RequestKind.QUESTION: ("answer", "deny"),
+    RequestKind.UNKNOWN_OUTCOME: ("happened", "not_happened"),
+    RequestKind.FAILED_COMPENSATION: ("happened", "not_happened"),
+}
+_COMMANDS = {
+    "approve": "proctor approve {id}",
+    "deny": 'proctor deny {id} --reason "…"',
+    "answer": 'proctor answer {id} "…"',
+    "happened": "proctor settle {id} --happened",
+    "not_happened": "proctor settle {id} --not-happened",
+}
+
+
+@dataclass(frozen=True)
+class DecisionResult:
+    """What became of a decision, and whether the run was told. `woken=False` does not weaken the decision."""
+
+    receipt: DecisionReceipt
+    woken: bool
+    note: str
+
+
+def ways_to_decide(request: HumanRequest) -> list[str]:
+    """Give the commands that decide a request of this kind."""
+    return [_COMMANDS[word].format(id=request.id) for word in _WORDS[request.kind]]
+
+
+async def decide(
+    decision: HumanDecision, *, by: Principal, people: People, engine: RunEngine, pause_s: float = WAKE_PAUSE_S
+) -> DecisionResult:
+    """Record a decision, then wake the run.
+
+    When the engine does not answer, the decision stands: the run reads it when it next wakes, at its deadline at
+    the latest.
+
+    Raises:
+        InvalidInput: the word does not fit the request's kind; `UnknownName`.
+        NotAuthorised: `by` may not decide this (recorded all the same).
+        Unavailable: the store does not answer.
+
+    """
+    request = await people.request(decision.request_id)
+    if decision.word not in _WORDS[request.kind]:
+        raise InvalidInput(
+            f"a request of kind {request.kind} cannot be decided by `{decision.word}`",
+            hint=" or ".join(ways_to_decide(request)),
+        )
+    receipt = await people.decide(decision.model_copy(update={"request_id": request.id}), by)
+    if not receipt.applied:
+        return DecisionResult(receipt=receipt, woken=False, note=receipt.note)
+    return await _wake(receipt, engine, pause_s)
+
+
+async def _wake(receipt: DecisionReceipt, engine: RunEngine, pause_s: float) -> DecisionResult:
+    message = RequestDecided(decision_id=receipt.decision_id, request_id=receipt.request.id)
+    for attempt in range(WAKE_ATTEMPTS):
+        try:
+            woken = await engine.wake(message, receipt.request.run_id)
+        except Unavailable as error:
+            reason = error.message
+            if attempt + 1 < WAKE_ATTEMPTS:
+                await asyncio.sleep(pause_s * 2**attempt)
+        else:
+            return DecisionResult(receipt=receipt, woken=woken, note=receipt.note)
+    late = f"the decision stands, but the run was not told ({reason}); it reads it at its deadline or next wake-up"
+    return DecisionResult(receipt=receipt, woken=False, note=f"{receipt.note}; {late}" if receipt.note else late)

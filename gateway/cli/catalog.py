@@ -1,0 +1,160 @@
+"""`proctor agents`, `tools`, `validate`: what is in the files, without Temporal and without a database."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli.output import Format, plain, print_json, print_one, print_rows, say
+from gateway.cli.session import OutputOption, wiring_of
+
+if TYPE_CHECKING:
+    from proctor.contracts.ports import AgentCatalog
+
+_AGENT_COLUMNS = {
+    "AGENT": "name",
+    "VERSION": "version",
+    "OWNER": "owner",
+    "AUTONOMY": "autonomy",
+    "PLANNER": "planner",
+    "TOOLS": "tools",
+    "PROBLEM": "problem",
+}
+_TOOL_COLUMNS = {
+    "TOOL": "name",
+    "VERSION": "version",
+    "EFFECT": "effect",
+    "RISK": "risk",
+    "IDEMPOTENCY": "idempotency",
+    "COMPENSATION": "compensation.tool",
+    "AGENTS": "agents",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("validate")(validate)
+    agents_group = typer.Typer(name="agents", help="The agents of this project.", invoke_without_command=True)
+    agents_group.callback()(agents)
+    agents_group.command("ls")(list_agents)
+    agents_group.command("show")(show_agent)
+    app.add_typer(agents_group)
+    tools_group = typer.Typer(name="tools", help="The tools of this project's agents.", no_args_is_help=True)
+    tools_group.command("ls")(list_tools)
+    tools_group.command("show")(show_tool)
+    app.add_typer(tools_group)
+
+
+def agents(context: typer.Context) -> None:
+    """List the agents of this project, or show one."""
+    if context.invoked_subcommand is None:
+        list_agents(context)
+
+
+def list_agents(context: typer.Context, output: OutputOption = Format.TABLE) -> None:
+    """List the agents; one whose files are wrong is listed with its problem."""
+    catalog = catalog_of(context)
+    rows = [_agent_row(catalog, name) for name in catalog.names()]
+    print_rows(rows, output, _AGENT_COLUMNS)
+    if not rows:
+        say(f"no agents in {wiring_of(context).settings().agents}")
+
+
+def _agent_row(catalog: "AgentCatalog", name: Any) -> dict[str, Any]:
+    from proctor.contracts.errors import InvalidDocument
+
+    try:
+        bundle = catalog.load(name)
+    except InvalidDocument as error:
+        return {"name": name, "problem": error.diagnostics()}
+    manifest = bundle.manifest
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "owner": manifest.owner,
+        "autonomy": manifest.autonomy,
+        "planner": manifest.planner.kind if manifest.planner else None,
+        "tools": " ".join(manifest.allowed_tools),
+        "problem": None if manifest.owner else "no owner: it does not run",
+    }
+
+
+def show_agent(
+    context: typer.Context, name: Annotated[str, typer.Argument(metavar="AGENT")], output: OutputOption = Format.JSON
+) -> None:
+    """Show an agent's manifest as it is understood, and its tools; JSON unless told otherwise."""
+    from gateway.agents import load_agent
+
+    bundle = load_agent(catalog_of(context), name)
+    fields = {key: key for key in ("name", "version", "owner", "description", "autonomy", "approval_timeout_s")}
+    print_one(bundle.manifest if output is Format.TABLE else bundle, output, fields)
+
+
+def list_tools(
+    context: typer.Context,
+    agent: Annotated[str | None, typer.Option(help="Only the tools of this agent.")] = None,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """List the tools, with the agents that use them."""
+    print_rows(_tools(context, agent), output, _TOOL_COLUMNS)
+
+
+def show_tool(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="TOOL")],
+    output: OutputOption = Format.JSON,
+) -> None:
+    """Show a tool's contract in every version that an agent uses; JSON unless told otherwise."""
+    from proctor.contracts.errors import UnknownName
+
+    tools = _tools(context, None)
+    found = [tool for tool in tools if tool["name"] == name]
+    if not found:
+        known = ", ".join(sorted({tool["name"] for tool in tools})) or "none"
+        raise UnknownName(f"there is no tool {name}", hint=f"the tools here: {known}")
+    if output is Format.JSON and len(found) == 1:
+        print_json(found[0])
+    else:
+        print_rows(found, output, _TOOL_COLUMNS)
+
+
+def _tools(context: typer.Context, agent: str | None) -> list[dict[str, Any]]:
+    from gateway.agents import load_agent
+    from proctor.contracts.canonical import digest_json
+    from proctor.contracts.errors import InvalidDocument
+
+    catalog = catalog_of(context)
+    found: dict[str, dict[str, Any]] = {}
+    for name in [agent] if agent is not None else catalog.names():
+        try:
+            bundle = load_agent(catalog, name)
+        except InvalidDocument as error:
+            if agent is not None:
+                raise
+            say(f"agent {name} is left out: {error.diagnostics()}")
+            continue
+        for tool in bundle.tools:
+            contract = plain(tool)
+            entry = found.setdefault(digest_json(contract), {**contract, "agents": []})
+            entry["agents"].append(bundle.manifest.name)
+    return sorted(found.values(), key=lambda tool: (tool["name"], tool["version"]))
+
+
+def validate(
+    context: typer.Context,
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A document, or an agent's folder.")],
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Check a manifest, tool contract, SLO file, evaluation spec or agent folder; say what was understood."""
+    del context
+    from pathlib import Path
+
+    from proctor.documents.validate import validate as check
+
+    understood = check(Path(path))
+    print_one(understood, output, {"kind": "kind", "name": "name", "path": "path", "summary": "summary"})
+
+
+def catalog_of(context: typer.Context) -> "AgentCatalog":
+    """Give the catalog of this project."""
+    wiring = wiring_of(context)
+    return wiring.open_catalog(wiring.settings())

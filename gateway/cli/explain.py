@@ -1,0 +1,102 @@
+"""`proctor explain`: why a run, or one step of it, did what it did."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli.output import Format, emit, print_json
+from gateway.cli.session import OutputOption, Session, perform
+from gateway.cli.visible import visible_line
+
+if TYPE_CHECKING:
+    from gateway.explaining import CallStory, StepStory, Story
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("explain")(explain)
+
+
+def explain(
+    context: typer.Context,
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
+    step: Annotated[int | None, typer.Argument(metavar="STEP", min=0, help="Only this step.")] = None,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Say what a run saw, weighed, proposed, was allowed, and did; from its records alone."""
+    from gateway.explaining import tell
+    from proctor.contracts.errors import UnknownName
+    from proctor.contracts.ids import RunId
+
+    async def work(session: Session) -> "Story":
+        archive = session.gateway.store.archive
+        run = await archive.run(RunId(run_id))
+        return tell(run, await archive.audit(run.run_id), await archive.observations(run.run_id))
+
+    story = perform(context, work)
+    if step is not None:
+        chosen = tuple(one for one in story.steps if one.step == step)
+        if not chosen:
+            raise UnknownName(f"run {run_id} has no step {step}", hint=f"it has the steps 0 to {len(story.steps) - 1}")
+        story = story.model_copy(update={"steps": chosen})
+    if output is Format.TABLE:
+        for line in _lines(story):
+            emit(line)
+    elif output is Format.JSON:
+        print_json(story)
+    else:
+        for one in story.steps:
+            print_json({"run_id": story.run_id, **one.model_dump(mode="json")}, indent=None)
+
+
+def _lines(story: "Story") -> Iterator[str]:
+    yield f"run {visible_line(story.run_id)}: {visible_line(story.status)} {visible_line(story.status_reason)}".rstrip()
+    yield f"  agent {story.agent} version {visible_line(story.agent_version)}, owner {story.owner}"
+    yield f"  asked by {story.requester}: {visible_line(story.goal) or '(no goal in words)'}"
+    yield f"  bundle {_short(story.bundle_digest)}, policy {_short(story.policy_digest)}, ${story.cost_usd}"
+    for step in story.steps:
+        yield from _step_lines(step)
+
+
+def _step_lines(step: "StepStory") -> Iterator[str]:
+    yield ""
+    yield f"step {step.step}: {step.kind}, ${step.cost_usd}" + (f" by {visible_line(step.model)}" if step.model else "")
+    for seen in step.saw:
+        what = f"{seen.kind} of {visible_line(seen.tool)}" if seen.tool else seen.kind
+        yield f"  saw       {what}, {seen.integrity}, {_short(seen.digest)}: {visible_line(seen.summary)}"
+    if step.saw_earlier:
+        yield f"  saw       and {step.saw_earlier} earlier entries"
+    yield f"  because   {visible_line(step.reason) or '(no reason recorded)'}"
+    for option in step.options:
+        yield f"  or else   {visible_line(option)}"
+    if not step.calls:
+        yield f"  proposed  {_json({key: value for key, value in step.proposal.items() if key != 'kind'})}"
+    for call in step.calls:
+        yield from _call_lines(call)
+    for record in step.people:
+        yield f"  person    {_record(record)}"
+    if step.records:
+        yield f"  records   {', '.join(map(str, step.records))} of the audit trail"
+
+
+def _call_lines(call: "CallStory") -> Iterator[str]:
+    yield f"  proposed  {visible_line(call.tool)} {_json(call.arguments)}"
+    yield f"    key     {visible_line(call.key)}"
+    for title, records in (("judged", call.decisions), ("person", call.people), ("effect", call.effect)):
+        for record in records:
+            yield f"    {title:<7} {_record(record)}"
+
+
+def _record(record: dict[str, Any]) -> str:
+    rest = {key: value for key, value in record.items() if key not in {"n", "at", "kind", "step", "call"}}
+    return f"{visible_line(record['kind']).replace('_', ' ')} {_json(rest)}"
+
+
+def _json(value: Any) -> str:
+    return visible_line(json.dumps(value, ensure_ascii=False))
+
+
+def _short(digest: str | None) -> str:
+    return f"{digest[:12]}…" if digest else "(not pinned)"

@@ -1,0 +1,62 @@
+"""`proctor dev`, `worker`, `migrate`, `doctor`, `version`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli.output import Format, print_one, print_rows, say
+from gateway.cli.session import OutputOption, wiring_of
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("dev")(dev)
+    app.command("worker")(worker)
+    app.command("migrate")(migrate)
+    app.command("doctor")(doctor)
+    app.command("version")(version)
+
+
+def dev(
+    context: typer.Context,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="How many workers.")] = 1,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Temporal's port; 0 takes a free one.")] = 7233,
+    ui_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the web UI; 0 takes a free one.")] = 8233,
+) -> None:
+    """Run the whole stack in the foreground: Temporal, Postgres, workers; state is kept between starts."""
+    wiring = wiring_of(context)
+    raise typer.Exit(wiring.entry("dev")(wiring.settings(), workers=workers, port=port, ui_port=ui_port))
+
+
+def worker(context: typer.Context) -> None:
+    """Run one worker against any Temporal and Postgres; SIGTERM lets it finish what it has begun."""
+    wiring = wiring_of(context)
+    raise typer.Exit(wiring.entry("worker")(wiring.settings()))
+
+
+def migrate(context: typer.Context, output: OutputOption = Format.TABLE) -> None:
+    """Bring the database up to date; repeating it is safe."""
+    from proctor.store.migrate import migrate as apply
+
+    applied = apply(wiring_of(context).settings().endpoints().database_url)
+    print_rows([{"revision": revision} for revision in applied], output, {"APPLIED": "revision"})
+    if not applied:
+        say("the database is up to date")
+
+
+def doctor(context: typer.Context, output: OutputOption = Format.TABLE) -> None:
+    """Say what is missing on this machine, and how to mend it; exit 1 when something is."""
+    wiring = wiring_of(context)
+    findings: list[Any] = wiring.entry("doctor")(wiring.settings())
+    print_rows(findings, output, {"CHECK": "name", "OK": "ok", "FOUND": "detail", "WHAT TO DO": "remedy"})
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+def version(output: OutputOption = Format.TABLE) -> None:
+    """Print the versions of Proctor and of the parts that matter for a report."""
+    import platform
+    from importlib.metadata import version as version_of
+
+    found = {name: version_of(name) for name in ("proctor", "temporalio", "pydantic", "asyncpg")}
+    found["python"] = platform.python_version()
+    print_one(found, output, {name: name for name in found})

@@ -1,0 +1,108 @@
+"""What the command prints: data on stdout, messages on stderr, as a table, JSON or JSON lines."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, TextIO
+
+from gateway.cli.visible import visible, visible_json, visible_line
+
+
+class Format(StrEnum):
+    """How data is printed. The table is for people and may change; the other two are for programs."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+Row = Mapping[str, Any]
+
+
+def say(message: str) -> None:
+    """Print a message for the person on stderr."""
+    sys.stderr.write(visible(message) + "\n")
+    sys.stderr.flush()
+
+
+def emit(line: str) -> None:
+    """Print a line of data on stdout."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """Print a JSON value on stdout; models and other values become what Pydantic makes of them."""
+    emit(encode(value, indent=indent))
+
+
+def encode(value: Any, *, indent: int | None = None) -> str:
+    """Encode a value as JSON that holds no character which steers a terminal."""
+    separators = (",", ":") if indent is None else None
+    return visible_json(json.dumps(plain(value), ensure_ascii=False, indent=indent, separators=separators))
+
+
+def plain(value: Any) -> Any:
+    """Turn a model, or anything that holds models, into JSON types."""
+    from pydantic_core import to_jsonable_python
+
+    return to_jsonable_python(value)
+
+
+def print_rows(rows: Sequence[Any], output: Format, columns: Mapping[str, str]) -> None:
+    """Print a list. `columns` maps a title of the table to a dotted path into the row; JSON has everything."""
+    if output is Format.JSON:
+        print_json(rows)
+    elif output is Format.JSONL:
+        for row in rows:
+            print_json(row, indent=None)
+    else:
+        print_table([[_at(plain(row), path) for path in columns.values()] for row in rows], list(columns))
+
+
+def print_one(value: Any, output: Format, fields: Mapping[str, str]) -> None:
+    """Print one thing: as lines `title  value`, or as JSON with everything in it."""
+    if output is not Format.TABLE:
+        print_json(value, indent=2 if output is Format.JSON else None)
+        return
+    encoded = plain(value)
+    shown = {title: _at(encoded, path) for title, path in fields.items()}
+    width = max((len(title) for title in shown), default=0)
+    for title, text in shown.items():
+        if text != "":
+            emit(f"{title:<{width}}  {visible_line(text)}")
+
+
+def print_table(rows: Sequence[Sequence[str]], titles: Sequence[str]) -> None:
+    """Print a table: wrapped to the terminal where there is one, one line per row where there is none."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=_stdout(), markup=False, highlight=False, emoji=False, width=_width())
+    table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False, show_edge=False)
+    for title in titles:
+        table.add_column(Text(title), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(visible_line(cell)) for cell in row))
+    console.print(table)
+
+
+def _stdout() -> TextIO:
+    return sys.stdout
+
+
+def _width() -> int | None:
+    return None if sys.stdout.isatty() else 10_000
+
+
+def _at(value: Any, path: str) -> str:
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)

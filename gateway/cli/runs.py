@@ -1,0 +1,234 @@
+"""`proctor run`, `ps`, `show`, `receipt`."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli.output import Format, emit, print_json, print_one, print_rows, say
+from gateway.cli.session import AsOption, OutputOption, Session, perform
+
+if TYPE_CHECKING:
+    from proctor.contracts.run import RunRecord, TaskRequest
+
+EXIT_PENDING = 8
+EXIT_INTERRUPTED = 130
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
+_RUN_COLUMNS = {
+    "RUN": "run_id",
+    "AGENT": "agent",
+    "STATUS": "status",
+    "STEPS": "steps",
+    "COST USD": "cost_usd",
+    "REQUESTER": "requester",
+    "CREATED": "created_at",
+    "REASON": "status_reason",
+}
+_RUN_FIELDS = {
+    "run": "run_id",
+    "agent": "agent",
+    "version": "agent_version",
+    "owner": "owner",
+    "autonomy": "autonomy",
+    "requester": "requester",
+    "tenant": "tenant",
+    "goal": "goal",
+    "status": "status",
+    "reason": "status_reason",
+    "steps": "steps",
+    "cost (USD)": "cost_usd",
+    "created": "created_at",
+    "closed": "closed_at",
+    "bundle": "bundle_digest",
+    "policy": "policy_digest",
+    "audit head": "audit_head",
+}
+_RECEIPT_COLUMNS = {
+    "EFFECT": "key",
+    "TOOL": "tool",
+    "FATE": "fate",
+    "AFTER FENCE": "after_fence",
+    "COMPENSATION": "compensation",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("run")(run)
+    app.command("ps")(ps)
+    app.command("show")(show)
+    app.command("receipt")(receipt)
+
+
+def run(
+    context: typer.Context,
+    *,
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="Which agent; `proctor agents` lists them.")],
+    source: Annotated[str, typer.Option("--input", "-i", metavar="FILE", help="JSON input; - reads stdin.")],
+    goal: Annotated[str, typer.Option(help="What to reach, in words; at most 2000 characters.")] = "",
+    wait: Annotated[bool, typer.Option("--wait/--detach", help="Wait for the end, or only print the run's id.")] = True,
+    timeout_s: Annotated[
+        float | None, typer.Option("--timeout", min=0, metavar="S", help="Wait at most so long; exit 8 after it.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option("--idempotency-key", metavar="K", help="The same key names the same run.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="PROVIDER:NAME", help="Plan by this model instead of the agent's planner.")
+    ] = None,
+    act_as: AsOption = None,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Run an agent on an input, and wait for its end."""
+    from gateway.cli.reading import read_json
+
+    content = read_json(source)
+    started: list[str] = []
+
+    async def work(session: Session) -> int:
+        record = await _submit(session, act_as=act_as, agent=agent, content=content, goal=goal, key=key, model=model)
+        started.append(record.run_id)
+        if not wait:
+            _print_detached(record, output)
+            return 0
+        from gateway.cli.watch import wait_for_end
+
+        return await wait_for_end(session, record, timeout_s, output)
+
+    try:
+        code = perform(context, work)
+    except KeyboardInterrupt:
+        if started:
+            say(f"interrupted; run {started[0]} goes on: proctor watch {started[0]}")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    raise typer.Exit(code)
+
+
+def _print_detached(record: "RunRecord", output: Format) -> None:
+    if output is Format.TABLE:
+        emit(record.run_id)
+    else:
+        print_one(record, output, {})
+
+
+async def _submit(
+    session: Session, *, act_as: str | None, agent: str, content: Any, goal: str, key: str | None, model: str | None
+) -> "RunRecord":
+    from gateway.admission import submit
+    from gateway.agents import load_agent
+    from proctor.contracts.ids import new_idempotency_key
+
+    caller = await session.caller(act_as)
+    bundle = load_agent(session.gateway.catalog, agent, model)
+    request = _request(agent, content, goal, caller.name, key or new_idempotency_key(bundle.manifest.name))
+    store = session.gateway.store
+    submission = await submit(request, bundle, by=caller, admissions=store.admissions, engine=session.gateway.engine)
+    record = submission.record
+    say(f"run {record.run_id} {'accepted' if submission.is_new else f'exists already ({record.status})'}")
+    return record
+
+
+def _request(agent: str, content: Any, goal: str, requester: str, key: str) -> "TaskRequest":
+    from pydantic import ValidationError
+
+    from proctor.contracts.errors import InvalidInput
+    from proctor.contracts.ids import DEFAULT_TENANT
+    from proctor.contracts.run import TaskRequest
+
+    try:
+        return TaskRequest.model_validate(
+            {
+                "agent": agent,
+                "input": content,
+                "goal": goal,
+                "requester": requester,
+                "tenant": DEFAULT_TENANT,
+                "idempotency_key": key,
+            }
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", hint="shorten it") from error
+
+
+def ps(
+    context: typer.Context,
+    agent: Annotated[str | None, typer.Option(help="Only runs of this agent.")] = None,
+    is_open: Annotated[bool, typer.Option("--open", help="Only runs that have not ended.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, newest first.")] = 50,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """List runs, newest first."""
+    from proctor.contracts.ids import AgentName
+
+    async def work(session: Session) -> "list[RunRecord]":
+        name = AgentName(agent) if agent else None
+        return await session.gateway.store.archive.runs(agent=name, open_only=is_open, limit=limit)
+
+    print_rows(perform(context, work), output, _RUN_COLUMNS)
+
+
+def show(context: typer.Context, run_id: RunArgument, output: OutputOption = Format.TABLE) -> None:
+    """Show a run: its standing, its report, and what waits for a person."""
+    from gateway.approvals import ways_to_decide
+    from proctor.contracts.ids import RunId
+
+    async def work(session: Session) -> dict[str, Any]:
+        from gateway.cli.output import plain
+
+        store = session.gateway.store
+        record = await store.archive.run(RunId(run_id))
+        head = await store.archive.recorded_head(record.run_id)
+        report = None if record.report_digest is None else await store.archive.content(record.report_digest)
+        waiting = await store.people.pending(record.run_id)
+        shown: dict[str, Any] = plain(record)
+        requests = [{**plain(request), "decide_by": ways_to_decide(request)} for request in waiting]
+        return {**shown, "audit_head": plain(head), "report": report, "waiting_for": requests}
+
+    found = perform(context, work)
+    print_one(found, output, _RUN_FIELDS)
+    if output is Format.TABLE:
+        for request in found["waiting_for"]:
+            say(f"waits for a person until {request['expires_at']}: {request['title']}")
+            say("  " + "\n  ".join(request["decide_by"]))
+        if found["report"] is not None:
+            print_json(found["report"])
+
+
+def receipt(context: typer.Context, run_id: RunArgument, output: OutputOption = Format.TABLE) -> None:
+    """Say what a run had done: every effect, its fate, and what was taken back."""
+    from proctor.contracts.ids import RunId
+
+    async def work(session: Session) -> Any:
+        return await session.gateway.store.kills.receipt(RunId(run_id))
+
+    print_receipt(perform(context, work), output)
+
+
+def print_receipt(found: Any, output: Format) -> None:
+    """Print a receipt; the table has the effects on stdout and the rest as messages."""
+    if output is not Format.TABLE:
+        print_json(found, indent=2 if output is Format.JSON else None)
+        return
+    say(f"run {found.run_id}: {found.status}" + (f" by fence {found.epoch}" if found.epoch is not None else ""))
+    if found.lines:
+        print_rows(found.lines, output, _RECEIPT_COLUMNS)
+    else:
+        say("no effect was attempted")
+    for item in found.open_items:
+        say(f"open item: {item} (proctor approvals)")
+
+
+def exit_code_of(status: Any) -> int:
+    """Give the exit code that stands for how a run ended; 8 when it has not."""
+    from proctor.contracts.run import RunStatus
+
+    codes = {
+        RunStatus.COMPLETED: 0,
+        RunStatus.FAILED: 5,
+        RunStatus.BLOCKED: 6,
+        RunStatus.DENIED: 3,
+        RunStatus.CANCELLED: 3,
+        RunStatus.KILLED: 3,
+    }
+    return codes.get(status, EXIT_PENDING)

@@ -1,0 +1,115 @@
+"""The parts that the gateway works with, opened with short time-outs and closed in order."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+from gateway.engine import RunEngine
+from proctor.contracts.errors import Unavailable
+from proctor.contracts.ports import Admissions, AgentCatalog, KillSwitch, People, RunArchive, RunJournal
+from proctor.settings import Endpoints, Settings
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+POOL_SIZE = 4
+
+
+class Store(Protocol):
+    """What the gateway needs of the store."""
+
+    @property
+    def admissions(self) -> Admissions:
+        """Where runs begin."""
+
+    @property
+    def people(self) -> People:
+        """Principals, requests and decisions."""
+
+    @property
+    def kills(self) -> KillSwitch:
+        """Fences."""
+
+    @property
+    def archive(self) -> RunArchive:
+        """Read access."""
+
+    @property
+    def journal(self) -> RunJournal:
+        """The record of runs; the gateway only closes runs that never started."""
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The open parts."""
+
+    settings: Settings
+    store: Store
+    engine: RunEngine
+    catalog: AgentCatalog
+
+
+OpenGateway = Callable[[Settings], AbstractAsyncContextManager[Gateway]]
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
+    """Connect to the store now and to Temporal when it is first needed; close both at the end.
+
+    Raises:
+        Unavailable: the store does not answer or is not migrated; says which address was tried.
+
+    """
+    from opentelemetry import trace
+
+    from proctor.store.postgres import PostgresStore
+    from proctor.telemetry.tracing import set_up_tracing
+
+    endpoints = settings.endpoints()
+    tracing = set_up_tracing(settings.otlp_endpoint, "gateway")
+    with trace.get_tracer("proctor.gateway").start_as_current_span("proctor command"):
+        try:
+            store = await PostgresStore.connect(endpoints.database_url, min_size=0, max_size=POOL_SIZE)
+        except Unavailable as error:
+            tried = address_of(endpoints.database_url)
+            raise Unavailable(f"{error.message} (tried {tried})", hint=_start_hint(endpoints, error)) from error
+        try:
+            engine = _engine(settings, endpoints, [tracing.plugin()])
+            yield Gateway(settings, store, engine, open_catalog(settings))
+        finally:
+            await store.close()
+    tracing.flush()
+
+
+def open_catalog(settings: Settings) -> AgentCatalog:
+    """Give the agents of the project's files."""
+    from proctor.documents import FileAgentCatalog
+
+    return FileAgentCatalog(settings.agents)
+
+
+def address_of(database_url: str) -> str:
+    """Give host, port and name of a database, without user and password."""
+    parts = urlsplit(database_url)
+    query = parse_qs(parts.query)
+    host = parts.hostname or (query.get("host") or ["localhost"])[0]
+    port = parts.port or (query.get("port") or ["5432"])[0]
+    return f"{host}:{port}{parts.path}"
+
+
+def _start_hint(endpoints: Endpoints, error: Unavailable) -> str:
+    if endpoints.source == "dev":
+        return error.hint if "migrate" in error.hint else "restart `proctor dev`"
+    return error.hint
+
+
+def _engine(settings: Settings, endpoints: Endpoints, plugins: list[Any]) -> RunEngine:
+    from gateway.temporal_engine import TemporalRunEngine
+    from proctor.connection import connect_temporal
+
+    async def connect() -> "Client":
+        return await connect_temporal(endpoints.temporal, plugins=plugins)
+
+    return TemporalRunEngine(connect, address=endpoints.temporal.address, task_queue=settings.task_queue)

@@ -1,0 +1,28 @@
+"""The workflow engine as the gateway needs it: a port, so that the services can be tested without one."""
+
+from typing import Literal, Protocol
+
+from proctor.contracts.ids import RunId
+from proctor.contracts.run import AuditHead, RunRecord
+from proctor.contracts.wire import RequestDecided
+
+Standing = Literal["open", "closed", "absent"]
+
+
+class RunEngine(Protocol):
+    """Starts, wakes and stops the workflows of runs. Every method raises `Unavailable` when there is no answer."""
+
+    async def ping(self) -> None:
+        """Return once the engine has answered."""
+
+    async def start(self, record: RunRecord) -> None:
+        """Start the workflow of an accepted run; one that was started already is left as it is."""
+
+    async def wake(self, message: RequestDecided, run_id: RunId) -> bool:
+        """Tell a workflow that a request was decided; False when it has ended or was never started."""
+
+    async def stop(self, run_id: RunId, reason: str) -> Standing:
+        """Cancel a workflow, paused or not, and say how it stood; only an `open` one was cancelled."""
+
+    async def heads(self, run_id: RunId) -> list[AuditHead]:
+        """Give every audit head that the workflow's history holds: witnesses outside the database."""

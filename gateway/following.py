@@ -1,0 +1,34 @@
+"""Follows a run to its end, through short absences of the store."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from proctor.contracts.audit import AuditRecord
+from proctor.contracts.errors import Unavailable
+from proctor.contracts.ids import RunId
+from proctor.contracts.ports import RunArchive
+
+MAX_ABSENCES = 10
+"""How often in a row the store may fail to answer before we give up; one second apart."""
+
+
+async def follow(archive: RunArchive, run_id: RunId, *, pause_s: float = 1.0) -> AsyncIterator[AuditRecord]:
+    """Yield every audit record of a run once, in order, until it has ended.
+
+    Raises:
+        Unavailable: the store stayed away. `UnknownName`: there is no such run.
+
+    """
+    after, absences = -1, 0
+    while True:
+        try:
+            async for record in archive.follow(run_id, after):
+                after, absences = record.n, 0
+                yield record
+        except Unavailable:
+            absences += 1
+            if absences > MAX_ABSENCES:
+                raise
+            await asyncio.sleep(pause_s)
+        else:
+            return

@@ -1,0 +1,176 @@
+"""The run engine on Temporal. Connects at the first use, so that what needs the store alone works without Temporal."""
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from temporalio.api.enums.v1 import WorkflowExecutionStatus
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, UnpauseWorkflowExecutionRequest
+from temporalio.client import Client
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from gateway.engine import Standing
+from gateway.witnesses import heads_of_event
+from proctor.contracts.canonical import summarize
+from proctor.contracts.errors import NotAuthorised, ProctorError, Unavailable
+from proctor.contracts.ids import RunId
+from proctor.contracts.run import AuditHead, RunRecord, RunStart
+from proctor.contracts.wire import REQUEST_DECIDED, WORKFLOW_TYPE, RequestDecided
+from workflows import search_attributes
+
+RPC_TIMEOUT = timedelta(seconds=5)
+SUMMARY_CHARACTERS = 150
+
+Connect = Callable[[], Awaitable[Client]]
+
+
+class TemporalRunEngine:
+    """Implements `RunEngine`; `connect` is called once, when it is first needed."""
+
+    def __init__(self, connect: Connect, *, address: str, task_queue: str) -> None:
+        self._connect = connect
+        self._address = address
+        self._task_queue = task_queue
+        self._client: Client | None = None
+
+    @property
+    def used(self) -> bool:
+        """Whether a connection was made: such a process must end with care (sdk-python#300)."""
+        return self._client is not None
+
+    async def ping(self) -> None:
+        """Return once Temporal has answered."""
+        async with self._answering() as client:
+            await client.service_client.check_health(timeout=RPC_TIMEOUT)
+
+    async def start(self, record: RunRecord) -> None:
+        """Start the workflow whose id is the run's; one that exists, open or closed, is left as it is."""
+        async with self._answering() as client:
+            try:
+                await client.start_workflow(
+                    WORKFLOW_TYPE,
+                    RunStart(run_id=record.run_id),
+                    id=record.run_id,
+                    task_queue=self._task_queue,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    search_attributes=_attributes_of(record),
+                    memo={"agent": record.agent, "goal": summarize(record.goal)},
+                    static_summary=summarize(f"{record.agent}: {record.goal}", SUMMARY_CHARACTERS),
+                    rpc_timeout=RPC_TIMEOUT,
+                )
+            except WorkflowAlreadyStartedError:
+                return
+
+    async def wake(self, message: RequestDecided, run_id: RunId) -> bool:
+        """Signal the workflow; False when none is open."""
+        async with self._answering() as client:
+            try:
+                await client.get_workflow_handle(run_id).signal(REQUEST_DECIDED, message, rpc_timeout=RPC_TIMEOUT)
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return False
+                raise
+        return True
+
+    async def stop(self, run_id: RunId, reason: str) -> Standing:
+        """Cancel the workflow, then unpause it if it is paused: a paused one takes no notice of a cancel."""
+        async with self._answering() as client:
+            try:
+                await client.get_workflow_handle(run_id).cancel(reason=summarize(reason), rpc_timeout=RPC_TIMEOUT)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                return "absent" if await self._status(client, run_id) is None else "closed"
+            if await self._status(client, run_id) == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED:
+                await self._unpause(client, run_id, reason)
+        return "open"
+
+    async def heads(self, run_id: RunId) -> list[AuditHead]:
+        """Give the audit heads of the workflow's history, through all of its continuations; oldest run last."""
+        found: list[AuditHead] = []
+        execution: str | None = None
+        async with self._answering() as client:
+            while True:
+                previous = ""
+                handle = client.get_workflow_handle(run_id, run_id=execution)
+                try:
+                    async for event in handle.fetch_history_events(rpc_timeout=RPC_TIMEOUT):
+                        found += heads_of_event(event)
+                        started = event.workflow_execution_started_event_attributes
+                        previous = started.continued_execution_run_id or previous
+                except RPCError as error:
+                    if error.status is not RPCStatusCode.NOT_FOUND:
+                        raise
+                if not previous:
+                    return found
+                execution = previous
+
+    async def _status(self, client: Client, run_id: RunId) -> int | None:
+        request = DescribeWorkflowExecutionRequest(namespace=client.namespace)
+        request.execution.workflow_id = run_id
+        try:
+            answer = await client.workflow_service.describe_workflow_execution(request, timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+        return answer.workflow_execution_info.status
+
+    async def _unpause(self, client: Client, run_id: RunId, reason: str) -> None:
+        request = UnpauseWorkflowExecutionRequest(
+            namespace=client.namespace,
+            workflow_id=run_id,
+            identity=client.identity,
+            reason=summarize(reason),
+            request_id=str(uuid.uuid4()),
+        )
+        await client.workflow_service.unpause_workflow_execution(request, timeout=RPC_TIMEOUT)
+
+    @asynccontextmanager
+    async def _answering(self) -> AsyncIterator[Client]:
+        try:
+            if self._client is None:
+                self._client = await self._connect()
+            yield self._client
+        except RPCError as error:
+            raise self._translate(error) from error
+
+    def _translate(self, error: RPCError) -> ProctorError:
+        if error.status in {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED}:
+            return NotAuthorised(
+                f"Temporal at {self._address} refuses us: {summarize(error.message)}", hint="check TEMPORAL_API_KEY"
+            )
+        if "search attribute" in error.message.lower():
+            return Unavailable(
+                f"Temporal at {self._address} lacks our search attributes: {summarize(error.message)}",
+                hint="start a worker: it registers them",
+            )
+        return Unavailable(
+            f"Temporal at {self._address} does not answer: {summarize(error.message)} ({error.status.name})",
+            hint="start `proctor dev`, or check TEMPORAL_ADDRESS with `proctor doctor`",
+        )
+
+
+def _attributes_of(record: RunRecord) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(search_attributes.AGENT, record.agent),
+            SearchAttributePair(search_attributes.AGENT_VERSION, record.agent_version),
+            SearchAttributePair(search_attributes.OWNER, record.owner),
+            SearchAttributePair(search_attributes.TENANT, record.tenant),
+            SearchAttributePair(search_attributes.AUTONOMY, record.autonomy.value),
+            SearchAttributePair(search_attributes.STATUS, record.status.value),
+            SearchAttributePair(search_attributes.PENDING_APPROVALS, 0),
+            SearchAttributePair(search_attributes.COST_USD, 0.0),
+            SearchAttributePair(search_attributes.ITERATION, 0),
+        ]
+    )
