@@ -1,0 +1,109 @@
+"""The console command. First of all it checks that our generic top-level packages are really ours."""
+
+import contextlib
+import logging
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from proctor.contracts.errors import ProctorError
+
+if TYPE_CHECKING:  # Importing them takes longer than `proctor --help` may.
+    from proctor.settings import Settings
+    from workers.doctor import Finding
+
+ROOT = Path(__file__).resolve().parents[1]
+OUR_PACKAGES = ("proctor", "gateway", "workers", "workflows", "activities", "policies", "demo")
+EXIT_INTERRUPTED = 130
+
+
+def main() -> NoReturn:
+    """Run the command and end the process with its exit code."""
+    code = _run()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    logging.shutdown()
+    # Not `sys.exit`: an interpreter that used a Temporal client may crash on its way out, and the exit code would lie.
+    os._exit(code)
+
+
+def _run() -> int:
+    try:
+        check_packages(ROOT)
+        from gateway.cli.main import run
+        from gateway.cli.session import Wiring
+
+        entries = {"dev": run_dev, "worker": run_worker, "doctor": run_doctor}
+        return run(wiring=Wiring(os.environ, Path.cwd(), entries=entries))
+    except ProctorError as error:
+        sys.stderr.write(f"proctor: {error.diagnostics()}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return EXIT_INTERRUPTED
+
+
+def check_packages(root: Path) -> None:
+    """Make sure that each of our top-level names is imported from `root`: packages on the index share four of them.
+
+    Equality, not "somewhere below `root`": a virtual environment may lie inside the project.
+
+    Raises:
+        ProctorError: another package stands in for ours; the message names it.
+
+    """
+    for name in OUR_PACKAGES:
+        spec = find_spec(name)
+        origin = None if spec is None or spec.origin is None else Path(spec.origin)
+        if origin is None or origin.resolve() != root / name / "__init__.py":
+            raise ProctorError(
+                f"the package `{name}` is not Proctor's: {_culprit(name, origin)}",
+                hint="uninstall that, or give Proctor an environment of its own with `make setup`",
+            )
+
+
+def _culprit(name: str, origin: Path | None) -> str:
+    if origin is None:
+        return "there is none"
+    from importlib.metadata import packages_distributions
+
+    owners = packages_distributions().get(name, [])
+    return f"{origin} comes first" + (f" (from {', '.join(sorted(set(owners)))})" if owners else "")
+
+
+def run_dev(settings: "Settings", *, workers: int, port: int, ui_port: int) -> int:
+    """Run the stack in the foreground."""
+    import asyncio
+
+    from proctor.local import local_order
+    from proctor.telemetry.logs import set_up_logs
+    from workers import dev
+    from workers.embedded.temporal import TemporalPorts
+
+    set_up_logs(settings.log_level)
+    order = local_order(ports=TemporalPorts(grpc=port, ui=ui_port), workers=workers)
+    return asyncio.run(dev.run_dev(settings, order))
+
+
+def run_worker(settings: "Settings") -> int:
+    """Run one worker until it is told to stop."""
+    from workers.process import work
+    from workers.wiring import build
+
+    return work(settings, build)
+
+
+def run_doctor(settings: "Settings") -> "list[Finding]":
+    """Look for what is missing."""
+    import asyncio
+
+    from workers.doctor import diagnose
+
+    return asyncio.run(diagnose(settings))
+
+
+if __name__ == "__main__":
+    main()
