@@ -1,0 +1,107 @@
+"""The transcript as a model reads it: its own calls, each with what came back, and data marked as data."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    ModelRequest,
+    ModelResponse,
+    TextPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
+
+from proctor.contracts.planning import (
+    CallsProposal,
+    FinalProposal,
+    Observation,
+    Proposal,
+    ProposedCall,
+    QuestionProposal,
+    Situation,
+)
+from proctor.models.offer import ASK
+
+MAX_RESULT_BYTES = 8000
+"""How much of one tool result a model gets to read; the cut is stated where it is made."""
+
+
+def opening(situation: Situation, instructions: str) -> list[ModelMessage]:
+    """Write the first message: instructions, goal and input."""
+    goal = situation.goal or "Do what your instructions say with the input."
+    prompt = f"Goal: {goal}\n\n<task_input>\n{as_data(situation.input)}\n</task_input>"
+    return [ModelRequest(parts=[UserPromptPart(content=prompt)], instructions=instructions)]
+
+
+def replay(entries: Iterable[Observation]) -> list[ModelMessage]:
+    """Write what happened so far: each proposal, followed by what became of its calls."""
+    messages: list[ModelMessage] = []
+    steps: dict[int, Proposal] = {}
+    outcomes: dict[int, dict[int, Observation]] = {}
+    for entry in entries:
+        if entry.kind == "proposal":
+            steps[entry.step] = Proposal.model_validate(entry.content)
+        else:
+            outcomes.setdefault(entry.step, {})[entry.call] = entry
+    for step in sorted(steps):
+        messages.extend(_exchange(step, steps[step], outcomes.get(step, {})))
+    return messages
+
+
+def size_of(messages: Sequence[ModelMessage]) -> int:
+    """Count the bytes of messages, which is more than their text."""
+    return len(ModelMessagesTypeAdapter.dump_json(list(messages)))
+
+
+def as_data(value: Any) -> str:
+    """Write JSON that cannot close the tag around it, cut to `MAX_RESULT_BYTES`."""
+    text = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
+    body = text.encode()
+    if len(body) <= MAX_RESULT_BYTES:
+        return text
+    return f"{body[:MAX_RESULT_BYTES].decode(errors='ignore')} … (cut: {len(body) - MAX_RESULT_BYTES} bytes more)"
+
+
+def _exchange(step: int, proposal: Proposal, outcomes: dict[int, Observation]) -> list[ModelMessage]:
+    proposed = proposal.proposed
+    if isinstance(proposed, FinalProposal):
+        return []
+    calls = _calls(step, proposed)
+    text = [TextPart(content=proposal.reason)] if proposal.reason else []
+    returns = [
+        ToolReturnPart(
+            tool_name=call.tool_name,
+            content=_became(call.tool_name, outcomes.get(index)),
+            tool_call_id=call.tool_call_id,
+        )
+        for index, call in enumerate(calls)
+    ]
+    return [ModelResponse(parts=[*text, *calls]), ModelRequest(parts=returns)]
+
+
+def _calls(step: int, proposed: CallsProposal | QuestionProposal) -> list[ToolCallPart]:
+    if isinstance(proposed, QuestionProposal):
+        return [ToolCallPart(tool_name=ASK, args={"question": proposed.question}, tool_call_id=f"question-{step}")]
+    return [_call(step, index, call) for index, call in enumerate(proposed.calls)]
+
+
+def _call(step: int, index: int, call: ProposedCall) -> ToolCallPart:
+    return ToolCallPart(
+        tool_name=call.tool, args=call.arguments, tool_call_id=call.provider_call_id or f"call-{step}-{index}"
+    )
+
+
+def _became(tool: str, entry: Observation | None) -> str:
+    if entry is None:
+        return "UNKNOWN: no outcome was recorded; it may or may not have taken effect."
+    if entry.kind == "denial":
+        return f"DENIED by {entry.content.get('by', 'policy')}: {as_data(entry.content.get('reason', ''))}"
+    word = {"result": "CONFIRMED", "failure": "FAILED", "human": "A PERSON SAYS"}[entry.kind]
+    content = entry.content.get("answer") if entry.kind == "human" else entry.content
+    if entry.kind == "human" and content is None:
+        return "NOBODY ANSWERED."
+    return f'{word}\n<tool_output tool="{tool}">\n{as_data(content)}\n</tool_output>'

@@ -1,0 +1,154 @@
+"""Planning by a language model, held to the same proposals as a playbook."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from genai_prices import Usage as Tokens
+from pydantic import Field, ValidationError
+from pydantic_ai.messages import ModelMessage, ModelResponse
+
+from proctor.contracts.base import Contract
+from proctor.contracts.canonical import summarize
+from proctor.contracts.errors import PlannerFailed
+from proctor.contracts.manifest import ModelPlannerSpec
+from proctor.contracts.planning import CallsProposal, Proposal, QuestionProposal, Situation, Usage
+from proctor.contracts.ports import Transcript
+from proctor.models.access import Endpoint, ModelAccess
+from proctor.models.answer import Answer, read_answer, repair_request
+from proctor.models.connection import ModelConnection
+from proctor.models.conversation import MAX_RESULT_BYTES, opening, replay, size_of
+from proctor.models.instructions import instructions_for
+from proctor.models.offer import Offer, offer_of
+from proctor.models.price import price_usd
+
+BYTES_PER_TOKEN = 2
+"""Prompt bytes that are taken for one token: fewer than the 3 to 4 of prose and JSON, so that estimates are high."""
+
+_RESULT_OVERHEAD = 1024
+_REPAIR_OVERHEAD = 4096
+
+
+class ModelCursor(Contract):
+    """What the next plan's cost is bounded by."""
+
+    history_bytes: int = Field(default=0, ge=0)
+    open_results: int = Field(default=0, ge=0)
+    """Calls and questions whose results the next prompt will hold and this one did not."""
+
+
+class ModelPlanner:
+    """Asks a model for the next step, and gives malformed answers back to it at most `max_repairs` times.
+
+    A tool that the agent does not have is an error for the model to mend; if it insists, the call is proposed as it
+    is, so that policy denies it and the attempt is on record. The cost of repairs is in the proposal's usage. When
+    no proposal comes of it, what was spent stays covered by the run's reservation, which then counts as spent.
+    """
+
+    def __init__(self, access: ModelAccess) -> None:
+        self._access = access
+        self._connections: dict[Endpoint, ModelConnection] = {}
+
+    async def aclose(self) -> None:
+        """Close the connections to providers."""
+        while self._connections:
+            await self._connections.popitem()[1].aclose()
+
+    def estimate_cost_usd(self, situation: Situation) -> Decimal:
+        """Bound one plan: every repair used, every answer at its longest. Raises `PlannerFailed` without a price."""
+        spec, cursor = _spec(situation), _read_cursor(situation)
+        offer = offer_of(situation.bundle)
+        new = cursor.open_results * (2 * MAX_RESULT_BYTES + _RESULT_OVERHEAD)
+        prompt = size_of(opening(situation, instructions_for(situation, spec))) + offer.size
+        first = (prompt + cursor.history_bytes + new) // BYTES_PER_TOKEN
+        repair = spec.max_output_tokens + _REPAIR_OVERHEAD // BYTES_PER_TOKEN
+        rounds = range(spec.max_repairs + 1)
+        tokens = Tokens(
+            input_tokens=sum(first + number * repair for number in rounds),
+            output_tokens=len(rounds) * spec.max_output_tokens,
+        )
+        return price_usd(spec, tokens)
+
+    async def propose(self, situation: Situation, transcript: Transcript) -> Proposal:
+        """Ask the model. Raises `PlannerFailed` or `PlannerUnavailable`."""
+        spec = _spec(situation)
+        price_usd(spec, Tokens(input_tokens=1, output_tokens=1))
+        history = replay(await transcript.all())
+        offer = offer_of(situation.bundle)
+        exchange = _Exchange(spec, offer, self._connection(spec))
+        messages = [*opening(situation, instructions_for(situation, spec)), *history]
+        answer = await exchange.answer(messages)
+        proposed = answer.proposed()
+        waiting = (
+            len(proposed.calls) if isinstance(proposed, CallsProposal) else int(isinstance(proposed, QuestionProposal))
+        )
+        own = len(proposed.model_dump_json().encode()) + _RESULT_OVERHEAD
+        cursor = ModelCursor(history_bytes=size_of(history) + 2 * own, open_results=waiting)
+        reason = summarize(answer.text, 500) if answer.text else "the model gave no reason"
+        return Proposal(proposed=proposed, reason=reason, cursor=cursor.model_dump(), usage=exchange.usage)
+
+    def _connection(self, spec: ModelPlannerSpec) -> ModelConnection:
+        endpoint = self._access.endpoint(spec)
+        if endpoint not in self._connections:
+            self._connections[endpoint] = ModelConnection(endpoint)
+        return self._connections[endpoint]
+
+
+class _Exchange:
+    """One plan's requests to the model, and what they cost together."""
+
+    def __init__(self, spec: ModelPlannerSpec, offer: Offer, connection: ModelConnection) -> None:
+        self._spec = spec
+        self._offer = offer
+        self._connection = connection
+        self.usage = Usage(model=spec.model)
+
+    async def answer(self, messages: Sequence[ModelMessage]) -> Answer:
+        """Ask until the answer can be used. Raises `PlannerFailed` when the repairs are used up."""
+        messages = list(messages)
+        answer = Answer(text="")
+        for _ in range(self._spec.max_repairs + 1):
+            response = await self._connection.request(self._spec, messages, self._offer.parameters)
+            self._count(response, messages)
+            answer = read_answer(response, self._offer)
+            if answer.is_usable:
+                return answer
+            messages.extend(repair_request(response, answer))
+        if answer.is_out_of_scope:
+            return answer
+        hint = "choose a stronger model, or raise max_repairs or max_output_tokens"
+        raise PlannerFailed(
+            f"{self._spec.model} gave nothing usable in {self.usage.requests} answers: {answer.complaint}", hint=hint
+        )
+
+    def _count(self, response: ModelResponse, messages: Sequence[ModelMessage]) -> None:
+        told = response.usage
+        # A provider that does not say what it used is charged the most that it can have used.
+        sent = told.input_tokens or (size_of(messages) + self._offer.size) // BYTES_PER_TOKEN
+        written = told.output_tokens or self._spec.max_output_tokens
+        tokens = Tokens(
+            input_tokens=sent,
+            output_tokens=written,
+            cache_read_tokens=told.cache_read_tokens or None,
+            cache_write_tokens=told.cache_write_tokens or None,
+        )
+        self.usage = Usage(
+            input_tokens=self.usage.input_tokens + sent,
+            output_tokens=self.usage.output_tokens + written,
+            requests=self.usage.requests + 1,
+            cost_usd=self.usage.cost_usd + price_usd(self._spec, tokens),
+            model=self._spec.model,
+        )
+
+
+def _spec(situation: Situation) -> ModelPlannerSpec:
+    spec = situation.bundle.manifest.planner
+    if not isinstance(spec, ModelPlannerSpec):
+        raise PlannerFailed("this agent has no model")
+    return spec
+
+
+def _read_cursor(situation: Situation) -> ModelCursor:
+    try:
+        return ModelCursor.model_validate(situation.cursor)
+    except ValidationError as error:
+        raise PlannerFailed("the cursor is not one of a model", hint="a run keeps the planner it began with") from error

@@ -1,0 +1,193 @@
+"""The model planner over a real socket, against a server that speaks the providers' HTTP and breaks on demand."""
+
+import json
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from llmock.pytest_plugin import LLMock
+from llmock.scenarios import Reply, ToolCall
+from pydantic import SecretStr
+
+from proctor.contracts.errors import PlannerFailed, PlannerUnavailable
+from proctor.contracts.manifest import ModelPlannerSpec
+from proctor.contracts.planning import CallsProposal, FinalProposal, QuestionProposal, Situation
+from proctor.models.access import ModelAccess
+from proctor.models.model import ModelPlanner
+from tests.unit.models.worlds import FakeTranscript, contract, situation
+
+READ = contract("ReadLog", service={"type": "string"}, lines={"type": "integer", "minimum": 1})
+GOOD = {"service": "checkout", "lines": 5}
+MODELS = ["openai-chat:gpt-4o", "openai:gpt-4o", "anthropic:claude-sonnet-5", "local:gpt-4o"]
+
+
+@pytest_asyncio.fixture
+async def planner(llmock: LLMock) -> AsyncIterator[ModelPlanner]:
+    addresses = {name: llmock.base_url(name) for name in ("openai", "anthropic")}
+    keys = {name: SecretStr("a-key") for name in addresses}
+    made = ModelPlanner(ModelAccess(api_keys=keys, base_urls={**addresses, "local": llmock.base_url()}))
+    yield made
+    await made.aclose()
+
+
+def ask(model: str = "openai-chat:gpt-4o", **fields: Any) -> Situation:
+    prices = (
+        {}
+        if not model.startswith("local")
+        else {
+            "price_per_million_input_usd": Decimal(1),
+            "price_per_million_output_usd": Decimal(2),
+        }
+    )
+    spec = ModelPlannerSpec.model_validate(
+        {"model": model, "instructions": "Be careful.", "max_output_tokens": 200, **prices, **fields.pop("spec", {})}
+    )
+    return situation(spec, tools=fields.pop("tools", (READ,)), **fields)
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_good_answer_becomes_a_proposal(planner: ModelPlanner, llmock: LLMock, model: str) -> None:
+    """Call, arguments, the model's reason and the counted cost arrive from every kind of provider."""
+    llmock.call_tool("ReadLog", GOOD, text="The log says why.")
+    proposal = await planner.propose(ask(model), FakeTranscript())
+    assert isinstance(proposal.proposed, CallsProposal)
+    call = proposal.proposed.calls[0]
+    assert (call.tool, call.arguments) == ("ReadLog", GOOD)
+    assert call.provider_call_id
+    assert proposal.reason == "The log says why."
+    assert (1, model) == (proposal.usage.requests, proposal.usage.model)
+    assert proposal.usage.cost_usd > 0
+
+
+async def test_finish_and_question_are_answers_too(planner: ModelPlanner, llmock: LLMock) -> None:
+    """The two output tools become the two other kinds of proposal."""
+    llmock.call_tool("finish", {"outcome": "blocked", "report": {"why": "policy"}})
+    llmock.call_tool("ask_person", {"question": "Which region?"})
+    final = (await planner.propose(ask(), FakeTranscript())).proposed
+    assert final == FinalProposal(outcome="blocked", report={"why": "policy"})
+    assert QuestionProposal(question="Which region?") == (await planner.propose(ask(), FakeTranscript())).proposed
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_malformed_arguments_are_repaired_and_paid(planner: ModelPlanner, llmock: LLMock, model: str) -> None:
+    """Arguments that are no JSON go back with the error; both answers are counted."""
+    llmock.add(Reply(tool_calls=(ToolCall("ReadLog", GOOD),), times=2))
+    llmock.break_tool_call("malformed_arguments")
+    proposal = await planner.propose(ask(model), FakeTranscript())
+    assert isinstance(proposal.proposed, CallsProposal)
+    assert proposal.proposed.calls[0].arguments == GOOD
+    assert proposal.usage.requests == 2
+    assert "ERROR, NOT CARRIED OUT" in json.dumps(llmock.last_request.body)
+
+
+async def test_schema_violation_is_repaired(planner: ModelPlanner, llmock: LLMock) -> None:
+    """Arguments that the tool's contract refuses never reach a proposal."""
+    llmock.call_tool("ReadLog", {"service": "checkout", "lines": 0}).call_tool("ReadLog", GOOD)
+    proposal = await planner.propose(ask(), FakeTranscript())
+    assert isinstance(proposal.proposed, CallsProposal)
+    assert proposal.proposed.calls[0].arguments == GOOD
+
+
+async def test_malformed_for_ever_fails_after_max_repairs(planner: ModelPlanner, llmock: LLMock) -> None:
+    """Nothing is asked for ever: one answer and `max_repairs` more, then the planner fails and says why."""
+    llmock.add(Reply(tool_calls=(ToolCall("ReadLog", GOOD),), times=None))
+    llmock.break_tool_call("malformed_arguments", times=None)
+    with pytest.raises(PlannerFailed, match="not JSON") as caught:
+        await planner.propose(ask(spec={"max_repairs": 1}), FakeTranscript())
+    assert not caught.value.retryable
+    assert len(llmock.requests) == 2
+
+
+async def test_text_without_a_tool_call_is_repaired(planner: ModelPlanner, llmock: LLMock) -> None:
+    """Prose is not a proposal."""
+    llmock.reply("I would read the log.").call_tool("ReadLog", GOOD)
+    assert (await planner.propose(ask(), FakeTranscript())).usage.requests == 2
+
+
+async def test_unknown_tool_can_be_mended(planner: ModelPlanner, llmock: LLMock) -> None:
+    """The model is told which tools there are."""
+    llmock.call_tool("DeleteEverything", {}).call_tool("ReadLog", GOOD)
+    proposal = await planner.propose(ask(), FakeTranscript())
+    assert isinstance(proposal.proposed, CallsProposal)
+    assert proposal.proposed.calls[0].tool == "ReadLog"
+
+
+async def test_unknown_tool_that_a_model_insists_on_is_proposed_for_policy_to_deny(
+    planner: ModelPlanner, llmock: LLMock
+) -> None:
+    """An attempt to leave the scope is put on record, not swallowed."""
+    llmock.add(Reply(tool_calls=(ToolCall("DeleteEverything", {"all": True}),), times=None))
+    proposal = await planner.propose(ask(spec={"max_repairs": 1}), FakeTranscript())
+    assert isinstance(proposal.proposed, CallsProposal)
+    assert (
+        proposal.proposed.calls[0].tool,
+        proposal.proposed.calls[0].arguments,
+    ) == ("DeleteEverything", {"all": True})
+    assert proposal.usage.requests == 2
+
+
+async def test_only_allowed_tools_are_offered(planner: ModelPlanner, llmock: LLMock) -> None:
+    """What only compensates is in the bundle, and a call of it is treated as one of an unknown tool."""
+    undo = contract("UndoIt")
+    llmock.call_tool("UndoIt", {}).call_tool("ReadLog", GOOD)
+    proposal = await planner.propose(ask(tools=(READ, undo), allowed_tools=("ReadLog",)), FakeTranscript())
+    assert proposal.usage.requests == 2
+    offered = {tool["function"]["name"] for tool in llmock.last_request.body["tools"]}
+    assert {"ReadLog", "finish", "ask_person"} == offered
+
+
+async def test_rate_limit_names_the_time_to_come_back(planner: ModelPlanner, llmock: LLMock) -> None:
+    """A 429 is left to whoever retries the plan, with the provider's own delay, after a single request."""
+    llmock.rate_limit(retry_after=7)
+    with pytest.raises(PlannerUnavailable) as caught:
+        await planner.propose(ask(), FakeTranscript())
+    assert caught.value.retry_after_s == 7
+    assert len(llmock.requests) == 1
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("status", [500, 503, 529])
+async def test_provider_errors_may_pass(planner: ModelPlanner, llmock: LLMock, status: int, model: str) -> None:
+    """A 5xx is retryable and was sent once: the SDK does not retry behind our back."""
+    llmock.fail(status)
+    with pytest.raises(PlannerUnavailable):
+        await planner.propose(ask(model), FakeTranscript())
+    assert len(llmock.requests) == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+async def test_refused_requests_fail_with_a_hint(planner: ModelPlanner, llmock: LLMock, status: int) -> None:
+    """What will not pass is not retried, and says what to look at."""
+    llmock.fail(status)
+    with pytest.raises(PlannerFailed) as caught:
+        await planner.propose(ask(), FakeTranscript())
+    assert not caught.value.retryable
+    assert caught.value.hint
+
+
+async def test_slow_provider_is_unavailable_within_the_time_out(planner: ModelPlanner, llmock: LLMock) -> None:
+    """The manifest's `timeout_s` ends the wait."""
+    llmock.delay(5)
+    with pytest.raises(PlannerUnavailable):
+        await planner.propose(ask(spec={"timeout_s": 0.3}), FakeTranscript())
+
+
+async def test_answer_cut_at_the_output_limit_is_not_used(planner: ModelPlanner, llmock: LLMock) -> None:
+    """A call that came with `finish_reason: length` may lack its end, so it is asked for again."""
+    llmock.add(Reply(tool_calls=(ToolCall("ReadLog", GOOD),), finish_reason="length"))
+    llmock.call_tool("ReadLog", {"service": "cart", "lines": 1})
+    proposal = await planner.propose(ask(), FakeTranscript())
+    assert isinstance(proposal.proposed, CallsProposal)
+    assert proposal.proposed.calls[0].arguments == {"service": "cart", "lines": 1}
+
+
+async def test_estimate_is_never_below_what_the_plan_costs(planner: ModelPlanner, llmock: LLMock) -> None:
+    """The reservation made from the estimate covers the plan, repairs included."""
+    llmock.add(Reply(tool_calls=(ToolCall("ReadLog", GOOD),), times=None))
+    llmock.break_tool_call("malformed_arguments", times=2)
+    now = ask(spec={"max_repairs": 2})
+    proposal = await planner.propose(now, FakeTranscript())
+    assert proposal.usage.requests == 3
+    assert 0 < proposal.usage.cost_usd <= planner.estimate_cost_usd(now)
