@@ -34,21 +34,21 @@ async def test_plain_function_gets_typed_arguments_and_the_effects_key() -> None
     """The key of the recorded plan reaches the function; the model cannot choose it."""
     outcome = await invoke(python_tool("pay", Effect.WRITE), call(price={"amount": 1}, on="2026-01-02"))
     assert isinstance(outcome, Confirmed)
-    assert {"type": "Money", "year": 2026, "key": KEY, "note": "none"} == outcome.result
+    assert outcome.result == {"type": "Money", "year": 2026, "key": KEY, "note": "none"}
 
 
 async def test_result_is_labelled_untrusted_with_its_source() -> None:
     """Nothing that a tool says may steer an effect unchecked."""
     outcome = await invoke(python_tool("give"), call(value=1))
     assert isinstance(outcome, Confirmed)
-    assert (Integrity.UNTRUSTED, ("tool:Probe",)) == (outcome.labels.integrity, outcome.labels.sources)
+    assert (outcome.labels.integrity, outcome.labels.sources) == (Integrity.UNTRUSTED, ("tool:Probe",))
 
 
 async def test_resources_are_injected() -> None:
     """A tool reads settings from what it is given."""
     outcome = await invoke(python_tool("setting"), call(name="TOKEN"))
     assert isinstance(outcome, Confirmed)
-    assert "t-1" == outcome.result
+    assert outcome.result == "t-1"
 
 
 @pytest.mark.parametrize("effect", list(Effect))
@@ -104,7 +104,7 @@ async def test_cancelled_thread_is_followed_to_its_end_and_says_what_it_did() ->
     """What cannot be stopped is reported as it ended, not as unknown."""
     outcome, _ = await cancel_in_flight(python_tool("block", Effect.WRITE), seconds=0.3, mark="finished anyway")
     assert isinstance(outcome, Confirmed)
-    assert "finished anyway" == outcome.result
+    assert outcome.result == "finished anyway"
     assert "finished anyway" in sample_tools.done
 
 
@@ -135,7 +135,7 @@ async def test_mismatch_with_the_output_schema_fails_a_read_and_is_named_in_an_e
     assert isinstance(outcome, Failed)
     outcome = await invoke(python_tool("give", Effect.WRITE, output_schema=OBJECT), call(value={"no": 1}))
     assert isinstance(outcome, Confirmed)
-    assert 1 == outcome.result["no"]
+    assert outcome.result["no"] == 1
     assert "id" in outcome.result["_schema_error"]
 
 
@@ -146,7 +146,7 @@ async def test_oversize_result_fails_a_read_and_truncates_an_effects() -> None:
     assert "262144" in outcome.error
     outcome = await invoke(python_tool("give_much", Effect.WRITE), call(size=300_000))
     assert isinstance(outcome, Confirmed)
-    assert ("R-7", True) == (outcome.result["id"], outcome.result["_truncated"])
+    assert (outcome.result["id"], outcome.result["_truncated"]) == ("R-7", True)
     assert "text" not in outcome.result
 
 
@@ -182,8 +182,8 @@ def test_contract_that_does_not_fit_its_function_is_found_before_a_call() -> Non
     """`problems` is what a check of the catalog asks."""
     tools = ToolDispatcher(resources())
     wrong = python_tool("probe", input_schema={"properties": {"key": {"type": "string"}}})
-    assert [
+    assert tools.problems(wrong) == [
         "the function needs idempotency_key, which the input schema does not have",
         "the input schema has key, which the function does not take",
-    ] == tools.problems(wrong)
-    assert [] == tools.problems(python_tool("probe", input_schema={"properties": {"idempotency_key": {}}}))
+    ]
+    assert tools.problems(python_tool("probe", input_schema={"properties": {"idempotency_key": {}}})) == []

@@ -18,20 +18,20 @@ def test_input_schema_follows_types_defaults_and_leaves_out_what_is_injected() -
     schema = python_contract(sample_tools.pay, effect=Effect.WRITE).input_schema
     assert schema_problem(schema) is None
     assert {"price", "on", "note"} == set(schema["properties"])
-    assert ["price", "on"] == schema["required"]
-    assert "none" == schema["properties"]["note"]["default"]
-    assert [] == problems(schema, {"price": {"amount": 1}, "on": "2026-01-01"})
-    assert ["at $.price.amount: -1 is less than the minimum of 0"] == problems(
-        schema, {"price": {"amount": -1}, "on": "2026-01-01"}
-    )
+    assert schema["required"] == ["price", "on"]
+    assert schema["properties"]["note"]["default"] == "none"
+    assert problems(schema, {"price": {"amount": 1}, "on": "2026-01-01"}) == []
+    assert problems(schema, {"price": {"amount": -1}, "on": "2026-01-01"}) == [
+        "at $.price.amount: -1 is less than the minimum of 0"
+    ]
     assert problems(schema, {"price": {"amount": 1}, "on": "2026-01-01", "idempotency_key": "mine"})
 
 
 def test_contract_takes_name_and_description_from_the_function() -> None:
     """The shortest way to a contract is a function with a docstring, and its effect is the most dangerous one."""
     contract = python_contract(sample_tools.give_much)
-    assert ("GiveMuch", Effect.IRREVERSIBLE) == (contract.name, contract.effect)
-    assert "Pay a price." == python_contract(sample_tools.pay).description
+    assert (contract.name, contract.effect) == ("GiveMuch", Effect.IRREVERSIBLE)
+    assert python_contract(sample_tools.pay).description == "Pay a price."
 
 
 def test_arguments_become_the_declared_types() -> None:
@@ -42,8 +42,8 @@ def test_arguments_become_the_declared_types() -> None:
 
 def test_read_takes_an_idempotency_key_as_an_ordinary_argument() -> None:
     """A read-back probe is asked for somebody else's key, which must not be replaced by its own."""
-    assert ["idempotency_key"] == python_contract(sample_tools.probe, effect=Effect.READ).input_schema["required"]
-    assert {} == python_contract(sample_tools.probe, effect=Effect.WRITE).input_schema["properties"]
+    assert python_contract(sample_tools.probe, effect=Effect.READ).input_schema["required"] == ["idempotency_key"]
+    assert python_contract(sample_tools.probe, effect=Effect.WRITE).input_schema["properties"] == {}
 
 
 @pytest.mark.parametrize("function", [sample_tools.untyped, sample_tools.spread])
