@@ -4,9 +4,10 @@ import contextlib
 import logging
 import os
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from proctor.contracts.errors import ProctorError
 
@@ -36,7 +37,7 @@ def _run() -> int:
         from gateway.cli.main import run
         from gateway.cli.session import Wiring
 
-        entries = {"dev": run_dev, "worker": run_worker, "doctor": run_doctor}
+        entries: dict[str, Callable[..., Any]] = {"dev": run_dev, "worker": run_worker, "doctor": run_doctor}
         return run(wiring=Wiring(os.environ, Path.cwd(), entries=entries))
     except ProctorError as error:
         sys.stderr.write(f"proctor: {error.diagnostics()}\n")
