@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
+from policies.rules import Rule, RuleEffect
 from proctor.contracts.canonical import digest_json, summarize
 from proctor.contracts.decision import CallFacts, Decision, FiredRule, Verdict
 from proctor.contracts.ids import Digest, ToolName
-
-from policies.rules import Rule, RuleEffect
 
 ENGINE_VERSION = 1
 """Part of every policy digest: raise it when the same rules would be judged differently."""

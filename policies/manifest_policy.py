@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
+from policies.egress import EgressList
+from policies.engine import RuleSet, tightened
+from policies.rules import Rule
 from proctor.contracts.decision import CallFacts
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, Threshold
 from proctor.contracts.schemas import checker
 from proctor.contracts.tool import Effect, HttpImplementation, ToolContract
-
-from policies.egress import EgressList
-from policies.engine import RuleSet, tightened
-from policies.rules import Rule
 
 __all__ = ["REVIEW_AFTER", "compile_policy", "tightened"]
 
