@@ -1,0 +1,52 @@
+"""Which measurements there are, and how they are run."""
+
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from benchmarks.counts import measure_history
+from benchmarks.figures import Figure
+from benchmarks.memory import measure_memory
+from benchmarks.scale import Scale
+from benchmarks.sides import BareSide, Side
+from benchmarks.speed import measure_latency, measure_throughput
+
+Measure = Callable[[Sequence[Side], Scale], Awaitable[list[Figure]]]
+
+ON_RUNNING_SIDES: dict[str, Measure] = {
+    "history": measure_history,
+    "latency": measure_latency,
+    "throughput": measure_throughput,
+}
+ON_FRESH_SIDES: dict[str, Measure] = {"memory": measure_memory}
+NAMES = (*ON_RUNNING_SIDES, *ON_FRESH_SIDES)
+
+
+def make_sides(folder: Path) -> list[Side]:
+    """Make both sides, not yet started."""
+    return [BareSide(folder)]
+
+
+async def run_suite(names: Sequence[str], scale: Scale, say: Callable[[str], None]) -> list[Figure]:
+    """Run the named measurements. State is kept in a temporary folder and thrown away."""
+    figures: list[Figure] = []
+    running = [name for name in ON_RUNNING_SIDES if name in names]
+    if running:
+        figures += await _on_running_sides(running, scale, say)
+    for name in (name for name in ON_FRESH_SIDES if name in names):
+        say(name)
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            figures += await ON_FRESH_SIDES[name](make_sides(Path(folder)), scale)
+    return figures
+
+
+async def _on_running_sides(names: Sequence[str], scale: Scale, say: Callable[[str], None]) -> list[Figure]:
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        async with AsyncExitStack() as exits:
+            sides = [await exits.enter_async_context(side) for side in make_sides(Path(folder))]
+            for name in names:
+                say(name)
+                figures += await ON_RUNNING_SIDES[name](sides, scale)
+    return figures
