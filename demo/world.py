@@ -42,6 +42,10 @@ class DemoWorld:
         """Give the settings by which tools find this world."""
         return {"DEMO_SUPERVISOR_URL": self.supervisor_url, "DEMO_TICKETS_URL": self.tickets_url}
 
+    def pids(self) -> dict[str, int]:
+        """Give the processes that this world started, by module; the service is a child of `demo.supervisor`."""
+        return {module: process.pid for module, process in self._processes.items()}
+
     async def start(self) -> None:
         """Start everything, or nothing. Raises `Unavailable` when a part does not come up."""
         self._state.mkdir(parents=True, exist_ok=True)

@@ -74,6 +74,12 @@ def python_contract(
     )
 
 
+def derive_schemas(reference: str, *, is_read: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Derive input and output schema of `module:function`. Raises `InvalidInput`."""
+    signature = load_signature(reference, is_read=is_read)
+    return signature.input_schema(), signature.output_schema()
+
+
 @lru_cache(maxsize=1024)
 def load_signature(reference: str, *, is_read: bool) -> Signature:
     """Import `module:function` once and inspect it. Raises `InvalidInput`."""
