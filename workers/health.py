@@ -68,12 +68,18 @@ class Health:
             found.append(f"the event loop has not run for {self.lag_s():.1f} s")
         return found
 
-    async def watch(self, checks: Mapping[str, Check], *, interval_s: float = PROBE_INTERVAL_S) -> None:
+    async def watch(
+        self,
+        checks: Mapping[str, Check],
+        *,
+        interval_s: float = PROBE_INTERVAL_S,
+        timeout_s: float = PROBE_TIMEOUT_S,
+    ) -> None:
         """Look after the process until cancelled: beats, and runs every check each `interval_s` seconds."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._beat())
             while True:
-                found = await asyncio.gather(*(_probe(name, check) for name, check in checks.items()))
+                found = await asyncio.gather(*(_probe(name, check, timeout_s) for name, check in checks.items()))
                 self._reasons = tuple(reason for reason in found if reason)
                 await asyncio.sleep(interval_s)
 
@@ -85,12 +91,12 @@ class Health:
             self._lag_s = max(0.0, self._last_beat - before - BEAT_S)
 
 
-async def _probe(name: str, check: Check) -> str | None:
+async def _probe(name: str, check: Check, timeout_s: float) -> str | None:
     try:
-        async with asyncio.timeout(PROBE_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             await check()
     except TimeoutError:
-        return f"{name}: no answer within {PROBE_TIMEOUT_S:g} s"
+        return f"{name}: no answer within {timeout_s:g} s"
     except ProctorError as error:
         return f"{name}: {error.message}"
     except Exception as error:  # noqa: BLE001 - whatever a part raises, it is not well

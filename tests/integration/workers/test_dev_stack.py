@@ -48,10 +48,10 @@ async def test_a_stack_works_is_found_and_leaves_nothing_behind(tmp_path: Path) 
     """While it runs others find it by its state folder; after it nothing runs and nothing points to it."""
     settings = settings_for(tmp_path)
     async with DevStack(settings, order_for(tmp_path)) as stack:
-        assert "done" == await run_sample(stack, "first")
+        assert await run_sample(stack, "first") == "done"
         assert stack.endpoints == replace(settings.endpoints(), source="dev")
         children = children_of(stack)
-        assert 3 == len(children)
+        assert len(children) == 3
         assert all(child.is_alive for child in children)
     assert not any(child.is_alive for child in children)
     assert None is read_stack(settings.home)
@@ -63,7 +63,7 @@ async def test_state_is_kept_and_parts_come_back_after_being_killed(tmp_path: Pa
     """Runs survive a restart of the stack and SIGKILL of worker, Temporal and Postgres."""
     settings = settings_for(tmp_path)
     async with DevStack(settings, order_for(tmp_path)) as stack:
-        assert "done" == await run_sample(stack, "kept")
+        assert await run_sample(stack, "kept") == "done"
     async with DevStack(settings, order_for(tmp_path)) as stack:
         killed = stack.workers[0].pid
         await stack.restart_worker()
@@ -76,8 +76,8 @@ async def test_state_is_kept_and_parts_come_back_after_being_killed(tmp_path: Pa
         await stack.restart_postgres()
         assert before != stack.postgres_pid
         client = await Client.connect(stack.endpoints.temporal.address)
-        assert "done" == await client.get_workflow_handle("kept").result()
-        assert "done" == await run_sample(stack, "after")
+        assert await client.get_workflow_handle("kept").result() == "done"
+        assert await run_sample(stack, "after") == "done"
         assert None is stack.problem()
 
 
@@ -102,7 +102,7 @@ async def test_an_occupied_port_is_named_and_what_was_started_is_stopped(tmp_pat
         stack = DevStack(settings, replace(order_for(tmp_path, workers=0), ports=TemporalPorts(grpc=port)))
         with pytest.raises(Unavailable, match=f"port {port} for Temporal is occupied"):
             await stack.__aenter__()
-    assert [] == [child for child in children_of(stack) if child.is_alive]
+    assert [child for child in children_of(stack) if child.is_alive] == []
     async with DevStack(settings, order_for(tmp_path, workers=0)):
         pass
 
@@ -127,16 +127,19 @@ os._exit(code)
 """
 
 
-async def start_owner(folder: Path) -> subprocess.Popen[bytes]:
-    settings = settings_for(folder)
+def spawn_owner(folder: Path) -> subprocess.Popen[bytes]:
     with (folder / "owner.log").open("ab") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-c", OWNER, str(folder)],
             stdout=log,
             stderr=log,
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
+
+
+async def start_owner(folder: Path) -> subprocess.Popen[bytes]:
+    settings, process = settings_for(folder), spawn_owner(folder)
     deadline = time.monotonic() + 40
     while (stack := running_stack(settings.home)) is None or stack.owner.pid != process.pid:
         assert None is process.poll(), (folder / "owner.log").read_text()
@@ -160,7 +163,7 @@ async def test_after_kill_9_of_the_owner_the_next_start_takes_over(tmp_path: Pat
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
     async with DevStack(settings, order_for(tmp_path)) as again:
-        assert "done" == await run_sample(again, "taken-over")
+        assert await run_sample(again, "taken-over") == "done"
 
 
 async def test_sigint_and_sigterm_stop_the_foreground_stack_in_order(tmp_path: Path) -> None:
@@ -170,17 +173,21 @@ async def test_sigint_and_sigterm_stop_the_foreground_stack_in_order(tmp_path: P
         stack = read_stack(settings_for(tmp_path).home)
         assert stack is not None
         owner.send_signal(number)
-        assert 0 == await asyncio.to_thread(owner.wait, 40)
+        assert await asyncio.to_thread(owner.wait, 40) == 0
         assert not any(child.is_alive for child in stack.children)
         assert None is read_stack(settings_for(tmp_path).home)
         assert "stopping" in (tmp_path / "owner.log").read_text()
+
+
+def spawn_sleeper() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 
 
 async def test_leftover_processes_of_a_crashed_owner_are_ended(tmp_path: Path) -> None:
     """A process that a dead owner's file names is ended by the next owner; a reused pid is not touched."""
     settings = settings_for(tmp_path)
     settings.home.mkdir(parents=True)
-    leftover, stranger = (subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) for _ in range(2))
+    leftover, stranger = spawn_sleeper(), spawn_sleeper()
     try:
         async with DevStack(settings, order_for(tmp_path, workers=0)):
             stack = read_stack(settings.home)
@@ -191,7 +198,7 @@ async def test_leftover_processes_of_a_crashed_owner_are_ended(tmp_path: Path) -
             replace(stack, owner=Process(stack.owner.pid, 1), children=(Process.of(leftover.pid), reused)),
         )
         async with DevStack(settings, order_for(tmp_path, workers=0)):
-            assert -signal.SIGTERM == leftover.wait(5)
+            assert leftover.wait(5) == -signal.SIGTERM
             assert None is stranger.poll()
     finally:
         for process in (leftover, stranger):

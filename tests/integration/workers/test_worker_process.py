@@ -16,8 +16,8 @@ StartWorker = Callable[..., WorkerUnderTest]
 async def start_worker(temporal: EmbeddedTemporal, tmp_path: Path) -> AsyncIterator[StartWorker]:
     started: list[WorkerUnderTest] = []
 
-    def start(**environ: str) -> WorkerUnderTest:
-        started.append(WorkerUnderTest(tmp_path, temporal.address, **environ))
+    def start(port: int | None = None) -> WorkerUnderTest:
+        started.append(WorkerUnderTest(tmp_path, temporal.address, port=port))
         return started[-1]
 
     yield start
@@ -30,11 +30,11 @@ async def test_readiness_follows_temporal_down_and_up_again(
 ) -> None:
     """Readiness is true only while Temporal answers and sees the worker poll, and comes back by itself."""
     worker = start_worker()
-    assert {"ready": True, "reasons": []} == await worker.until_ready()
+    assert await worker.until_ready() == {"ready": True, "reasons": []}
     await temporal.kill()
     lost = await worker.until_ready(503)
     assert lost["reasons"][0].startswith("Temporal: ")
-    assert 200 == worker.get("/healthz")[0]
+    assert worker.get("/healthz")[0] == 200
     await temporal.start()
     assert (await worker.until_ready())["ready"]
 
@@ -44,7 +44,7 @@ async def test_readiness_follows_the_store_down_and_up_again(start_worker: Start
     worker = start_worker()
     await worker.until_ready()
     worker.store.unlink()
-    assert ["Postgres: the store is gone"] == (await worker.until_ready(503))["reasons"]
+    assert (await worker.until_ready(503))["reasons"] == ["Postgres: the store is gone"]
     worker.store.touch()
     assert (await worker.until_ready())["ready"]
 
@@ -61,11 +61,11 @@ async def test_sigterm_drains_and_a_running_activity_finishes(
     worker.terminate()
     drained = await worker.until_ready(503, within_s=2)
     assert "draining" in drained["reasons"]
-    assert 0 == await worker.ended()
+    assert await worker.ended() == 0
     assert {"worker_draining", "worker_stopped"} <= {line["message"] for line in worker.logs()}
     history = await handle.fetch_history()
     completed = [event for event in history.events if event.HasField("activity_task_completed_event_attributes")]
-    assert 1 == len(completed)
+    assert len(completed) == 1
 
 
 async def test_a_second_signal_ends_the_worker_at_once(start_worker: StartWorker, temporal: EmbeddedTemporal) -> None:
@@ -78,7 +78,7 @@ async def test_a_second_signal_ends_the_worker_at_once(start_worker: StartWorker
     worker.terminate()
     await worker.until_ready(503, within_s=2)
     worker.process.send_signal(signal.SIGINT)
-    assert 128 + signal.SIGINT == await worker.ended(within_s=2)
+    assert await worker.ended(within_s=2) == 128 + signal.SIGINT
 
 
 async def test_a_busy_event_loop_still_answers_and_says_so(
@@ -99,7 +99,7 @@ async def test_metrics_hold_ours_and_those_of_the_sdk(start_worker: StartWorker)
     worker = start_worker()
     await worker.until_ready()
     status, text = worker.get("/metrics")
-    assert 200 == status
+    assert status == 200
     assert "proctor_ready 1.0" in text
     assert "temporal_num_pollers" in text
 
@@ -117,7 +117,7 @@ async def test_missing_search_attributes_are_registered_by_the_worker(
     await client.operator_service.remove_search_attributes(
         RemoveSearchAttributesRequest(namespace="default", search_attributes=list(wanted()))
     )
-    assert {} == await registered(client)
+    assert await registered(client) == {}
     await start_worker().until_ready()
     assert wanted() == await registered(client)
 
@@ -127,7 +127,7 @@ async def test_an_occupied_health_port_is_one_clear_line(start_worker: StartWork
     first = start_worker()
     await first.until_ready()
     second = start_worker(port=first.port)
-    assert 1 == await second.ended()
+    assert await second.ended() == 1
     last = second.log.read_text().splitlines()[-1]
     assert f"127.0.0.1:{first.port}" in last
     assert "PROCTOR_HEALTH_PORT" in last
@@ -140,6 +140,6 @@ async def test_a_worker_that_waits_for_temporal_stops_when_told(tmp_path: Path) 
         waiting = await worker.until_ready(503)
         assert waiting["reasons"][0].startswith("starting")
         worker.terminate()
-        assert 0 == await worker.ended(within_s=10)
+        assert await worker.ended(within_s=10) == 0
     finally:
         worker.close()

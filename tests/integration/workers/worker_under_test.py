@@ -21,7 +21,9 @@ SAMPLE = Path(__file__).with_name("sample_worker.py")
 class WorkerUnderTest:
     """A worker process of the sample."""
 
-    def __init__(self, folder: Path, address: str, *, port: int | None = None, **environ: str) -> None:
+    def __init__(
+        self, folder: Path, address: str, *, port: int | None = None, environ: dict[str, str] | None = None
+    ) -> None:
         self.port = port or free_port()
         self.store = folder / "store"
         self.store.touch()
@@ -38,7 +40,7 @@ class WorkerUnderTest:
                     "TEMPORAL_ADDRESS": address,
                     "DATABASE_URL": "postgresql:///unused",
                     "PROCTOR_HEALTH_PORT": str(self.port),
-                    **environ,
+                    **(environ or {}),
                 },
             )
 

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+from proctor.settings import Settings
+from workers.doctor import NO_SPACE, State, check_disk, check_state_folder, diagnose, wrong_packages
+
+
+def test_missing_and_different_packages_are_named() -> None:
+    """The lock decides; hashes and comments are not packages."""
+    lock = "# lock\nnosuchpackage==1.0 \\\n    --hash=sha256:aa==\npytest==0.0.1 \\\n    --hash=sha256:bb\n"
+    missing, different = wrong_packages(lock)
+    assert missing == "nosuchpackage is missing"
+    assert different.startswith("pytest is ")
+    assert different.endswith(", not 0.0.1")
+
+
+def test_a_full_disk_fails_and_a_nearly_full_one_warns(tmp_path: Path) -> None:
+    """Bounds are on what is free where the state goes."""
+    states = [check_disk(tmp_path, free=free).state for free in (NO_SPACE - 1, NO_SPACE, 2 * 1024**3)]
+    assert states == [State.FAIL, State.WARN, State.OK]
+
+
+def test_a_state_folder_below_a_file_fails(tmp_path: Path) -> None:
+    """What cannot become a folder is said before the start fails on it."""
+    (tmp_path / "file").touch()
+    assert State.FAIL is check_state_folder(tmp_path / "file" / "state").state
+    assert State.OK is check_state_folder(tmp_path / "not" / "yet").state
+    assert not (tmp_path / "not").exists()
+
+
+async def test_every_finding_that_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
+    """With nothing running, the doctor says how to get going, and one can: these are warnings."""
+    findings = {finding.name: finding for finding in await diagnose(Settings.load({}, tmp_path))}
+    assert all(finding.remedy for finding in findings.values() if finding.state is State.FAIL)
+    assert (findings["connections"].state, findings["connections"].detail) == (State.WARN, "nothing to connect to")
+    assert "proctor dev" in findings["connections"].remedy
+    assert State.OK is findings["temporal binary"].state
+    assert State.OK is findings["postgres binary"].state
