@@ -18,7 +18,7 @@ async def world(tmp_path: Path) -> AsyncIterator[DemoWorld]:
 
 @pytest.fixture
 async def given(world: DemoWorld) -> AsyncIterator[ToolResources]:
-    """What tools are given in that world."""
+    """Give what tools get in that world."""
     gifts = resources(world.environment())
     yield gifts
     await gifts.aclose()
