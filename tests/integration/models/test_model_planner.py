@@ -169,7 +169,7 @@ async def test_refused_requests_fail_with_a_hint(planner: ModelPlanner, llmock: 
 
 async def test_slow_provider_is_unavailable_within_the_time_out(planner: ModelPlanner, llmock: LLMock) -> None:
     """The manifest's `timeout_s` ends the wait."""
-    llmock.delay(5)
+    llmock.delay(1.5)
     with pytest.raises(PlannerUnavailable):
         await planner.propose(ask(spec={"timeout_s": 0.3}), FakeTranscript())
 
@@ -191,3 +191,36 @@ async def test_estimate_is_never_below_what_the_plan_costs(planner: ModelPlanner
     proposal = await planner.propose(now, FakeTranscript())
     assert proposal.usage.requests == 3
     assert 0 < proposal.usage.cost_usd <= planner.estimate_cost_usd(now)
+
+
+@pytest.mark.parametrize("model", MODELS)
+async def test_next_prompt_holds_the_call_and_its_result(planner: ModelPlanner, llmock: LLMock, model: str) -> None:
+    """The transcript is what a model remembers: its call comes back paired with the result, from every provider."""
+    llmock.call_tool("ReadLog", GOOD, text="The log says why.")
+    transcript, now = FakeTranscript(), ask(model)
+    first = await planner.propose(now, transcript)
+    transcript.add(0, "proposal", first.model_dump(mode="json"))
+    transcript.add(0, "result", {"findings": ["pool_exhausted"]}, tool="ReadLog")
+    llmock.call_tool("finish", {"outcome": "completed", "report": {"cause": "pool"}})
+    second = await planner.propose(now.model_copy(update={"step": 1, "cursor": first.cursor}), transcript)
+    assert isinstance(second.proposed, FinalProposal)
+    assert isinstance(first.proposed, CallsProposal)
+    body = json.dumps(llmock.last_request.body)
+    assert "pool_exhausted" in body
+    assert body.count(first.proposed.calls[0].provider_call_id) >= 2
+
+
+async def test_estimate_of_a_later_step_covers_the_longest_results(planner: ModelPlanner, llmock: LLMock) -> None:
+    """What was reserved before the results were seen is enough for the prompt that holds them."""
+    transcript, now = FakeTranscript(), ask()
+    llmock.add(Reply(tool_calls=(ToolCall("ReadLog", GOOD), ToolCall("ReadLog", GOOD))))
+    first = await planner.propose(now, transcript)
+    transcript.add(0, "proposal", first.model_dump(mode="json"))
+    for index in range(2):
+        transcript.add(0, "result", {"lines": ['"quoted" \\ and <marked>\n'] * 4000}, tool="ReadLog", call=index)
+    after = now.model_copy(update={"step": 1, "cursor": first.cursor})
+    llmock.call_tool("ReadLog", GOOD)
+    second = await planner.propose(after, transcript)
+    estimate = planner.estimate_cost_usd(after)
+    assert 0 < second.usage.cost_usd <= estimate
+    assert estimate > planner.estimate_cost_usd(now)
