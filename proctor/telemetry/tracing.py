@@ -5,6 +5,9 @@ adds no event to a history. Its tracer provider is safe in replays. Set up in en
 modules are imported again inside the sandbox, and a provider set there would be set twice.
 """
 
+import logging
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from opentelemetry import trace
@@ -14,7 +17,7 @@ from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, ReplaySafeTrac
 
 from proctor.telemetry import names
 
-FLUSH_TIMEOUT_MS = 3000
+FLUSH_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,20 @@ class Tracing:
 
     def flush(self) -> None:
         """Send what is waiting, for at most three seconds; the process may end after it."""
-        self.provider.force_flush(FLUSH_TIMEOUT_MS)
+        _for_a_while(self.provider.force_flush)
 
     def shutdown(self) -> None:
-        """Send what is waiting and stop."""
+        """Send what is waiting, for at most three seconds, and stop."""
         self.flush()
-        self.provider.shutdown()
+        _for_a_while(self.provider.shutdown)
+
+
+def _for_a_while(work: Callable[[], object]) -> None:
+    # The SDK's own time-out of a flush is not kept (opentelemetry-python#4568): a collector that accepts and never
+    # answers would hold up the end of every command by ten seconds.
+    thread = threading.Thread(target=work, name="trace-flush", daemon=True)
+    thread.start()
+    thread.join(FLUSH_TIMEOUT_S)
 
 
 def set_up_tracing(otlp_endpoint: str | None, component: str, *, exporter: SpanExporter | None = None) -> Tracing:
@@ -54,6 +65,8 @@ def set_up_tracing(otlp_endpoint: str | None, component: str, *, exporter: SpanE
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         exporter = OTLPSpanExporter()
+        # It warns of every try; that it gave up is an error, and is still said.
+        logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)
     if exporter is not None:
         provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
