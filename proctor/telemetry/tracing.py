@@ -40,7 +40,6 @@ class Tracing:
 
     def shutdown(self) -> None:
         """Send what is waiting, for at most three seconds, and stop."""
-        self.flush()
         _for_a_while(self.provider.shutdown)
 
 
