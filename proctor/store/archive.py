@@ -1,0 +1,79 @@
+"""Read access for people, in Postgres."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from pydantic_core import from_json
+
+from proctor.contracts.audit import AuditRecord
+from proctor.contracts.errors import UnknownName
+from proctor.contracts.ids import AgentName, Digest, RunId
+from proctor.contracts.planning import Observation
+from proctor.contracts.run import AuditHead, RunRecord
+from proctor.store.database import Database
+from proctor.store.rows import Row, to_audit, to_head, to_run, verified
+from proctor.store.transcript import PostgresTranscript
+
+FOLLOW_INTERVAL_S = 0.2
+
+
+class PostgresRunArchive:
+    """Implements `RunArchive`."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database."""
+        self._database = database
+
+    async def runs(
+        self, *, agent: AgentName | None = None, open_only: bool = False, limit: int = 50
+    ) -> list[RunRecord]:
+        """List runs, newest first."""
+        return [to_run(row) for row in await self._database.rows("runs", agent, open_only, limit)]
+
+    async def run(self, run_id: RunId) -> RunRecord:
+        """Find a run. Raises `UnknownName`."""
+        return to_run(await self._row(run_id))
+
+    async def content(self, digest: Digest) -> Any:
+        """Give stored JSON. Raises `UnknownName` or `Corrupted`."""
+        body = await self._database.value("content", digest)
+        if body is None:
+            raise UnknownName(f"there is no content {digest}")
+        return from_json(verified(digest, body))
+
+    async def audit(self, run_id: RunId) -> list[AuditRecord]:
+        """Give the audit records of a run, in order."""
+        return await self._audit_after(run_id, -1)
+
+    async def recorded_head(self, run_id: RunId) -> AuditHead | None:
+        """Give the head that the run's row keeps."""
+        return to_head(await self._row(run_id))
+
+    async def observations(self, run_id: RunId) -> list[Observation]:
+        """Give the run's transcript."""
+        return await PostgresTranscript(self._database, run_id).all()
+
+    async def follow(self, run_id: RunId, after: int = -1) -> AsyncIterator[AuditRecord]:
+        """Yield audit records as they come, until the run has ended. Raises `UnknownName`.
+
+        Polls: a NOTIFY in every writer's transaction would make all commits of the database queue for one lock.
+        """
+        while True:
+            # The status is read before the records, so that the last ones are not missed.
+            has_ended = (await self.run(run_id)).status.is_end
+            for record in await self._audit_after(run_id, after):
+                after = record.n
+                yield record
+            if has_ended:
+                return
+            await asyncio.sleep(FOLLOW_INTERVAL_S)
+
+    async def _row(self, run_id: RunId) -> Row:
+        row = await self._database.row("run", run_id)
+        if row is None:
+            raise UnknownName(f"there is no run {run_id}", hint="`proctor ps` lists the runs")
+        return row
+
+    async def _audit_after(self, run_id: RunId, after: int) -> list[AuditRecord]:
+        return [to_audit(row) for row in await self._database.rows("audit", run_id, after)]

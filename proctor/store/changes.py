@@ -1,0 +1,147 @@
+"""Everything that one transaction writes about a run, collected and written in one statement."""
+
+from datetime import datetime
+from typing import Any
+
+from proctor.contracts.audit import chain
+from proctor.contracts.canonical import digest_bytes, summarize
+from proctor.contracts.human import HumanRequest
+from proctor.contracts.ids import Digest, RunId
+from proctor.contracts.labels import Integrity, Labels
+from proctor.contracts.run import AuditHead
+from proctor.store.database import Connection
+from proctor.store.locked import LockedRun
+from proctor.store.queries import query
+from proctor.store.storable import canonical_text, clean, clean_body
+
+Json = dict[str, Any]
+
+OWN_WORDS = Labels(integrity=Integrity.TRUSTED, sources=("proctor",))
+"""Labels of what Proctor itself writes into the transcript."""
+
+
+class Changes:
+    """A batch for one run, whose row is locked; audit records are chained in the order in which they are added."""
+
+    def __init__(self, run_id: RunId, at: datetime, head: AuditHead | None = None, transcript_n: int = -1) -> None:
+        """Begin a batch after the audit record `head` and the transcript entry `transcript_n`."""
+        self.run_id, self.at, self._head, self._n = run_id, at, head, transcript_n
+        self._run: Json = {}
+        self._events: list[tuple[str, Json]] = []
+        self._records: list[Json] = []
+        self._content: dict[Digest, str] = {}
+        self._transcript: list[Json] = []
+        self._effects: list[Json] = []
+        self._requests: list[Json] = []
+        self._standings: dict[str, Json] = {}
+        self._decisions: list[Json] = []
+        self._plans: list[Json] = []
+        self._calls: list[Json] = []
+
+    @classmethod
+    def to(cls, locked: LockedRun) -> "Changes":
+        """Begin a batch on a locked run."""
+        return cls(locked.run_id, locked.at, locked.head, locked.run["transcript_n"])
+
+    def audit(self, kind: str, /, **body: Any) -> None:
+        """Add an audit record: references, decisions and summaries, never content."""
+        self._events.append((kind, clean_body(body)))
+
+    def content(self, value: Any) -> Digest:
+        """Store a JSON value by its digest."""
+        return self.content_text(canonical_text(value))
+
+    def content_text(self, body: str) -> Digest:
+        """Store canonical JSON by its digest."""
+        digest = digest_bytes(body.encode())
+        self._content[digest] = body
+        return digest
+
+    def observe(
+        self,
+        kind: str,
+        content: Any,
+        *,
+        step: int,
+        call: int = 0,
+        node: str = "",
+        tool: str | None = None,
+        labels: Labels = OWN_WORDS,
+    ) -> tuple[Digest, str]:
+        """Add a transcript entry; gives the digest of its content and its one-line summary."""
+        body = canonical_text(content)
+        digest, summary = self.content_text(body), _summary(kind, content, body)
+        self._n += 1
+        entry = {"n": self._n, "step": step, "call": call, "kind": kind, "node": node, "tool": tool}
+        self._transcript.append({**entry, "content_digest": digest, "labels": labels, "summary": summary})
+        return digest, summary
+
+    def effect(self, row: Json) -> None:
+        """Insert or update an effect by its key."""
+        self._effects.append(row)
+
+    def ask(self, request: HumanRequest) -> None:
+        """Insert a request to a person; one with the same id stays as it is."""
+        row = request.model_dump(mode="json", exclude={"run_id", "state", "decided_by", "reason"})
+        self._requests.append({**row, "title": clean(request.title), "details": clean_body(request.details)})
+
+    def stand(self, request_id: str, **fields: Any) -> None:
+        """Change where a request stands."""
+        self._standings.setdefault(request_id, {"id": request_id}).update(fields)
+
+    def decision(self, **row: Any) -> None:
+        """Append a person's decision."""
+        self._decisions.append({"at": self.at, **row})
+
+    def plan(self, **row: Any) -> None:
+        """Insert a step's plan."""
+        self._plans.append({"recorded_at": self.at, **row})
+
+    def planned_call(self, **row: Any) -> None:
+        """Insert a call of a plan."""
+        self._calls.append(row)
+
+    def run(self, **fields: Any) -> None:
+        """Change columns of the run's row."""
+        self._run.update(fields)
+
+    def seal(self) -> AuditHead | None:
+        """Chain the audit records added so far; gives the head after them."""
+        records = chain(self.run_id, self._head, self.at, self._events)
+        self._events = []
+        self._records += [record.model_dump(mode="json", exclude={"run_id"}) for record in records]
+        if records:
+            self._head = AuditHead(n=records[-1].n, hash=records[-1].hash)
+        return self._head
+
+    async def write(self, connection: Connection) -> AuditHead | None:
+        """Write the batch in one statement; gives the head of the audit chain after it."""
+        head = self.seal()
+        at_head = {} if head is None else {"audit_n": head.n, "audit_hash": head.hash}
+        contents = [{"digest": digest, "body": body} for digest, body in self._content.items()]
+        await connection.execute(
+            query("record"),
+            self.run_id,
+            {**self._run, **at_head, "transcript_n": self._n},
+            *(
+                rows or None
+                for rows in (
+                    contents,
+                    self._records,
+                    self._transcript,
+                    self._effects,
+                    self._requests,
+                    list(self._standings.values()),
+                    self._decisions,
+                    self._plans,
+                    self._calls,
+                )
+            ),
+        )
+        return head
+
+
+def _summary(kind: str, content: Any, body: str) -> str:
+    if kind == "denial":
+        return clean(summarize(content["reason"]))
+    return clean(summarize(content["error"])) if kind == "failure" else summarize(body)

@@ -1,0 +1,242 @@
+"""The journal's part of beginning a call: intents and reads (rules 1, 2, 3 and 5)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json
+
+from proctor.contracts.canonical import summarize
+from proctor.contracts.decision import Decision, RecordedDecision, Verdict
+from proctor.contracts.errors import Corrupted, UnknownName
+from proctor.contracts.human import RequestState
+from proctor.contracts.ports import Admitted, Judge, Prior, Refusal
+from proctor.contracts.run import CallRef, CallReport
+from proctor.store.bundles import BundleShelf
+from proctor.store.changes import Changes
+from proctor.store.consent import Consent, consent_for
+from proctor.store.database import Connection, Database
+from proctor.store.ledger import (
+    OPEN_STATES,
+    fenced_report,
+    intent_row,
+    report_of,
+    report_of_entry,
+    standing_of,
+)
+from proctor.store.locked import LockedRun, lock_run
+from proctor.store.queries import query
+from proctor.store.requests import approval_for, open_request
+from proctor.store.rows import verified
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What stands between a recorded call and its dispatch."""
+
+    decision: Decision
+    consent: Consent | None
+    """None: policy asks for no approval."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the call may be dispatched now."""
+        if self.decision.verdict is Verdict.DENY:
+            return False
+        return self.consent is None or self.consent.kind == "holds"
+
+
+class DispatchJournal:
+    """Beginning effects and reads."""
+
+    _database: Database
+    _bundles: BundleShelf
+
+    async def begin_effect(self, ref: CallRef, judge: Judge) -> Admitted | Prior | Refusal:
+        """Decide and write the intent, in one transaction; as the port says."""
+        async with self._database.transaction() as connection:
+            locked = await lock_call(connection, ref, fenced=True)
+            if locked.effect is not None:
+                return standing_of(locked, locked.effect)
+            refusal = _already(locked)
+            if refusal is not None:
+                return refusal
+            gate = _gate(locked, ref, judge)
+            if not gate.is_open:
+                return await self._refuse(connection, locked, ref, gate)
+            changes = Changes.to(locked)
+            _write_dispatch(changes, locked, ref, gate)
+            write_intent(changes, intent_row(locked, ref, "act", locked.tool, 1))
+            await changes.write(connection)
+        return Admitted(attempt=1)
+
+    async def retry_effect(self, ref: CallRef) -> Admitted | Refusal:
+        """Write the intent of a further attempt; fenced, and under the approval of the first."""
+        async with self._database.transaction() as connection:
+            locked = await lock_call(connection, ref, fenced=True)
+            if locked.effect is None:
+                raise Corrupted(f"effect {ref.run_id}/{ref.step}/{ref.call} was never begun")
+            if locked.effect["state"] not in OPEN_STATES:
+                return Refusal(report=report_of(locked.effect, locked.head))
+            fenced = fenced_report(locked, (locked.tool,))
+            if fenced is not None:
+                return Refusal(report=fenced)
+            changes = Changes.to(locked)
+            row = intent_row(locked, ref, "act", locked.tool, locked.effect["attempt"] + 1)
+            write_intent(changes, row)
+            await changes.write(connection)
+        return Admitted(attempt=row["attempt"])
+
+    async def begin_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal:
+        """As `begin_effect` without intent; a read that is simply allowed costs one round trip."""
+        async with self._database.connection() as connection:
+            # No transaction: the locks end with the statement. A read has no intent that a kill must be ordered with.
+            locked = await lock_call(connection, ref, fenced=True)
+        refusal = _already(locked)
+        if refusal is not None:
+            return refusal
+        gate = _gate(locked, ref, judge)
+        if gate.is_open and gate.consent is None:
+            return Admitted(attempt=1)
+        return await self._begin_gated_read(ref, judge)
+
+    async def _begin_gated_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal:
+        async with self._database.transaction() as connection:
+            locked = await lock_call(connection, ref, fenced=True)
+            refusal = _already(locked)
+            if refusal is not None:
+                return refusal
+            gate = _gate(locked, ref, judge)
+            if not gate.is_open:
+                return await self._refuse(connection, locked, ref, gate)
+            changes = Changes.to(locked)
+            _write_dispatch(changes, locked, ref, gate)
+            await changes.write(connection)
+        return Admitted(attempt=1)
+
+    async def _refuse(self, connection: Connection, locked: LockedRun, ref: CallRef, gate: Gate) -> Refusal:
+        consent = gate.consent
+        if consent is None:
+            report = await _deny(connection, locked, ref, gate, "policy")
+        elif consent.kind == "pending":
+            assert locked.approval is not None
+            report = _waiting(locked, locked.approval["id"], locked.approval["expires_at"])
+        elif consent.kind == "refused":
+            report = await _deny(connection, locked, ref, gate, consent.by)
+        else:
+            report = await self._ask(connection, locked, ref, gate)
+        return Refusal(report=report)
+
+    async def _ask(self, connection: Connection, locked: LockedRun, ref: CallRef, gate: Gate) -> CallReport:
+        bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
+        arguments = await recorded_arguments(connection, locked)
+        request = approval_for(locked, ref, bundle, gate.decision, arguments)
+        changes = Changes.to(locked)
+        if locked.approval is not None:
+            changes.stand(locked.approval["id"], state=RequestState.WITHDRAWN)
+        open_request(changes, request)
+        head = await changes.write(connection)
+        return _waiting(locked, request.id, request.expires_at).model_copy(update={"head": head})
+
+
+async def lock_call(connection: Connection, ref: CallRef, *, fenced: bool = False) -> LockedRun:
+    """Lock the run of a recorded call. Raises `UnknownName` when the call is not recorded."""
+    locked = await lock_run(connection, ref.run_id, ref.step, ref.call, fenced=fenced)
+    if locked.planned is None:
+        raise UnknownName(f"run {ref.run_id} has no recorded call {ref.step}/{ref.call}")
+    return locked
+
+
+async def recorded_arguments(connection: Connection, locked: LockedRun) -> Any:
+    """Read the arguments of the locked call. Raises `Corrupted`."""
+    assert locked.planned is not None
+    digest = locked.planned["arguments_digest"]
+    return from_json(verified(digest, await connection.fetchval(query("content"), digest)))
+
+
+def _already(locked: LockedRun) -> Refusal | None:
+    """Refuse what has its outcome, and what a fence or the end of the run forbids."""
+    if locked.outcome is not None:
+        return Refusal(report=report_of_entry(locked.outcome, locked.head))
+    fenced = fenced_report(locked, (locked.tool,))
+    return None if fenced is None else Refusal(report=fenced)
+
+
+def _gate(locked: LockedRun, ref: CallRef, judge: Judge) -> Gate:
+    """Judge on live facts; they may only tighten what was recorded with the plan."""
+    assert locked.planned is not None
+    recorded = RecordedDecision.model_validate(locked.planned["decision"]).decision
+    live = judge(locked.live_facts(ref.step))
+    decision = live if recorded.verdict.stricter_of(live.verdict) is live.verdict else recorded
+    if decision.verdict is not Verdict.REQUIRE_APPROVAL:
+        return Gate(decision, None)
+    bound = decision.model_copy(update={"policy_digest": live.policy_digest})
+    return Gate(bound, consent_for(locked, ref, live.policy_digest))
+
+
+async def _deny(connection: Connection, locked: LockedRun, ref: CallRef, gate: Gate, by: str) -> CallReport:
+    assert locked.planned is not None
+    consent, decision = gate.consent, gate.decision
+    rule, reason = (decision.determining, decision.reason) if consent is None else (consent.rule, consent.reason)
+    changes = Changes.to(locked)
+    node, tool = locked.planned["node"], locked.tool
+    denial = {"rule": rule, "reason": reason, "by": by}
+    digest, _ = changes.observe("denial", denial, step=ref.step, call=ref.call, node=node, tool=tool)
+    if locked.approval is not None and consent is not None:
+        changes.stand(locked.approval["id"], noted=True)
+    changes.audit(
+        "call_denied",
+        step=ref.step,
+        call=ref.call,
+        tool=tool,
+        rule=rule,
+        reason=reason,
+        by=by,
+        policy=decision.policy_digest,
+        approval=None if locked.approval is None else locked.approval["id"],
+    )
+    head = await changes.write(connection)
+    return CallReport(status="denied", result=digest[:16], summary=summarize(reason), head=head)
+
+
+def _waiting(locked: LockedRun, request_id: Any, expires_at: Any) -> CallReport:
+    return CallReport(
+        status="needs_approval",
+        summary="waits for approval",
+        request_id=request_id,
+        expires_at=expires_at,
+        head=locked.head,
+    )
+
+
+def _write_dispatch(changes: Changes, locked: LockedRun, ref: CallRef, gate: Gate) -> None:
+    assert locked.planned is not None
+    decision, approval = gate.decision, None if gate.consent is None else locked.approval
+    changes.audit(
+        "call_dispatched",
+        step=ref.step,
+        call=ref.call,
+        tool=locked.tool,
+        arguments=locked.planned["arguments_digest"],
+        verdict=decision.verdict,
+        rule=decision.determining,
+        reason=decision.reason,
+        policy=decision.policy_digest,
+        approval=None if approval is None else approval["id"],
+    )
+    if approval is not None and approval["state"] == RequestState.GRANTED:
+        assert locked.consent is not None
+        changes.stand(approval["id"], state=RequestState.CONSUMED, noted=True)
+        changes.audit(
+            "approval_consumed",
+            request=approval["id"],
+            by=locked.consent["by"],
+            decision=locked.consent["id"],
+            binding=locked.consent["binding_digest"],
+        )
+
+
+def write_intent(changes: Changes, row: dict[str, Any]) -> None:
+    """Add the intent of an attempt, with its audit record."""
+    changes.effect(row)
+    kind = "effect_intended" if row["kind"] == "act" else "compensation_intended"
+    changes.audit(kind, key=row["key"], tool=row["tool"], attempt=row["attempt"], epoch=row["epoch"])

@@ -1,0 +1,85 @@
+"""Fences, in Postgres (rule 3)."""
+
+from proctor.contracts.errors import NotAuthorised, UnknownName
+from proctor.contracts.human import Principal, Role
+from proctor.contracts.ids import PrincipalName, RunId
+from proctor.contracts.kill import Fence, KillOrder, KillScope, Receipt
+from proctor.store.bundles import BundleShelf
+from proctor.store.changes import Changes
+from proctor.store.database import Connection, Database
+from proctor.store.locked import lock_run
+from proctor.store.queries import query
+from proctor.store.receipts import build_receipt
+from proctor.store.rows import to_fence
+
+_MAY_KILL = frozenset({Role.OPERATOR, Role.OWNER})
+
+
+class PostgresKillSwitch:
+    """Implements `KillSwitch`."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database."""
+        self._database = database
+        self._bundles = BundleShelf(database)
+
+    async def raise_fence(self, order: KillOrder, by: Principal) -> Fence:
+        """Write the fence; when this returns, no intent can be committed in its scope any more."""
+        _check_role(by)
+        async with self._database.transaction() as connection:
+            await connection.execute(query("lock_fences"))
+            return await insert_fence(connection, order, by.name)
+
+    async def covered(self, fence: Fence) -> list[RunId]:
+        """List the runs under a fence that have not ended; for a tool, those that planned a call to it."""
+        rows = await self._database.rows("covered_runs", fence.scope, fence.value)
+        return [RunId(row["run_id"]) for row in rows]
+
+    async def release(self, epoch: int, by: Principal) -> Fence:
+        """Lift a fence; a second person must. Repeated: as first."""
+        _check_role(by)
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(query("fence_for_update"), epoch)
+            if row is None:
+                raise UnknownName(f"there is no fence {epoch}", hint="`proctor ps` names the fences in force")
+            fence = to_fence(row)
+            if fence.released_at is not None:
+                return fence
+            if fence.actor == by.name:
+                raise NotAuthorised(f"{by.name} raised fence {epoch}", hint="a second person must release it")
+            released = to_fence(await connection.fetchrow(query("release_fence"), epoch, by.name))
+            if released.scope is KillScope.RUN:
+                await _note(connection, released, "fence_released", by.name)
+            return released
+
+    async def active(self) -> list[Fence]:
+        """List the fences in force, oldest first."""
+        return [to_fence(row) for row in await self._database.rows("active_fences")]
+
+    async def receipt(self, run_id: RunId) -> Receipt:
+        """Give the truth about a run's effects, as the ledger stands now."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(query("run"), run_id)
+            if row is None:
+                raise UnknownName(f"there is no run {run_id}", hint="`proctor ps` lists the runs")
+            return await build_receipt(connection, row, await self._bundles.load(row["bundle_digest"], connection))
+
+
+async def insert_fence(connection: Connection, order: KillOrder, actor: PrincipalName) -> Fence:
+    """Write a fence under the exclusive fence lock, which the caller's transaction holds."""
+    row = await connection.fetchrow(query("insert_fence"), order.scope, order.value, actor, order.reason, order.mode)
+    fence = to_fence(row)
+    if fence.scope is KillScope.RUN:
+        await _note(connection, fence, "fence_raised", actor)
+    return fence
+
+
+async def _note(connection: Connection, fence: Fence, kind: str, actor: PrincipalName) -> None:
+    changes = Changes.to(await lock_run(connection, RunId(fence.value)))
+    changes.audit(kind, epoch=fence.epoch, by=actor, reason=fence.reason, mode=fence.mode)
+    await changes.write(connection)
+
+
+def _check_role(by: Principal) -> None:
+    if not _MAY_KILL & by.roles:
+        raise NotAuthorised(f"{by.name} is neither operator nor owner", hint="ask one who is to stop or release runs")

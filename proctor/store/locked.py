@@ -1,0 +1,99 @@
+"""A run under its lock, with all that was read about one of its calls."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from proctor.contracts.errors import UnknownName
+from proctor.contracts.ids import RunId, ToolName
+from proctor.contracts.kill import Fence, KillScope
+from proctor.contracts.manifest import Autonomy
+from proctor.contracts.ports import LiveFacts
+from proctor.contracts.run import AuditHead, RunStatus
+from proctor.store.database import Connection
+from proctor.store.queries import query
+from proctor.store.rows import Row, to_fence, to_head
+
+
+@dataclass(frozen=True)
+class LockedRun:
+    """What `proctor.lock_run` read, after it held the locks."""
+
+    at: datetime
+    run: Row
+    step_plan: Any
+    planned: Row | None
+    effect: Row | None
+    undo: Row | None
+    approval: Row | None
+    consent: Row | None
+    outcome: Row | None
+    fences: tuple[Fence, ...]
+    demotions: dict[str, Autonomy]
+    epoch: int
+    unsettled_usd: Decimal
+    newest_unsettled_usd: Decimal | None
+
+    @property
+    def run_id(self) -> RunId:
+        """Id of the run."""
+        return RunId(self.run["run_id"])
+
+    @property
+    def head(self) -> AuditHead | None:
+        """Newest record of the run's audit."""
+        return to_head(self.run)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more may happen in the run."""
+        return RunStatus(self.run["status"]).is_end
+
+    @property
+    def spent_usd(self) -> Decimal:
+        """Settled and reserved cost of the run."""
+        spent: Decimal = self.run["cost_usd"] + self.run["reserved_usd"]
+        return spent
+
+    def fence_over(self, tools: Iterable[str] = ()) -> Fence | None:
+        """Find the fence that covers the run, or one of `tools`; a freezing one before others, then the oldest."""
+        names = set(tools)
+        covering = [f for f in self.fences if f.scope is not KillScope.TOOL or f.value in names]
+        return min(covering, key=lambda fence: (fence.mode != "freeze", fence.epoch), default=None)
+
+    def live_facts(self, step: int) -> LiveFacts:
+        """Give what policy may look at besides the recorded call."""
+        return LiveFacts(demotions=self.demotions, cost_usd=self.spent_usd, step=step)
+
+    @property
+    def tool(self) -> ToolName:
+        """Tool of the recorded call."""
+        assert self.planned is not None
+        return ToolName(self.planned["tool"])
+
+
+async def lock_run(
+    connection: Connection, run_id: RunId, step: int = -1, call: int = 0, *, fenced: bool = False
+) -> LockedRun:
+    """Lock a run for this transaction, with `fenced` under the shared fence lock. Raises `UnknownName`."""
+    row = await connection.fetchrow(query("lock_run"), run_id, step, call, fenced)
+    if row is None:
+        raise UnknownName(f"there is no run {run_id}", hint="`proctor ps` lists the runs")
+    return LockedRun(
+        at=row["at"],
+        run=row["run"],
+        step_plan=row["step_plan"],
+        planned=row["planned"],
+        effect=row["effect"],
+        undo=row["undo"],
+        approval=row["approval"],
+        consent=row["consent"],
+        outcome=row["outcome"],
+        fences=tuple(to_fence(fence) for fence in row["fences"] or ()),
+        demotions={tool: Autonomy(level) for tool, level in (row["demotions"] or {}).items()},
+        epoch=row["epoch"],
+        unsettled_usd=row["unsettled_usd"],
+        newest_unsettled_usd=row["newest_unsettled_usd"],
+    )

@@ -1,0 +1,65 @@
+"""Principals, requests to them and their decisions, in Postgres."""
+
+import hashlib
+
+from proctor.contracts.errors import NotAuthorised, UnknownName
+from proctor.contracts.human import DecisionReceipt, HumanDecision, HumanRequest, Principal, Role
+from proctor.contracts.ids import PrincipalName, RequestId, RunId
+from proctor.store.bundles import BundleShelf
+from proctor.store.database import Database
+from proctor.store.deciding import Deciding, check_word
+from proctor.store.rows import to_request
+
+SHORTEST_PREFIX = 6
+
+
+class PostgresPeople:
+    """Implements `People`."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database."""
+        self._database = database
+        self._bundles = BundleShelf(database)
+
+    async def authenticate(self, token: str) -> Principal:
+        """Give the principal of a token. Raises `NotAuthorised`."""
+        row = await self._database.row("principal_by_token", _token_hash(token))
+        if row is None:
+            raise NotAuthorised("this token is nobody's", hint="check PROCTOR_TOKEN, or have yourself enrolled")
+        return Principal(name=row["name"], roles=frozenset(Role(role) for role in row["roles"]))
+
+    async def enrol(self, name: PrincipalName, roles: frozenset[Role], token: str) -> Principal:
+        """Create a principal or replace its roles and token; only a hash of the token is stored."""
+        await self._database.value("enrol", name, sorted(roles), _token_hash(token))
+        return Principal(name=name, roles=roles)
+
+    async def pending(self, run_id: RunId | None = None) -> list[HumanRequest]:
+        """List open requests, oldest first."""
+        return [to_request(row) for row in await self._database.rows("pending_requests", run_id)]
+
+    async def request(self, request_id: RequestId) -> HumanRequest:
+        """Find a request by its id or a unique prefix of at least 6 characters. Raises `UnknownName`."""
+        rows = await self._database.rows("requests_by_prefix", request_id, SHORTEST_PREFIX)
+        exact = [row for row in rows if row["id"] == request_id]
+        if len(exact or rows) != 1:
+            problem = f"{len(rows)} requests begin with" if rows else "there is no request"
+            raise UnknownName(f"{problem} {request_id}", hint="`proctor approvals` lists the open ones")
+        return to_request((exact or rows)[0])
+
+    async def decide(self, decision: HumanDecision, by: Principal) -> DecisionReceipt:
+        """Record a decision and, if it is in time and allowed, apply it; as the port says."""
+        request = await self.request(decision.request_id)
+        check_word(request.kind, decision)
+        async with self._database.transaction() as connection:
+            deciding = await Deciding.begin(connection, request, decision, by)
+            receipt = await deciding.carry_out(self._bundles)
+        if deciding.objection is not None:
+            # Raised after the commit: that somebody tried stays on record.
+            raise NotAuthorised(
+                deciding.objection, hint="an approver or the agent's owner decides, never the requester"
+            )
+        return receipt
+
+
+def _token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

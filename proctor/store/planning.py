@@ -1,0 +1,257 @@
+"""The journal's part of opening and planning."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from pydantic_core import from_json
+
+from proctor.contracts.decision import RecordedDecision, Verdict
+from proctor.contracts.errors import Corrupted, UnknownName
+from proctor.contracts.human import HumanRequest
+from proctor.contracts.ids import Digest, RunId, effect_key
+from proctor.contracts.labels import Labels
+from proctor.contracts.manifest import AgentBundle, PlannerSpec
+from proctor.contracts.planning import CallsProposal, FinalProposal
+from proctor.contracts.ports import Transcript
+from proctor.contracts.run import (
+    CallPlan,
+    CallRef,
+    OpenedRun,
+    PlanFacts,
+    PlanRecord,
+    RunStatus,
+    StepPlan,
+    StepRef,
+)
+from proctor.store.bundles import BundleShelf
+from proctor.store.changes import Changes
+from proctor.store.database import Connection, Database
+from proctor.store.locked import LockedRun, lock_run
+from proctor.store.queries import query
+from proctor.store.requests import open_request
+from proctor.store.rows import to_fence, to_request, to_run, verified
+from proctor.store.transcript import PostgresTranscript
+
+LOCAL_PLANNING_TIMEOUT_S = 60.0
+BY_PLANNER = Labels(sources=("planner",))
+
+
+class PlanJournal:
+    """Opening, planning facts, cost, recorded plans."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database."""
+        self._database = database
+        self._bundles = BundleShelf(database)
+
+    async def open_run(self, run_id: RunId, policy_digest_of: Callable[[AgentBundle], Digest]) -> OpenedRun:
+        """Pin the policy beside the pinned bundle and mark the run running; repeated: as first."""
+        async with self._database.transaction() as connection:
+            locked = await lock_run(connection, run_id)
+            bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
+            head = locked.head
+            if locked.run["policy_digest"] is None:
+                changes = Changes.to(locked)
+                policy_digest = policy_digest_of(bundle)
+                changes.run(policy_digest=policy_digest, status=RunStatus.RUNNING)
+                changes.audit("run_opened", bundle=locked.run["bundle_digest"], policy=policy_digest)
+                head = await changes.write(connection)
+        if head is None:
+            raise Corrupted(f"run {run_id} has no audit trail")
+        return _opened(locked, bundle, head)
+
+    async def bundle(self, digest: Digest) -> AgentBundle:
+        """Give a pinned bundle, from memory after the first time."""
+        return await self._bundles.load(digest)
+
+    async def plan_facts(self, ref: StepRef) -> PlanFacts:
+        """Read all that planning needs, in one round trip."""
+        row = await self._database.row("plan_facts", ref.run_id, ref.step)
+        if row is None:
+            raise UnknownName(f"there is no run {ref.run_id}")
+        run = to_run(row["run"])
+        return PlanFacts(
+            recorded=None if row["recorded"] is None else StepPlan.model_validate(row["recorded"]),
+            run=run,
+            goal=run.goal,
+            input=from_json(verified(run.input_digest, row["input"])),
+            cursor=row["cursor"] or {},
+            fence=None if row["fence"] is None else to_fence(row["fence"]),
+            demotions=row["demotions"] or {},
+            budget_extension_usd=row["run"]["extension_usd"],
+        )
+
+    def transcript(self, run_id: RunId) -> Transcript:
+        """Give read access to the run's transcript."""
+        return PostgresTranscript(self._database, run_id)
+
+    async def reserve_cost(self, ref: StepRef, attempt: int, amount_usd: Decimal, cap_usd: Decimal) -> bool:
+        """Reserve before a paid call; False when it would pass the cap."""
+        async with self._database.transaction() as connection:
+            # The lock comes in a statement of its own: the next one sees what the former holder reserved.
+            await lock_run(connection, ref.run_id)
+            arguments = (ref.run_id, ref.step, attempt, amount_usd, cap_usd)
+            return bool(await connection.fetchval(query("reserve"), *arguments))
+
+    async def record_plan(self, record: PlanRecord, requests: Sequence[HumanRequest]) -> StepPlan:
+        """Write plan, transcript, requests, decisions, cost and audit together; repeated: as recorded first."""
+        async with self._database.transaction() as connection:
+            locked = await lock_run(connection, record.run_id, record.step)
+            if locked.step_plan is not None:
+                return StepPlan.model_validate(locked.step_plan)
+            bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
+            changes = Changes.to(locked)
+            cost = await _settle_cost(connection, locked, record)
+            digest = _write_proposal(changes, record, bundle, steps=max(locked.run["steps"], record.step + 1))
+            changes.run(**cost)
+            for request in requests:
+                open_request(changes, request)
+            head = changes.seal()
+            spent = cost["cost_usd"] + cost["reserved_usd"]
+            plan = record.plan.model_copy(update={"head": head, "cost_usd": spent})
+            step_plan = plan.model_dump(mode="json", exclude_defaults=True)
+            changes.plan(step=record.step, proposal_digest=digest, step_plan=step_plan)
+            await changes.write(connection)
+        return plan
+
+    async def record_halt(self, plan: StepPlan, ref: StepRef, request: HumanRequest | None) -> StepPlan:
+        """Record that a step was not planned, with the request to a person, if any."""
+        async with self._database.transaction() as connection:
+            locked = await lock_run(connection, ref.run_id, ref.step)
+            if request is not None:
+                row = await connection.fetchrow(query("request"), request.id)
+                if row is not None:
+                    known = to_request(row)
+                    standing = {"request_id": known.id, "expires_at": known.expires_at, "head": locked.head}
+                    return plan.model_copy(update=standing)
+            changes = Changes.to(locked)
+            changes.audit("step_halted", step=ref.step, kind=plan.kind, reason=plan.summary)
+            if request is not None:
+                open_request(changes, request)
+            return plan.model_copy(update={"head": await changes.write(connection)})
+
+    async def call_plan(self, ref: CallRef) -> CallPlan:
+        """Read a recorded call. Raises `UnknownName`, or `Corrupted` when it is not as it was judged."""
+        row = await self._database.row("call_plan", ref.run_id, ref.step, ref.call)
+        if row is None:
+            raise UnknownName(f"run {ref.run_id} has no recorded call {ref.step}/{ref.call}")
+        planned = row["planned"]
+        return CallPlan(
+            run=to_run(row["run"]),
+            step=ref.step,
+            call=ref.call,
+            key=effect_key(ref.run_id, ref.step, ref.call),
+            tool=planned["tool"],
+            node=planned["node"],
+            arguments=from_json(verified(planned["arguments_digest"], row["arguments"])),
+            decision=RecordedDecision.model_validate(planned["decision"]),
+        )
+
+
+def _opened(locked: LockedRun, bundle: AgentBundle, head: Any) -> OpenedRun:
+    manifest = bundle.manifest
+    return OpenedRun(
+        agent=manifest.name,
+        agent_version=manifest.version,
+        owner=locked.run["owner"],
+        tenant=locked.run["tenant"],
+        autonomy=manifest.autonomy,
+        bundle_digest=locked.run["bundle_digest"],
+        bounds=manifest.bounds,
+        plans_locally=manifest.planner is None or manifest.planner.kind == "playbook",
+        planning_timeout_s=_planning_timeout_s(manifest.planner),
+        head=head,
+    )
+
+
+def _planning_timeout_s(planner: PlannerSpec | None) -> float:
+    """Bound one planning activity: every request that the repair loop may make."""
+    if planner is None or planner.kind == "playbook":
+        return LOCAL_PLANNING_TIMEOUT_S
+    return planner.timeout_s * (1 + planner.max_repairs)
+
+
+async def _settle_cost(connection: Connection, locked: LockedRun, record: PlanRecord) -> dict[str, Decimal]:
+    """Settle the step's reservations; gives the run's new settled and reserved cost."""
+    cost = record.proposal.usage.cost_usd
+    settled: Decimal = locked.run["cost_usd"] + cost
+    reserved: Decimal = locked.run["reserved_usd"]
+    if locked.newest_unsettled_usd is not None:
+        await connection.execute(query("settle_spend"), record.run_id, record.step, cost)
+        settled += locked.unsettled_usd - locked.newest_unsettled_usd
+        reserved -= locked.unsettled_usd
+    return {"cost_usd": settled, "reserved_usd": reserved}
+
+
+def _write_proposal(changes: Changes, record: PlanRecord, bundle: AgentBundle, *, steps: int) -> Digest:
+    """Add the proposal and its calls to the batch; gives the digest of the proposal."""
+    proposal, step = record.proposal, record.step
+    digest, _ = changes.observe("proposal", proposal.model_dump(mode="json"), step=step, labels=BY_PLANNER)
+    changes.run(steps=steps)
+    changes.audit(
+        "plan_recorded",
+        step=step,
+        kind=proposal.proposed.kind,
+        proposal=digest,
+        reason=proposal.reason,
+        options=proposal.options,
+        model=proposal.usage.model,
+        input_tokens=proposal.usage.input_tokens,
+        output_tokens=proposal.usage.output_tokens,
+        cost_usd=proposal.usage.cost_usd,
+    )
+    if isinstance(proposal.proposed, FinalProposal):
+        changes.run(report_digest=changes.content(proposal.proposed.report))
+    if isinstance(proposal.proposed, CallsProposal):
+        _write_calls(changes, record, bundle, proposal.proposed)
+    return digest
+
+
+def _write_calls(changes: Changes, record: PlanRecord, bundle: AgentBundle, proposed: CallsProposal) -> None:
+    decisions = {recorded.call: recorded for recorded in record.decisions}
+    for index, call in enumerate(proposed.calls):
+        if index not in decisions:
+            raise Corrupted(f"call {record.step}/{index} of run {record.run_id} was not judged")
+        recorded = decisions[index]
+        if changes.content(call.arguments) != recorded.arguments_digest:
+            raise Corrupted(f"call {record.step}/{index} of run {record.run_id} was judged on other arguments")
+        contract = bundle.tool(call.tool)
+        changes.planned_call(
+            step=record.step,
+            call=index,
+            tool=call.tool,
+            tool_version=None if contract is None else contract.version,
+            node=call.node,
+            arguments_digest=recorded.arguments_digest,
+            decision=recorded,
+        )
+        _write_judgement(changes, record, recorded, call.tool, None if contract is None else contract.version)
+        if recorded.decision.verdict is Verdict.DENY:
+            denial = {"rule": recorded.decision.determining, "reason": recorded.decision.reason, "by": "policy"}
+            changes.observe("denial", denial, step=record.step, call=index, node=call.node, tool=call.tool)
+
+
+def _write_judgement(
+    changes: Changes, record: PlanRecord, recorded: RecordedDecision, tool: str, tool_version: str | None
+) -> None:
+    """Write the decision log entry (G7)."""
+    usage, decision = record.proposal.usage, recorded.decision
+    changes.audit(
+        "call_judged",
+        step=record.step,
+        call=recorded.call,
+        tool=tool,
+        tool_version=tool_version,
+        arguments=recorded.arguments_digest,
+        verdict=decision.verdict,
+        rule=decision.determining,
+        fired=[rule.model_dump() for rule in decision.fired],
+        obligations=decision.obligations,
+        reason=decision.reason,
+        policy=decision.policy_digest,
+        options=record.proposal.options,
+        planner_reason=record.proposal.reason,
+        model=usage.model,
+        cost_usd=usage.cost_usd,
+    )

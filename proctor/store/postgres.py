@@ -1,0 +1,41 @@
+"""The store on Postgres, as one object."""
+
+from proctor.store.admissions import PostgresAdmissions
+from proctor.store.archive import PostgresRunArchive
+from proctor.store.database import Database
+from proctor.store.journal import PostgresRunJournal
+from proctor.store.kills import PostgresKillSwitch
+from proctor.store.knowledge import PostgresKnowledge
+from proctor.store.people import PostgresPeople
+
+
+class PostgresStore:
+    """All store ports over one pool of connections."""
+
+    def __init__(self, database: Database) -> None:
+        """Take an open database; `PostgresStore.connect` opens one."""
+        self._database = database
+        self.journal = PostgresRunJournal(database)
+        self.admissions = PostgresAdmissions(database)
+        self.people = PostgresPeople(database)
+        self.kills = PostgresKillSwitch(database)
+        self.archive = PostgresRunArchive(database)
+        self.knowledge = PostgresKnowledge(database)
+
+    @classmethod
+    async def connect(cls, dsn: str, *, min_size: int = 1, max_size: int = 20) -> "PostgresStore":
+        """Connect, acting as `proctor_app`. The pool survives restarts of the server.
+
+        Raises:
+            Unavailable: the server does not answer, or its database is not migrated.
+
+        """
+        return cls(await Database.connect(dsn, min_size=min_size, max_size=max_size))
+
+    async def ping(self) -> None:
+        """Check that Postgres answers. Raises `Unavailable`."""
+        await self._database.check_schema()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._database.close()

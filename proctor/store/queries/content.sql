@@ -1,0 +1,1 @@
+SELECT body FROM proctor.content WHERE digest = $1

@@ -1,0 +1,1 @@
+SELECT * FROM proctor.fence WHERE epoch = $1 FOR UPDATE

@@ -1,0 +1,1 @@
+SELECT * FROM proctor.effect WHERE run_id = $1 ORDER BY step, call, kind

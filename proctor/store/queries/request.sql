@@ -1,0 +1,1 @@
+SELECT * FROM proctor.request WHERE id = $1

@@ -1,0 +1,1 @@
+SELECT * FROM proctor.run WHERE run_id = $1

@@ -1,0 +1,207 @@
+"""The journal's part of outcomes: effects, compensations and reads (rules 1, 2 and 4)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json
+
+from proctor.contracts.canonical import summarize
+from proctor.contracts.errors import Corrupted, UnknownName
+from proctor.contracts.human import HumanRequest, RequestKind
+from proctor.contracts.ids import ToolName
+from proctor.contracts.run import CallRef, CallReport
+from proctor.contracts.tool import Confirmed, Failed, ToolOutcome, Unknown
+from proctor.store.bundles import BundleShelf
+from proctor.store.changes import Changes
+from proctor.store.database import Connection, Database
+from proctor.store.dispatch import lock_call, recorded_arguments
+from proctor.store.ledger import OPEN_STATES, intent_row, report_of, report_of_entry, settled
+from proctor.store.locked import LockedRun
+from proctor.store.requests import open_item, open_request
+from proctor.store.rows import Row, verified
+
+
+@dataclass(frozen=True)
+class Settling:
+    """One effect, of a call or of its compensation, whose outcome is being written."""
+
+    ref: CallRef
+    locked: LockedRun
+    effect: Row
+
+    @property
+    def is_act(self) -> bool:
+        """Whether it is the call's own effect, and not its compensation."""
+        return bool(self.effect["kind"] == "act")
+
+    def event(self, ending: str) -> str:
+        """Name the audit record of an outcome."""
+        return f"{'effect' if self.is_act else 'compensation'}_{ending}"
+
+
+class SettlingJournal:
+    """Writing outcomes."""
+
+    _database: Database
+    _bundles: BundleShelf
+
+    async def settle_effect(self, ref: CallRef, outcome: ToolOutcome, *, final: bool) -> CallReport:
+        """Write outcome, transcript and audit together; repeated: as first."""
+        async with self._database.transaction() as connection:
+            locked = await lock_call(connection, ref)
+            if locked.effect is None:
+                return await self._settle_unbegun(connection, locked, ref, outcome)
+            return await self._settle(connection, Settling(ref, locked, locked.effect), outcome, final=final)
+
+    async def settle_compensation(self, ref: CallRef, outcome: ToolOutcome, *, final: bool) -> CallReport:
+        """Write a compensation's outcome; a final failure opens an item for the owner."""
+        async with self._database.transaction() as connection:
+            locked = await lock_call(connection, ref)
+            if locked.undo is None:
+                raise Corrupted(f"the compensation of {ref.run_id}/{ref.step}/{ref.call} was never begun")
+            return await self._settle(connection, Settling(ref, locked, locked.undo), outcome, final=final)
+
+    async def record_read(self, ref: CallRef, outcome: ToolOutcome) -> CallReport:
+        """Write the result of a read; the first one recorded stands."""
+        async with self._database.transaction() as connection:
+            locked = await lock_call(connection, ref)
+            return await _write_read(connection, locked, ref, outcome)
+
+    async def recorded_result(self, ref: CallRef) -> Any:
+        """Give the recorded result of a confirmed call. Raises `UnknownName` when there is none."""
+        row = await self._database.row("recorded_result", ref.run_id, ref.step, ref.call)
+        if row is None:
+            raise UnknownName(f"call {ref.run_id}/{ref.step}/{ref.call} has no recorded result")
+        return from_json(verified(row["content_digest"], row["body"]))
+
+    async def _settle_unbegun(
+        self, connection: Connection, locked: LockedRun, ref: CallRef, outcome: ToolOutcome
+    ) -> CallReport:
+        """Settle a call none of whose attempts wrote an intent: nothing was dispatched."""
+        if locked.outcome is not None:
+            return report_of_entry(locked.outcome, locked.head)
+        if isinstance(outcome, Confirmed):
+            raise Corrupted(f"effect {ref.run_id}/{ref.step}/{ref.call} is confirmed and was never begun")
+        never = Failed(error="no attempt was begun: nothing was dispatched")
+        bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
+        contract = bundle.tool(ToolName(locked.tool))
+        if contract is not None and contract.is_read:
+            return await _write_read(connection, locked, ref, never)
+        unbegun = intent_row(locked, ref, "act", locked.tool, 0)
+        return await self._settle(connection, Settling(ref, locked, unbegun), never, final=True)
+
+    async def _settle(
+        self, connection: Connection, settling: Settling, outcome: ToolOutcome, *, final: bool
+    ) -> CallReport:
+        effect, locked = settling.effect, settling.locked
+        if effect["state"] not in OPEN_STATES:
+            return report_of(effect, locked.head)
+        if isinstance(outcome, Confirmed):
+            return await _confirm(connection, settling, outcome)
+        if final or (isinstance(outcome, Failed) and not outcome.retryable):
+            return await self._end_unconfirmed(connection, settling, outcome)
+        return await _note_attempt(connection, settling, outcome)
+
+    async def _end_unconfirmed(
+        self, connection: Connection, settling: Settling, outcome: Failed | Unknown
+    ) -> CallReport:
+        """Write a final failure or an unknown outcome, with the item for the owner where one is due."""
+        ref, changes = settling.ref, Changes.to(settling.locked)
+        request: HumanRequest | None = None
+        if isinstance(outcome, Unknown) or not settling.is_act:
+            request = await self._item(connection, settling, outcome.error)
+        elif settling.is_act:
+            _observe(changes, settling.locked, ref, "failure", {"error": outcome.error})
+        row = settled(
+            settling.effect,
+            settling.locked,
+            outcome.status,
+            summary=summarize(outcome.error),
+            request_id=None if request is None else request.id,
+        )
+        changes.effect(row)
+        changes.audit(
+            settling.event(outcome.status),
+            key=row["key"],
+            tool=row["tool"],
+            attempt=row["attempt"],
+            error=summarize(outcome.error),
+            request=row["request_id"],
+        )
+        if request is not None:
+            open_request(changes, request)
+        report = report_of(row, await changes.write(connection))
+        return report if request is None else report.model_copy(update={"expires_at": request.expires_at})
+
+    async def _item(self, connection: Connection, settling: Settling, error: str) -> HumanRequest:
+        locked = settling.locked
+        kind = RequestKind.UNKNOWN_OUTCOME if settling.is_act else RequestKind.FAILED_COMPENSATION
+        return open_item(
+            locked,
+            settling.ref,
+            await self._bundles.load(locked.run["bundle_digest"], connection),
+            kind=kind,
+            effect=settling.effect,
+            arguments=await recorded_arguments(connection, locked),
+            error=error,
+        )
+
+
+async def _confirm(connection: Connection, settling: Settling, outcome: Confirmed) -> CallReport:
+    changes = Changes.to(settling.locked)
+    if settling.is_act:
+        digest, summary = _observe(
+            changes, settling.locked, settling.ref, "result", outcome.result, labels=outcome.labels
+        )
+    else:
+        digest = changes.content(outcome.result)
+        summary = ""
+    row = settled(settling.effect, settling.locked, "confirmed", result_digest=digest, summary=summary)
+    changes.effect(row)
+    changes.audit(settling.event("confirmed"), key=row["key"], tool=row["tool"], attempt=row["attempt"], result=digest)
+    return report_of(row, await changes.write(connection))
+
+
+async def _note_attempt(connection: Connection, settling: Settling, outcome: Failed | Unknown) -> CallReport:
+    """Note an attempt that ended without a final outcome, once; the effect stays open."""
+    row, locked = settling.effect, settling.locked
+    head = locked.head
+    if row["outcome_at"] is None:
+        state = "attempt_failed" if isinstance(outcome, Failed) else "intent"
+        row = settled(row, locked, state, summary=summarize(outcome.error))
+        changes = Changes.to(locked)
+        changes.effect(row)
+        changes.audit(
+            settling.event("attempt_failed"),
+            key=row["key"],
+            tool=row["tool"],
+            attempt=row["attempt"],
+            outcome=outcome.status,
+            error=summarize(outcome.error),
+        )
+        head = await changes.write(connection)
+    return report_of(row, head)
+
+
+async def _write_read(connection: Connection, locked: LockedRun, ref: CallRef, outcome: ToolOutcome) -> CallReport:
+    if locked.outcome is not None:
+        return report_of_entry(locked.outcome, locked.head)
+    changes = Changes.to(locked)
+    if isinstance(outcome, Confirmed):
+        status, kind, content = "confirmed", "result", outcome.result
+        digest, summary = _observe(changes, locked, ref, kind, content, labels=outcome.labels)
+    else:
+        # Whether a read that gave no answer happened does not matter: it changed nothing.
+        status, kind, content = "failed", "failure", {"error": outcome.error}
+        digest, summary = _observe(changes, locked, ref, kind, content)
+    changes.audit("read_recorded", step=ref.step, call=ref.call, tool=locked.tool, status=status, result=digest)
+    head = await changes.write(connection)
+    return CallReport.model_validate({"status": status, "result": digest[:16], "summary": summary, "head": head})
+
+
+def _observe(
+    changes: Changes, locked: LockedRun, ref: CallRef, kind: str, content: Any, **labels: Any
+) -> tuple[str, str]:
+    assert locked.planned is not None
+    node = locked.planned["node"]
+    return changes.observe(kind, content, step=ref.step, call=ref.call, node=node, tool=locked.tool, **labels)
