@@ -182,3 +182,22 @@ async def test_killed_parent_leaves_no_process(tmp_path: Path) -> None:
         pids = children_of(parent.pid)
         assert len(pids) == 3
     assert await gone(pids)
+
+
+async def test_restart_that_was_cut_short_is_finished_once(tmp_path: Path) -> None:
+    """A supervisor killed between its record and the new process finishes at its next start, for the same key."""
+    async with DemoWorld(tmp_path) as world:
+        gifts = resources(world.environment())
+        await world.wedge()
+        running = asyncio.create_task(restart_service("checkout", "stable", "why", gifts, "run/0/0"))
+        await asyncio.sleep(0.3)
+        os.kill(world.pids()["demo.supervisor"], signal.SIGKILL)
+        with pytest.raises(httpx.TransportError):
+            await running
+        await gifts.aclose()
+    async with DemoWorld(tmp_path) as world:
+        gifts = resources(world.environment())
+        assert (await get_restart("run/0/0", gifts)).get("state") == "running"
+        assert [action["carried_out"] for action in await actions(world)] == [1]
+        assert (await get_service_health("checkout", gifts))["status"] == "healthy"
+        await gifts.aclose()

@@ -1,7 +1,10 @@
 """Python tools: what each ending of a function means for the outcome."""
 
 import asyncio
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -187,3 +190,41 @@ def test_contract_that_does_not_fit_its_function_is_found_before_a_call() -> Non
         "the input schema has key, which the function does not take",
     ]
     assert tools.problems(python_tool("probe", input_schema={"properties": {"idempotency_key": {}}})) == []
+
+
+class FakeBrokenAdapter:
+    """An adapter with a defect."""
+
+    kind = "python"
+
+    async def invoke(self, contract: ToolContract, invocation: ToolInvocation) -> ToolOutcome:
+        raise KeyError("defect")
+
+    def egress_hosts(self, contract: ToolContract, arguments: dict[str, Any]) -> tuple[str, ...]:
+        return ("host.example",)
+
+    def problems(self, contract: ToolContract) -> list[str]:
+        return []
+
+    async def aclose(self) -> None:
+        """Hold nothing."""
+
+
+async def test_defect_of_an_adapter_is_an_outcome_and_not_an_exception() -> None:
+    """The port never raises: an effect whose adapter broke may have happened."""
+    async with ToolDispatcher(resources(), [FakeBrokenAdapter()]) as tools:
+        assert isinstance(await tools.invoke(python_tool("give", Effect.WRITE), call()), Unknown)
+        assert isinstance(await tools.invoke(python_tool("give"), call()), Failed)
+        assert tools.egress_hosts(python_tool("give"), {}) == ("host.example",)
+
+
+def test_hanging_thread_does_not_hold_up_the_end_of_the_process() -> None:
+    """A worker that drains must not wait for a tool that will never end."""
+    script = (
+        "import asyncio\n"
+        "from tests.unit.tools.worlds import call, python_tool, resources\n"
+        "from proctor.tools.dispatcher import ToolDispatcher\n"
+        "tool = python_tool('block', timeout_s=0.1)\n"
+        "asyncio.run(ToolDispatcher(resources()).invoke(tool, call(seconds=20, mark='x')))\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[3], timeout=10, check=True)
