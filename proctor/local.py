@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gateway.identity import ensure_local_principals
 from proctor.settings import Settings
-from proctor.store import PostgresStore
 from proctor.store.migrate import migrate
+from proctor.store.postgres import PostgresStore
 from workers.dev import DevStack, StackOrder
 from workers.embedded.temporal import TemporalPorts
 

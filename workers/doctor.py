@@ -3,13 +3,14 @@
 import asyncio
 import os
 import platform
+import re
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from enum import StrEnum
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -108,27 +109,40 @@ def _python() -> Finding:
 def _packages(lock: Path) -> Finding:
     if not lock.exists():
         return Finding(name="packages", state=State.WARN, detail=f"there is no {lock} to compare with")
-    wrong = list(wrong_packages(lock.read_text(encoding="utf-8")))
+    wrong = list(wrong_packages(lock.read_text(encoding="utf-8"), _needed()))
     if wrong:
         detail = summarize(", ".join(wrong))
         return Finding(name="packages", state=State.FAIL, detail=detail, remedy="run `make setup`")
     return Finding(name="packages", state=State.OK, detail="as locked")
 
 
-def wrong_packages(lock: str) -> Iterator[str]:
-    """Name the packages that are missing, or present in another version than the requirements-style lock says."""
-    for line in lock.splitlines():
-        name, separator, rest = line.partition("==")
-        if not separator or line.startswith((" ", "#", "-")):
-            continue
-        locked = rest.split()[0].rstrip(";\\")
-        try:
-            found = version(name.partition("[")[0].strip())
-        except PackageNotFoundError:
+def wrong_packages(lock: str, needed: Iterable[str]) -> Iterator[str]:
+    """Name the needed packages that are missing, and those present in another version than the lock says.
+
+    The lock is in requirements style and has more than every machine needs: other systems' packages, and tests'.
+    """
+    for name in needed:
+        if _installed(name) is None:
             yield f"{name} is missing"
-        else:
-            if found != locked:
-                yield f"{name} is {found}, not {locked}"
+    for name, locked in re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^\s;\\]+)", lock, re.MULTILINE):
+        found = _installed(name)
+        if found not in {None, locked}:
+            yield f"{name} is {found}, not {locked}"
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _needed() -> list[str]:
+    try:
+        found = requires("proctor") or []
+    except PackageNotFoundError:
+        return []
+    return [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in found if "extra ==" not in line]
 
 
 def _program(name: str, find: Callable[[], Path]) -> Finding:
@@ -240,7 +254,7 @@ def _rights(database_url: str) -> Finding:
 
 
 def _agents(settings: Settings) -> list[Finding]:
-    from proctor.documents import FileAgentCatalog
+    from proctor.documents.catalog import FileAgentCatalog
 
     catalog = FileAgentCatalog(settings.agents)
     if not settings.agents.is_dir():

@@ -1,16 +1,23 @@
 from pathlib import Path
 
+from proctor.command import ROOT
 from proctor.settings import Settings
-from workers.doctor import NO_SPACE, State, check_disk, check_state_folder, diagnose, wrong_packages
+from workers.doctor import NO_SPACE, State, _needed, check_disk, check_state_folder, diagnose, wrong_packages
 
 
 def test_missing_and_different_packages_are_named() -> None:
-    """The lock decides; hashes and comments are not packages."""
-    lock = "# lock\nnosuchpackage==1.0 \\\n    --hash=sha256:aa==\npytest==0.0.1 \\\n    --hash=sha256:bb\n"
-    missing, different = wrong_packages(lock)
-    assert missing == "nosuchpackage is missing"
+    """The lock decides on versions; packages that only other machines need are not missed."""
+    lock = "# lock\nnosuch==1.0 ; sys_platform == 'win32' \\\n    --hash=sha256:aa==\npytest==0.0.1 \\\n    --hash=x\n"
+    missing, different = wrong_packages(lock, ["pytest", "needed-and-gone"])
+    assert missing == "needed-and-gone is missing"
     assert different.startswith("pytest is ")
     assert different.endswith(", not 0.0.1")
+
+
+def test_this_environment_is_as_locked() -> None:
+    """The real lock and the real environment agree."""
+    assert _needed()
+    assert list(wrong_packages((ROOT / "requirements.lock").read_text(), _needed())) == []
 
 
 def test_a_full_disk_fails_and_a_nearly_full_one_warns(tmp_path: Path) -> None:
