@@ -85,9 +85,10 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
 
 def open_catalog(settings: Settings) -> AgentCatalog:
     """Give the agents of the project's files."""
-    from proctor.documents import FileAgentCatalog
+    from proctor.documents.catalog import FileAgentCatalog
+    from proctor.tools.signature import derive_schemas
 
-    return FileAgentCatalog(settings.agents)
+    return FileAgentCatalog(settings.agents, derive_schemas)
 
 
 def address_of(database_url: str) -> str:
