@@ -72,7 +72,7 @@ def _cells(row: Row, *, show_measure: bool) -> list[str]:
 def _number(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits are enough
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def write_json(path: Path, about: dict[str, str], figures: Sequence[Figure]) -> None:

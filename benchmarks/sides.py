@@ -4,9 +4,10 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol, Self
 
@@ -65,6 +66,12 @@ class Side(Protocol):
         """Stop them."""
 
 
+async def poll(is_so: Callable[[], Awaitable[bool]], *, pause_s: float = 0.05) -> None:
+    """Return once it is so."""
+    while not await is_so():  # noqa: ASYNC110 - what is waited for happens in other processes
+        await asyncio.sleep(pause_s)
+
+
 async def finish(side: Side, run: str) -> None:
     """Wait until a run has ended well."""
     await side.client.get_workflow_handle(run).result()
@@ -75,12 +82,14 @@ class BareSide:
 
     name = "bare"
 
-    def __init__(self, folder: Path) -> None:
-        """Keep everything in `folder`."""
+    def __init__(self, folder: Path, *, temporal: EmbeddedTemporal | None = None) -> None:
+        """Keep everything in `folder`; `temporal` replaces the server as the product starts it."""
         self._folder = folder / self.name
         self.moments = self._folder / "moments"
         self._exit = AsyncExitStack()
-        self._temporal = EmbeddedTemporal(self._folder / "temporal.log", database=self._folder / "temporal.db")
+        self._temporal = temporal or EmbeddedTemporal(
+            self._folder / "temporal.log", database=self._folder / "temporal.db"
+        )
         self._worker: asyncio.subprocess.Process | None = None
         self._client: Client | None = None
 
@@ -106,8 +115,11 @@ class BareSide:
     async def until_waiting(self, runs: Sequence[str]) -> None:
         """Tell by the histories."""
         for run in runs:
-            while (await self.client.get_workflow_handle(run).describe()).history_length < WAITING_EVENTS:
-                await asyncio.sleep(0.05)
+            await poll(partial(self._has_begun_to_wait, run))
+
+    async def _has_begun_to_wait(self, run: str) -> bool:
+        described = await self.client.get_workflow_handle(run).describe()
+        return described.history_length >= WAITING_EVENTS
 
     async def release(self, run: str) -> None:
         """Send the signal."""

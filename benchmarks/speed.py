@@ -46,7 +46,7 @@ async def measure_throughput(sides: Sequence[Side], scale: Scale) -> list[Figure
             found = await _burst(side, mode, scale, turn)
             for (name, unit), value in found.items() if turn else ():
                 samples.setdefault((f"{mode}: {name}", unit, side.name), []).append(value)
-    measure = f"{scale.tasks} tasks at once × {scale.calls_per_task} calls"
+    measure = f"{scale.tasks} tasks at once, {scale.calls_per_task} calls each"
     return [
         Figure(measure, name, unit, side, tuple(values), AS_MANY if unit == "tasks/s" else None)
         for (name, unit, side), values in sorted(samples.items())

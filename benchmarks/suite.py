@@ -5,27 +5,39 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from benchmarks.control import measure_approval, measure_kill
 from benchmarks.counts import measure_history
 from benchmarks.figures import Figure
 from benchmarks.memory import measure_memory
+from benchmarks.product import ProductSide
 from benchmarks.scale import Scale
 from benchmarks.sides import BareSide, Side
 from benchmarks.speed import measure_latency, measure_throughput
 
 Measure = Callable[[Sequence[Side], Scale], Awaitable[list[Figure]]]
 
+
+def make_sides(folder: Path) -> list[Side]:
+    """Make both sides, not yet started."""
+    return [BareSide(folder), ProductSide(folder)]
+
+
 ON_RUNNING_SIDES: dict[str, Measure] = {
     "history": measure_history,
     "latency": measure_latency,
     "throughput": measure_throughput,
+    "approval": measure_approval,
 }
-ON_FRESH_SIDES: dict[str, Measure] = {"memory": measure_memory}
+FreshMeasure = Callable[[Path, Scale], Awaitable[list[Figure]]]
+
+
+async def _memory(folder: Path, scale: Scale) -> list[Figure]:
+    return await measure_memory(make_sides(folder), scale)
+
+
+ON_FRESH_SIDES: dict[str, FreshMeasure] = {"memory": _memory, "kill": measure_kill}
+"""Those that start their own processes, in a folder."""
 NAMES = (*ON_RUNNING_SIDES, *ON_FRESH_SIDES)
-
-
-def make_sides(folder: Path) -> list[Side]:
-    """Make both sides, not yet started."""
-    return [BareSide(folder)]
 
 
 async def run_suite(names: Sequence[str], scale: Scale, say: Callable[[str], None]) -> list[Figure]:
@@ -37,7 +49,7 @@ async def run_suite(names: Sequence[str], scale: Scale, say: Callable[[str], Non
     for name in (name for name in ON_FRESH_SIDES if name in names):
         say(name)
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            figures += await ON_FRESH_SIDES[name](make_sides(Path(folder)), scale)
+            figures += await ON_FRESH_SIDES[name](Path(folder), scale)
     return figures
 
 
