@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from policies.hosts import ANY_HOST, Host, HostPattern, is_loopback, parse_host, parse_pattern
+from policies.hosts import ANY_HOST, HostPattern, parse_host, parse_pattern
 
 
 class EgressList:
@@ -37,8 +37,4 @@ class EgressList:
             return False
         if any(pattern.covers(host) for pattern in self._block):
             return False
-        return any(pattern.covers(host) and _may_stand_for(pattern, host) for pattern in self._allow)
-
-
-def _may_stand_for(pattern: HostPattern, host: Host) -> bool:
-    return not is_loopback(host) or pattern.is_exact
+        return any(pattern.covers(host) and (pattern.is_exact or not host.is_loopback) for pattern in self._allow)

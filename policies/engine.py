@@ -37,6 +37,7 @@ class RuleSet:
             raise ValueError("two rules have the same id")
         self._general = tuple(rule for rule in self._rules if rule.tool is None)
         self._by_tool = {tool: self._rules_for(tool) for tool in {rule.tool for rule in self._rules} if tool}
+        self._said = {rule.id: _fired(rule, rule.reason) for rule in self._rules if isinstance(rule.reason, str)}
         self._digest = digest_json({"engine": ENGINE_VERSION, "rules": [rule.canonical() for rule in self._rules]})
 
     @property
@@ -65,7 +66,7 @@ class RuleSet:
             try:
                 applies = rule.applies(facts)
                 if applies is True:
-                    fired.append((rule, FiredRule(id=rule.id, effect=rule.effect, reason=rule.explain(facts))))
+                    fired.append((rule, self._said.get(rule.id) or _fired(rule, rule.explain(facts))))
                     continue
             except Exception as error:  # noqa: BLE001 - whatever goes wrong inside a rule must deny, never escape
                 return self._broken(rule, f"{type(error).__name__}: {summarize(str(error))}", fired)
@@ -114,6 +115,10 @@ def tightened(recorded: Decision, live: Decision) -> Decision:
         return stricter
     both = tuple(dict.fromkeys((*stricter.obligations, *other.obligations)))
     return stricter if both == stricter.obligations else stricter.model_copy(update={"obligations": both})
+
+
+def _fired(rule: Rule, reason: str) -> FiredRule:
+    return FiredRule(id=rule.id, effect=rule.effect, reason=reason)
 
 
 def _obligations(fired: list[tuple[Rule, FiredRule]]) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ class Host:
 
     name: str
     port: int | None
+    is_loopback: bool = False
+    """Whether it is this machine, as far as its name tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,9 @@ class HostPattern:
 @lru_cache(maxsize=4096)
 def parse_host(text: str) -> Host:
     """Read `host`, `host:port`, `[IPv6]` or `[IPv6]:port`. Raises `ValueError` saying what is wrong."""
-    name, port = _split(text)
-    return Host(_normal_name(name), port)
+    written, port = _split(text)
+    name = _normal_name(written)
+    return Host(name, port, _is_loopback(name))
 
 
 @lru_cache(maxsize=4096)
@@ -62,11 +65,10 @@ def parse_pattern(text: str) -> HostPattern:
     return HostPattern(host.name, host.port, is_suffix=is_suffix)
 
 
-def is_loopback(host: Host) -> bool:
-    """Whether the host is this machine, as far as its name tells."""
-    if not _is_address(host.name):
-        return host.name == "localhost" or host.name.endswith(".localhost")
-    address = ipaddress.ip_address(host.name)
+def _is_loopback(name: str) -> bool:
+    if not _is_address(name):
+        return name == "localhost" or name.endswith(".localhost")
+    address = ipaddress.ip_address(name)
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return (mapped or address).is_loopback or (mapped or address).is_unspecified
 

@@ -20,6 +20,8 @@ REVIEW_AFTER: Final = "review_after"
 LARGEST_NUMBER: Final = 2**53
 """Beyond it JSON numbers are no longer exact, so a limit on them would mean nothing."""
 
+_RANK: Final = {level: rank for rank, level in enumerate(Autonomy)}
+
 
 def compile_policy(bundle: AgentBundle) -> RuleSet:
     """Compile the rules of a pinned bundle; the same bundle gives the same digest.
@@ -167,12 +169,14 @@ def _exact(value: Any) -> Decimal | None:
 
 
 def _autonomy_rules(manifest: AgentManifest) -> Iterator[Rule]:
-    declared, default = dict(manifest.autonomy_by_tool), manifest.autonomy
-    terms = {"autonomy": default, "by_tool": declared}
+    terms = {"autonomy": manifest.autonomy, "by_tool": dict(manifest.autonomy_by_tool)}
+    declared = {tool: _RANK[level] for tool, level in manifest.autonomy_by_tool.items()}
+    default = _RANK[manifest.autonomy]
 
     def acts_at(facts: CallFacts, level: Autonomy, *effects: Effect) -> bool:
-        lowest = facts.autonomy.lower_of(declared.get(facts.tool, default))
-        return lowest is level and facts.effect in effects
+        """Whether an effect is asked for at `level`; the facts can lower the level of the manifest, never raise it."""
+        rank = min(_RANK[facts.autonomy], declared.get(facts.tool, default))
+        return rank == _RANK[level] and facts.effect in effects
 
     def rule(name: str, effect: Any, reason: str, applies: Callable[[CallFacts], bool], *obligations: str) -> Rule:
         return Rule(f"autonomy-{name}", effect, applies, reason, terms, obligations=obligations)
