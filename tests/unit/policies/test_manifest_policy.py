@@ -228,62 +228,6 @@ def test_no_odd_or_missing_fact_gives_a_looser_verdict(
 ) -> None:
     """Whatever is done to one fact, the verdict is as strict as with the manifest's own level, or stricter."""
     policy = LIMITED[level]
-    hosts = ("kb.internal.company", "hr.internal.company")
-    verdicts = [judge(of, facts(POST, egress_hosts=(host,)))[0] for host in hosts]
-    assert verdicts == [Verdict.ALLOW, Verdict.DENY]
-
-
-def test_loopback_must_be_listed_by_name() -> None:
-    """A wildcard never stands for this machine."""
-    wide, listed = bundle(allow_domains=("*", "*.localhost")), bundle(allow_domains=("127.0.0.1:8080",))
-    for host in ("127.0.0.1:8080", "localhost", "x.localhost", "[::1]:8080", "0.0.0.0", "[::ffff:127.0.0.1]"):
-        assert judge(wide, facts(POST, egress_hosts=(host,))) == (Verdict.DENY, "egress")
-    assert Verdict.ALLOW is judge(listed, facts(POST, egress_hosts=("127.0.0.1:8080",)))[0]
-    assert Verdict.DENY is judge(listed, facts(POST, egress_hosts=("127.0.0.1:8081",)))[0]
-
-
-@pytest.mark.parametrize("field", ["allow_domains", "blocked_domains"])
-def test_pattern_that_cannot_be_read_closes_egress(field: str) -> None:
-    """A manifest built in code with a broken pattern opens nothing."""
-    of = bundle(**{"allow_domains": ("api.example.com",), field: ("api.example.com", "not a host")})
-    assert judge(of, facts(POST, egress_hosts=("api.example.com",))) == (Verdict.DENY, "egress")
-
-
-def test_digest_follows_the_manifest() -> None:
-    """The same bundle compiles to the same digest, a changed limit to another."""
-    assert compile_policy(limited()).digest == compile_policy(limited()).digest
-    assert compile_policy(limited()).digest != compile_policy(limited("forbid")).digest
-    assert compile_policy(bundle()).digest != compile_policy(bundle(autonomy="suggest")).digest
-
-
-ODD = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.text(max_size=5),
-    st.integers(),
-    st.floats(),
-    st.just([]),
-    st.just({}),
-    st.sampled_from([*Autonomy, *Effect]),
-)
-LIMITED = {level: compile_policy(limited(autonomy=level)) for level in Autonomy}
-FIELDS = st.sampled_from(sorted(CallFacts.model_fields))
-
-
-@given(
-    field=FIELDS,
-    odd=ODD,
-    tool=st.sampled_from(TOOLS),
-    level=st.sampled_from(list(Autonomy)),
-    is_missing=st.booleans(),
-)
-def test_no_odd_or_missing_fact_gives_a_looser_verdict(
-    field: str, odd: Any, tool: ToolContract, level: Autonomy, is_missing: bool
-) -> None:
-    """Whatever is done to one fact, the verdict is as strict as with the manifest's own level, or stricter."""
-    policy = compile_policy(
-        limited().model_copy(update={"manifest": limited().manifest.model_copy(update={"autonomy": level})})
-    )
     hosts = ("api.example.com",) if tool is POST else ()
     good = {**facts(tool, egress_hosts=hosts, autonomy=level).__dict__}
     changed = {**good, field: odd}
