@@ -32,13 +32,14 @@ def _limits(situation: Situation) -> list[str]:
         f"Deadline: {situation.deadline.isoformat()}.",
         f"Network hosts that tools may reach: {', '.join(manifest.allow_domains) or 'none'}.",
         f"Tools that a person must approve first: {', '.join(waiting) or 'none'}.",
+        f"Guardrails in force: {', '.join(manifest.guardrails) or 'none'}.",
     ]
     lines.extend(
         f"{limit.tool}: {limit.argument} beyond {limit.max} "
         + ("is forbidden." if limit.beyond == "forbid" else "must be approved by a person.")
         for limit in manifest.thresholds
     )
-    return [*lines, *manifest.guardrails]
+    return lines
 
 
 def _needs_approval(manifest: AgentManifest, tool: ToolContract) -> bool:

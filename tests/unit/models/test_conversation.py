@@ -84,7 +84,7 @@ def test_limits_are_stated_from_the_manifest() -> None:
             "autonomy": Autonomy.APPROVAL_REQUIRED,
             "allow_domains": ("tickets.example",),
             "thresholds": (Threshold(tool=ToolName("Pay"), argument="amount", max=Decimal(50), beyond="forbid"),),
-            "guardrails": ("Never promise a date.",),
+            "guardrails": ("pii_scrubber",),
         }
     )
     now = now.model_copy(update={"bundle": now.bundle.model_copy(update={"manifest": manifest})})
@@ -97,7 +97,7 @@ def test_limits_are_stated_from_the_manifest() -> None:
         "tools may reach: tickets.example.",
         "approve first: Pay.",
         "Pay: amount beyond 50 is forbidden.",
-        "Never promise a date.",
+        "Guardrails in force: pii_scrubber.",
     ):
         assert line in text
 
