@@ -6,7 +6,6 @@ from datetime import datetime
 from decimal import Decimal
 
 from policies.manifest_policy import compile_policy, tightened
-
 from proctor.contracts.canonical import digest_json, summarize
 from proctor.contracts.decision import CallFacts, Decision, RecordedDecision, Verdict
 from proctor.contracts.human import ApprovalBinding, HumanRequest, RequestKind
@@ -164,9 +163,9 @@ def _planned(bench: Bench, call: ProposedCall, recorded: RecordedDecision, reque
     )
 
 
-def describe(call: ProposedCall, limit: int = 120) -> str:
-    """Render a call in one line from its real arguments."""
-    shown = ", ".join(f"{name}={value!r}" for name, value in call.arguments.items())
+def describe(call: ProposedCall, limit: int = 160) -> str:
+    """Render a call in one line from its real arguments; long ones are cut, so that each argument is seen."""
+    shown = ", ".join(f"{name}={summarize(repr(value), 60)}" for name, value in call.arguments.items())
     return summarize(f"{call.tool}({shown})", limit)
 
 

@@ -84,7 +84,7 @@ class PlanningActivities:
                 decisions, requests = (), [request]
             case FinalProposal() as final:
                 _check_report(bundle.manifest, final)
-                plan |= {"outcome": final.outcome, "summary": summarize(proposal.reason or final.outcome)}
+                plan |= {"outcome": final.outcome, "summary": _said_of(final, proposal)}
                 decisions, requests = (), []
         record = PlanRecord(
             run_id=ref.run_id, step=ref.step, proposal=proposal, decisions=decisions, plan=StepPlan(**plan)
@@ -140,6 +140,11 @@ def _ask(
         created_at=window.opens,
         expires_at=window.expires,
     )
+
+
+def _said_of(final: FinalProposal, proposal: Proposal) -> str:
+    summary = final.report.get("summary")
+    return summarize(summary if isinstance(summary, str) and summary else proposal.reason or final.outcome)
 
 
 def _check_report(manifest: AgentManifest, final: FinalProposal) -> None:

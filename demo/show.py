@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from demo.knowledge import load_corpus
 from demo.world import DemoWorld
@@ -134,6 +135,8 @@ async def _follow(stage: Stage, run_id: RunId) -> None:
     async for record in follow(stage.gateway.store.archive, run_id):
         if not is_quiet(record):
             emit(f"   {record.at:%H:%M:%S}  {sentence(record)}")
+        if record.kind != "approval_requested":
+            continue
         for request in await stage.gateway.store.people.pending(run_id):
             if request.id not in decided:
                 decided.add(request.id)
@@ -161,7 +164,7 @@ async def _conclude(stage: Stage, run_id: RunId, scene: Scene) -> bool:
     run = await archive.run(run_id)
     emit(f"   Ended: {run.status} — {visible_line(run.status_reason)}")
     if run.report_digest is not None:
-        emit(f"   Report: {encode(await archive.content(run.report_digest), indent=2)}".replace("\n", "\n   "))
+        _print_report(await archive.content(run.report_digest))
     trail = await read_trail(run_id, archive, stage.gateway.engine)
     _print_decisions(trail.records)
     breaks = trail.breaks()
@@ -171,6 +174,15 @@ async def _conclude(stage: Stage, run_id: RunId, scene: Scene) -> bool:
     return run.status is scene.ends and not breaks
 
 
+def _print_report(report: dict[str, Any]) -> None:
+    emit("   Report:")
+    for name, value in report.items():
+        shown = value if isinstance(value, str) else encode(value)
+        if name == "cites":
+            shown = ", ".join(f"{cite['tool']} (step {cite['step']}, {cite['status']})" for cite in value)
+        emit(f"     {name}: {visible_line(shown)}")
+
+
 def _print_decisions(records: list[AuditRecord]) -> None:
     emit("   Decision log:")
     for record in records:
@@ -178,7 +190,7 @@ def _print_decisions(records: list[AuditRecord]) -> None:
             body = record.body
             emit(
                 f"     step {body.get('step')}  {body.get('tool')}  {body.get('verdict')}  "
-                f"by rule {body.get('determining')}: {visible_line(str(body.get('reason', '')))}"
+                f"by rule {body.get('rule')}: {visible_line(str(body.get('reason', '')))}"
             )
 
 

@@ -97,6 +97,15 @@ def run_worker(settings: "Settings") -> int:
     return work(settings, build)
 
 
+def run_demo(settings: "Settings", *, model: str | None) -> int:
+    """Play the demo on a stack of its own."""
+    from demo import show
+    from proctor.telemetry.logs import set_up_logs
+
+    set_up_logs("warning")
+    return show.run_demo(settings, model=model)
+
+
 def run_doctor(settings: "Settings") -> "list[Finding]":
     """Look for what is missing."""
     import asyncio

@@ -1,4 +1,4 @@
-"""`proctor dev`, `worker`, `migrate`, `doctor`, `version`."""
+"""`proctor dev`, `worker`, `demo`, `migrate`, `doctor`, `version`."""
 
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("dev")(dev)
     app.command("worker")(worker)
+    app.command("demo")(demo)
     app.command("migrate")(migrate)
     app.command("doctor")(doctor)
     app.command("version")(version)
@@ -32,6 +33,15 @@ def worker(context: typer.Context) -> None:
     """Run one worker against any Temporal and Postgres; SIGTERM lets it finish what it has begun."""
     wiring = wiring_of(context)
     raise typer.Exit(wiring.entry("worker")(wiring.settings()))
+
+
+def demo(
+    context: typer.Context,
+    model: Annotated[str | None, typer.Option(metavar="PROVIDER:NAME", help="Plan by this model.")] = None,
+) -> None:
+    """Play the demo: three alerts about a service that really breaks, on a stack of its own."""
+    wiring = wiring_of(context)
+    raise typer.Exit(wiring.entry("demo")(wiring.settings(), model=model))
 
 
 def migrate(context: typer.Context, output: OutputOption = Format.TABLE) -> None:

@@ -31,7 +31,7 @@ SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 class SchemaSource(Protocol):
     """Derives the schemas of a Python tool from its typed signature."""
 
-    def __call__(self, function: str, *, is_read: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    def __call__(self, function: str, /, *, is_read: bool) -> tuple[dict[str, Any], dict[str, Any]]:
         """Give input and output schema of `package.module:function`. Raises `ProctorError`."""
 
 
