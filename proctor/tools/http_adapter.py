@@ -114,7 +114,7 @@ class HttpAdapter:
     def _request(self, contract: ToolContract, invocation: ToolInvocation, flight: _Flight) -> httpx.Request:
         implementation, environment = _implementation(contract), self._resources.environment
         url = request_url(resolve_base(implementation, environment), implementation, invocation.arguments)
-        headers = request_headers(implementation, invocation.arguments, environment)
+        headers = httpx.Headers(request_headers(implementation, invocation.arguments, environment))
         if not contract.is_read:
             headers[IDEMPOTENCY_HEADER] = invocation.key
         body = request_body(implementation, invocation.arguments)

@@ -60,8 +60,10 @@ async def test_arguments_can_be_the_body() -> None:
 
 async def test_effect_carries_its_idempotency_key_and_a_read_does_not() -> None:
     """Rule 1: the key travels to the tool, and a contract cannot replace it."""
-    forged = {"Idempotency-Key": "forged"}
-    assert (await sent(http_tool(headers=forged))).header("Idempotency-Key") == KEY
+    for name in ("Idempotency-Key", "idempotency-key"):
+        server = await sent(http_tool(headers={name: "forged"}))
+        assert server.header("Idempotency-Key") == KEY
+        assert "forged" not in server.heads[0]
     assert (await sent(http_tool(Effect.READ, method="GET"))).header("Idempotency-Key") is None
 
 
