@@ -114,7 +114,7 @@ class DevStack:
         self._announce()
 
     async def _start_postgres(self) -> None:
-        owner_url = await asyncio.to_thread(self._postgres.start, self.home / "postgres")
+        owner_url = await _to_its_end(self._postgres.start, self.home / "postgres")
         self._database_url = await self._order.prepare(owner_url, self.home)
 
     async def add_worker(self, *, wait: bool = True) -> WorkerChild:
@@ -209,6 +209,16 @@ class DevStack:
         }
         log_path = self.home / "logs" / f"worker-{index}.log"
         return WorkerOrder(self._order.worker_command, environ, self._given.root, log_path, drain_s + CANCEL_GRACE_S)
+
+
+async def _to_its_end(start: Callable[[Path], str], folder: Path) -> str:
+    """Run a blocking start; when cancelled, wait for it all the same: a thread goes on, and would leave a server."""
+    starting = asyncio.ensure_future(asyncio.to_thread(start, folder))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait((starting,))
+        raise
 
 
 @contextlib.asynccontextmanager

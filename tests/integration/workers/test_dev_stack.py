@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from proctor.contracts.errors import Unavailable
 from proctor.devstate import Process, read_stack, running_stack, write_stack
 from proctor.settings import Settings
 from tests.integration.workers.worker_under_test import ROOT, SAMPLE
+from workers.child import MAX_RESTARTS
 from workers.dev import DevStack, StackOrder
 from workers.embedded.temporal import TemporalPorts
 
@@ -119,6 +121,7 @@ OWNER = """
 import asyncio, os, sys
 from pathlib import Path
 from tests.integration.workers.test_dev_stack import order_for, settings_for
+from workers.child import MAX_RESTARTS
 from workers.dev import run_dev
 folder = Path(sys.argv[1])
 code = asyncio.run(run_dev(settings_for(folder), order_for(folder)))
@@ -177,6 +180,60 @@ async def test_sigint_and_sigterm_stop_the_foreground_stack_in_order(tmp_path: P
         assert not any(child.is_alive for child in stack.children)
         assert None is read_stack(settings_for(tmp_path).home)
         assert "stopping" in (tmp_path / "owner.log").read_text()
+
+
+def processes_of(folder: Path) -> list[str]:
+    """List the processes that name the folder in their command line, except pytest itself."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if str(folder).encode() in (command := entry.read_bytes()) and entry.parent.name != str(os.getpid()):
+                found.append(command.decode())
+    return found
+
+
+async def test_a_start_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> None:
+    """SIGTERM at any moment of the start ends every part that had begun, and the next start works."""
+    for delay_s in (0.8, 1.2, 1.6, 2.0, 2.6):
+        folder = tmp_path / str(delay_s)
+        folder.mkdir()
+        owner = spawn_owner(folder)
+        await asyncio.sleep(delay_s)
+        owner.terminate()
+        assert await asyncio.to_thread(owner.wait, 40) in {0, -signal.SIGTERM}
+        assert processes_of(folder) == []
+        assert read_stack(settings_for(folder).home) is None
+    async with DevStack(settings_for(folder), order_for(folder)) as stack:
+        assert await run_sample(stack, "after-interruption") == "done"
+
+
+async def test_a_worker_that_keeps_dying_is_given_up(tmp_path: Path) -> None:
+    """Restarts are bounded: then the stack says which worker and stops."""
+    async with DevStack(settings_for(tmp_path), order_for(tmp_path)) as stack:
+        worker = stack.workers[0]
+        for _ in range(MAX_RESTARTS):
+            worker._restarts.append(time.monotonic())
+        await stack.kill_worker()
+        deadline = time.monotonic() + 5
+        while stack.problem() is None:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+        assert "the worker died 6 times" in (stack.problem() or "")
+        with pytest.raises(Unavailable, match="the worker died 6 times"):
+            await worker.until_restarted(5)
+
+
+async def test_a_dead_temporal_is_a_problem_of_the_stack(tmp_path: Path) -> None:
+    """`proctor dev` does not go on pretending when a part of it is gone."""
+    async with DevStack(settings_for(tmp_path), order_for(tmp_path, workers=0)) as stack:
+        assert stack.problem() is None
+        os.kill(stack.temporal_pid or 0, signal.SIGKILL)
+        await asyncio.sleep(0.5)
+        assert (stack.problem() or "").startswith("Temporal ended")
+    async with DevStack(settings_for(tmp_path), order_for(tmp_path, workers=0)) as stack:
+        os.kill(stack.postgres_pid or 0, signal.SIGKILL)
+        await asyncio.sleep(0.5)
+        assert (stack.problem() or "").startswith("Postgres ended")
 
 
 def spawn_sleeper() -> subprocess.Popen[bytes]:
