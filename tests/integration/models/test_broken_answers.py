@@ -1,6 +1,7 @@
 """Answers that break off or are not answers, from a scripted server: the fault server breaks streams only."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
@@ -66,13 +67,13 @@ async def server() -> AsyncIterator[ScriptedServer]:
     await made.stop()
 
 
-def ask(base_url: str) -> Situation:
+def ask(base_url: str, price: int = 0) -> Situation:
     spec = ModelPlannerSpec(
         model="local:m",
         instructions="Be careful.",
         base_url=base_url,
-        price_per_million_input_usd=Decimal(0),
-        price_per_million_output_usd=Decimal(0),
+        price_per_million_input_usd=Decimal(price),
+        price_per_million_output_usd=Decimal(price),
     )
     return situation(spec, tools=(contract("ReadLog"),))
 
@@ -118,3 +119,17 @@ async def test_redirect_is_not_followed(planner: ModelPlanner, server: ScriptedS
         await planner.propose(ask(base_url), FakeTranscript())
     await other.stop()
     assert other.requests == 0
+
+
+async def test_provider_that_reports_no_usage_is_charged_the_bound(
+    planner: ModelPlanner, server: ScriptedServer
+) -> None:
+    """Silence about tokens is not a free answer: it would pass every budget."""
+    call = {"id": "c1", "type": "function", "function": {"name": "ReadLog", "arguments": "{}"}}
+    choice = {"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "tool_calls": [call]}}
+    server.answer = http(BODY + json.dumps(choice).encode() + b"]}")
+    now = ask(await server.start(), price=1)
+    usage = (await planner.propose(now, FakeTranscript())).usage
+    assert usage.output_tokens == 2048
+    assert usage.input_tokens > 100
+    assert 0 < usage.cost_usd <= planner.estimate_cost_usd(now)

@@ -224,3 +224,53 @@ async def test_estimate_of_a_later_step_covers_the_longest_results(planner: Mode
     estimate = planner.estimate_cost_usd(after)
     assert 0 < second.usage.cost_usd <= estimate
     assert estimate > planner.estimate_cost_usd(now)
+
+
+MALFORMED = {
+    "too many calls": (ToolCall("ReadLog", GOOD),) * 17,
+    "finish beside a call": (ToolCall("ReadLog", GOOD), ToolCall("finish", {"outcome": "completed", "report": {}})),
+    "question beside a call": (ToolCall("ask_person", {"question": "?"}), ToolCall("ReadLog", GOOD)),
+    "number beyond what JSON can carry": (ToolCall("ReadLog", {"service": "checkout", "lines": 2**60}),),
+    "report that is no object": (ToolCall("finish", {"outcome": "completed", "report": "done"}),),
+    "outcome that does not exist": (ToolCall("finish", {"outcome": "done", "report": {}}),),
+    "empty question": (ToolCall("ask_person", {"question": ""}),),
+}
+
+
+@pytest.mark.parametrize("calls", MALFORMED.values(), ids=MALFORMED.keys())
+async def test_answer_that_cannot_be_a_proposal_is_repaired(
+    planner: ModelPlanner, llmock: LLMock, calls: tuple[ToolCall, ...]
+) -> None:
+    """Nothing of it is carried out, and the model is told why."""
+    llmock.add(Reply(tool_calls=calls)).call_tool("ReadLog", GOOD)
+    proposal = await planner.propose(ask(), FakeTranscript())
+    assert proposal.usage.requests == 2
+    assert isinstance(proposal.proposed, CallsProposal)
+    assert [call.arguments for call in proposal.proposed.calls] == [GOOD]
+    assert "NOT CARRIED OUT" in json.dumps(llmock.last_request.body)
+
+
+async def test_cost_of_repairs_is_added_up(planner: ModelPlanner, llmock: LLMock) -> None:
+    """Two answers cost more than one, and tokens and money say so."""
+    llmock.call_tool("ReadLog", GOOD)
+    once = (await planner.propose(ask(), FakeTranscript())).usage
+    llmock.call_tool("ReadLog", {}).call_tool("ReadLog", GOOD)
+    twice = (await planner.propose(ask(), FakeTranscript())).usage
+    assert twice.cost_usd > once.cost_usd
+    assert twice.input_tokens >= 2 * once.input_tokens
+
+
+async def test_name_that_no_tool_can_have_is_never_proposed(planner: ModelPlanner, llmock: LLMock) -> None:
+    """Only what could be a tool is put before policy."""
+    llmock.add(Reply(tool_calls=(ToolCall("rm -rf /", {}),), times=None))
+    with pytest.raises(PlannerFailed, match="not the name of a tool"):
+        await planner.propose(ask(spec={"max_repairs": 0}), FakeTranscript())
+
+
+async def test_used_up_credit_is_not_waited_for(planner: ModelPlanner, llmock: LLMock) -> None:
+    """Some 429 do not pass by waiting."""
+    llmock.fail(429, code="insufficient_quota", message="You exceeded your current quota.")
+    with pytest.raises(PlannerFailed) as caught:
+        await planner.propose(ask(), FakeTranscript())
+    assert not caught.value.retryable
+    assert "credit" in caught.value.hint

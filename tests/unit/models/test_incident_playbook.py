@@ -1,16 +1,20 @@
 """The incident resolver's playbook tells each of its stories to the right end."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from proctor.contracts.ids import AgentName
+from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.planning import FinalProposal, Proposal
+from proctor.contracts.schemas import problems
+from proctor.documents.catalog import FileAgentCatalog
 from proctor.models.playbook import PlaybookPlanner
 from tests.unit.models.worlds import Play, Tool, confirmed, denied, failed, one_after_the_other, situation
 
-PLAYBOOK = Path(__file__).parents[3] / "agents" / "incident-resolver" / "playbook.yaml"
+AGENTS = Path(__file__).parents[3] / "agents"
 ALERT = {"alert": "checkout is not answering", "service": "checkout", "severity": "medium", "kind": "unresponsive"}
 
 
@@ -39,9 +43,16 @@ def world(**changes: Tool) -> dict[str, Tool]:
     }
 
 
+@cache
+def load() -> AgentBundle:
+    return FileAgentCatalog(AGENTS).load(AgentName("incident-resolver"))
+
+
 async def play(alert: dict[str, Any], **changes: Tool) -> tuple[Play, FinalProposal]:
+    bundle = load()
+    assert problems(bundle.manifest.input_schema, alert) == []
     playing = Play(PlaybookPlanner(), world(**changes))
-    last: Proposal = await playing.run(situation(yaml.safe_load(PLAYBOOK.read_text()), input=alert))
+    last: Proposal = await playing.run(situation({}, input=alert).model_copy(update={"bundle": bundle}))
     assert isinstance(last.proposed, FinalProposal)
     return playing, last.proposed
 
@@ -125,3 +136,11 @@ async def test_missing_knowledge_does_not_stop_the_resolver() -> None:
     """Log and knowledge base are aids: without them the restart still happens."""
     _, final = await play(ALERT, SearchKB=failed("down"), ReadServiceLogs=failed("gone"))
     assert (final.outcome, final.report["documents"], final.report["findings"]) == ("completed", [], [])
+
+
+async def test_longest_alert_and_longest_reason_still_fit_every_tool() -> None:
+    """The ticket about a restart that was denied is filed however long the person's reason is."""
+    alert = {**ALERT, "alert": "x" * 500, "service": "s" * 63}
+    playing, final = await play(alert, RestartService=denied("because " * 500, by="person"))
+    assert final.outcome == "blocked"
+    assert playing.calls[-1][0] == "CreateSupportTicket"
