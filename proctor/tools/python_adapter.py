@@ -85,8 +85,6 @@ class PythonAdapter:
         if ended is None:
             running.cancel()
             ended, _ = await _wait(running, STOP_GRACE_S, patient=False)
-        if running.cancelled() and cancelled:
-            raise asyncio.CancelledError  # the function never began: nothing left the process
         if ended is None:
             self._strays.add(running)
             running.add_done_callback(self._strays.discard)

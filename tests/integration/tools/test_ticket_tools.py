@@ -78,10 +78,10 @@ async def test_other_key_files_another_ticket_and_same_key_with_other_content_is
     assert len(await tickets(world)) == 2
 
 
-async def test_compensation_closes_the_ticket_once_and_for_all(
+async def test_closing_a_ticket_twice_changes_nothing(
     world: DemoWorld, tools: ToolDispatcher, declared: Declared
 ) -> None:
-    """The compensation's arguments come from the result, and repeating it changes nothing."""
+    """The id of the result closes the ticket; an id that does not exist is refused."""
     create, close = declared("create_support_ticket"), declared("close_support_ticket")
     filed = await tools.invoke(create, order())
     assert isinstance(filed, Confirmed)
