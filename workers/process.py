@@ -17,7 +17,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from proctor.connection import connect_temporal
-from proctor.contracts.errors import Unavailable
+from proctor.contracts.errors import ProctorError, Unavailable
 from proctor.settings import Settings
 from proctor.telemetry.logs import set_up_logs
 from proctor.telemetry.metrics import Metrics
@@ -31,6 +31,7 @@ PATIENCE_S = 60.0
 """How long a starting worker waits for Temporal and the store."""
 CANCEL_GRACE_S = 15.0
 """How long activities may take to end after the drain cancelled them."""
+OBSERVE_EVERY_S = 10.0
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -43,6 +44,8 @@ class WorkerParts:
     worker: Worker
     ping_store: Check
     close: Callable[[], Awaitable[None]]
+    observe: Check | None = None
+    """Refreshes the metrics that are read from the store, such as requests that wait; called every ten seconds."""
 
 
 class BuildWorker(Protocol):
@@ -130,7 +133,7 @@ async def _work_until(
     worker = parts.worker
     checks = {"Temporal": _pollers_of(client, settings.task_queue, worker), "Postgres": parts.ping_store}
     running = asyncio.create_task(worker.run(), name="worker")
-    watching = asyncio.create_task(health.watch(checks), name="health")
+    watching = asyncio.gather(health.watch(checks), _observing(parts.observe))
     try:
         _log.info("worker_running", task_queue=settings.task_queue, temporal=client.service_client.config.target_host)
         await _first(running, asyncio.create_task(stop.wait()))
@@ -156,6 +159,15 @@ async def _end(worker: Worker, running: asyncio.Task[None], drain_s: float) -> i
         return 1
     _log.info("worker_stopped", reason="drained")
     return 0
+
+
+async def _observing(observe: Check | None) -> None:
+    while observe is not None:
+        try:
+            await observe()
+        except ProctorError as error:
+            _log.debug("metrics_not_refreshed", reason=error.message)
+        await asyncio.sleep(OBSERVE_EVERY_S)
 
 
 def _pollers_of(client: Client, task_queue: str, worker: Worker) -> Check:

@@ -56,6 +56,9 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
     async def close() -> None:
         return None
 
+    async def observe() -> None:
+        metrics.requests_pending("approval", 3)
+
     await ping()
     worker = Worker(
         client,
@@ -64,7 +67,7 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
         activities=[slow, block_the_loop],
         graceful_shutdown_timeout=timedelta(seconds=settings.drain_s),
     )
-    return WorkerParts(worker, ping, close)
+    return WorkerParts(worker, ping, close, observe)
 
 
 if __name__ == "__main__":

@@ -101,6 +101,7 @@ async def test_metrics_hold_ours_and_those_of_the_sdk(start_worker: StartWorker)
     status, text = worker.get("/metrics")
     assert status == 200
     assert "proctor_ready 1.0" in text
+    assert 'proctor_requests_pending{kind="approval"} 3.0' in text
     assert "temporal_num_pollers" in text
 
 
