@@ -102,7 +102,9 @@ def _egress_rules(manifest: AgentManifest, tools: tuple[ToolContract, ...]) -> I
     yield Rule(
         id="egress",
         effect="forbid",
-        applies=lambda facts: bool(facts.egress_hosts) and listed.first_refused(facts.egress_hosts) is not None,
+        applies=lambda facts: (
+            not isinstance(facts.egress_hosts, tuple) or listed.first_refused(facts.egress_hosts) is not None
+        ),
         reason=lambda facts: listed.explain(facts.egress_hosts),
         terms=terms,
     )

@@ -149,6 +149,7 @@ def _objective(text: str, problems: Problems, place: Place) -> tuple[Decimal, in
     if not 0 < share < 1 or not window_s:
         hint = 'write it as ">= 99.0% over 30 days", between 0 and 100 % and not either'
         problems.add(place, f"{text!r} is not an objective", hint)
+        return Decimal(0), 0
     return share, window_s
 
 

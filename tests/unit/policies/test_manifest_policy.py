@@ -171,6 +171,13 @@ def test_http_tool_whose_host_is_unknown_is_denied() -> None:
     assert judge(bundle(), facts(POST)) == (Verdict.DENY, "egress-unknown:Post")
 
 
+@pytest.mark.parametrize("hosts", [None, "", [], ["api.example.com"], 0])
+def test_hosts_of_another_type_are_denied(hosts: Any) -> None:
+    """Whatever is not a tuple of hosts is not read as no egress, also for a tool that runs in the process."""
+    call = CallFacts.model_construct(**{**facts(REFUND).__dict__, "egress_hosts": hosts})
+    assert judge(bundle(), call) == (Verdict.DENY, "egress")
+
+
 def test_explicit_block_beats_an_allow() -> None:
     """A host inside an allowed suffix can be shut out."""
     of = bundle(blocked_domains=("*", "hr.internal.company"))
