@@ -1,11 +1,17 @@
 """Mistakes in a playbook are found before anything runs, each with its place in the document."""
 
+import contextlib
+import time
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from proctor.contracts.errors import InvalidInput
 from proctor.contracts.playbook_check import parse_playbook, playbook_problems
+from proctor.contracts.templates import parse_template
+from proctor.models.playbook_program import program_of
 
 END = {"finish": {"outcome": "completed"}}
 
@@ -116,3 +122,46 @@ def test_deeply_nested_document_is_refused_quickly() -> None:
     for _ in range(5000):
         condition = {"not": condition}
     assert "nested deeper" in problems(call(when=condition))[0]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.sampled_from(["${input.x}", "${", "$${", "a"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "call", "with", "when", "path", "all", "not", "steps", "repeat", "finish", "ask"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.lists(JSON, max_size=3))
+@settings(max_examples=150, deadline=None)
+def test_no_document_makes_the_check_crash(steps: list[Any]) -> None:
+    """Whatever stands in the file, the answer is a list of problems; an empty one means that it compiles."""
+    document = {"steps": [*steps, END]}
+    if not playbook_problems(document):
+        assert program_of(document).moves
+
+
+@given(st.text(alphabet='${}|:default input.[0]*"', max_size=40))
+@settings(max_examples=300, deadline=None)
+def test_text_is_a_template_or_is_refused_and_never_anything_else(text: str) -> None:
+    """A template either gives text and references, or a `ValueError`."""
+    try:
+        pieces = parse_template(text)
+    except ValueError:
+        return
+    assert ("${" in text) or "".join(str(piece) for piece in pieces) == text
+
+
+@pytest.mark.parametrize("text", ["${" * 20_000, "$" * 40_000, "${a" + ".b" * 20_000, "${input" + "[0]" * 20_000 + "}"])
+def test_reading_a_template_takes_linear_time(text: str) -> None:
+    """A long text cannot hold up the planner."""
+    began = time.perf_counter()
+    with contextlib.suppress(ValueError):
+        parse_template(text)
+    assert time.perf_counter() - began < 1
