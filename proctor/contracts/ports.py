@@ -41,8 +41,11 @@ class AgentCatalog(Protocol):
     def names(self) -> list[AgentName]:
         """List the agents, sorted."""
 
-    def load(self, name: AgentName) -> AgentBundle:
-        """Load an agent with its tools. Raises `UnknownName` or `InvalidDocument`."""
+    def load(self, name: AgentName, *, model: str | None = None) -> AgentBundle:
+        """Load an agent with its tools; `model` (`provider:name`) chooses its model planner.
+
+        Raises `UnknownName`, `InvalidDocument`, or `InvalidInput` for a malformed model.
+        """
 
 
 class Policy(Protocol):
