@@ -17,7 +17,7 @@ _WORDS: dict[RequestKind, tuple[str, ...]] = {
     RequestKind.BUDGET: ("approve", "deny"),
     RequestKind.QUESTION: ("answer", "deny"),
     RequestKind.UNKNOWN_OUTCOME: ("happened", "not_happened"),
-    RequestKind.FAILED_COMPENSATION: ("happened", "not_happened"),
+    RequestKind.FAILED_COMPENSATION: ("happened", "deny"),
 }
 _COMMANDS = {
     "approve": "proctor approve {id}",
@@ -80,4 +80,4 @@ async def _wake(receipt: DecisionReceipt, engine: RunEngine, pause_s: float) -> 
         else:
             return DecisionResult(receipt=receipt, woken=woken, note=receipt.note)
     late = f"the decision stands, but the run was not told ({reason}); it reads it at its deadline or next wake-up"
-    return DecisionResult(receipt=receipt, woken=False, note=f"{receipt.note}; {late}" if receipt.note else late)
+    return DecisionResult(receipt=receipt, woken=False, note=late)

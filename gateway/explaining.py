@@ -1,6 +1,6 @@
 """Answers "why did it do that?" from what was recorded, and from nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from proctor.contracts.audit import AuditRecord
@@ -107,7 +107,7 @@ def _step(
     since = max((other.n for other in proposals if other.n < entry.n), default=-1)
     content = entry.content if isinstance(entry.content, dict) else {}
     proposed = content.get("proposed", {})
-    mine = [record for record in records if record.body.get("step") == entry.step]
+    mine = [record for record in records if _place(run_id, record)[0] == entry.step]
     calls = tuple(_call(run_id, entry.step, n, call, mine) for n, call in enumerate(proposed.get("calls", ())))
     usage = content.get("usage", {})
     return StepStory(
@@ -127,7 +127,7 @@ def _step(
 
 
 def _call(run_id: RunId, step: int, n: int, call: dict[str, Any], records: Sequence[AuditRecord]) -> CallStory:
-    mine = [record for record in records if record.body.get("call", 0) == n]
+    mine = [record for record in records if _place(run_id, record) == (step, n)]
     return CallStory(
         call=n,
         key=effect_key(run_id, step, n),
@@ -139,24 +139,32 @@ def _call(run_id: RunId, step: int, n: int, call: dict[str, Any], records: Seque
     )
 
 
-def _bodies(records: Sequence[AuditRecord], wanted: Any) -> tuple[dict[str, Any], ...]:
+def _place(run_id: RunId, record: AuditRecord) -> tuple[int | None, int]:
+    """Tell which step and call a record is about: it says so, or carries the key of an effect."""
+    key = str(record.body.get("key", "")).removeprefix(f"{run_id}/").split("/")
+    if "step" not in record.body and key[0].isdigit() and len(key) > 1:
+        return int(key[0]), int(key[1])
+    return record.body.get("step"), record.body.get("call", 0)
+
+
+def _bodies(records: Sequence[AuditRecord], wanted: Callable[[AuditRecord], bool]) -> tuple[dict[str, Any], ...]:
     return tuple(
         {"n": record.n, "at": record.at.isoformat(), "kind": record.kind, **record.body}
         for record in records
-        if wanted(record.kind)
+        if wanted(record)
     )
 
 
-def _is_decision(kind: str) -> bool:
-    return kind in {"call_judged", "call_dispatched", "call_refused"}
+def _is_about_people(record: AuditRecord) -> bool:
+    return "request" in record.body
 
 
-def _is_effect(kind: str) -> bool:
-    return kind.startswith(("effect_", "compensation_", "read_"))
+def _is_decision(record: AuditRecord) -> bool:
+    return record.kind.startswith("call_") and not _is_about_people(record)
 
 
-def _is_about_people(kind: str) -> bool:
-    return kind.startswith(("approval_", "request_", "decision_", "question_", "budget_"))
+def _is_effect(record: AuditRecord) -> bool:
+    return record.kind.startswith(("effect_", "compensation_", "read_")) and not _is_about_people(record)
 
 
 def _seen(entry: Observation) -> Seen:

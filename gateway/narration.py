@@ -11,6 +11,11 @@ _WORDS = {
     "plan_recorded": "planned",
     "call_judged": "judged",
     "approval_requested": "asks a person",
+    "question_asked": "asks a person",
+    "budget_requested": "asks a person",
+    "unknown_outcome_opened": "asks a person",
+    "failed_compensation_opened": "asks a person",
+    "step_halted": "halted",
     "approval_granted": "approved",
     "approval_denied": "denied by a person",
     "approval_consumed": "approval used",
@@ -29,7 +34,7 @@ _WORDS = {
 }
 _QUIET = {"approval_consumed", "call_dispatched", "effect_intended", "compensation_intended"}
 _TOLD = (
-    "tool", "kind", "verdict", "outcome", "status", "by", "decided_by", "word", "determining", "summary", "title",
+    "tool", "kind", "verdict", "outcome", "status", "by", "decided_by", "word", "rule", "summary", "title",
     "reason", "error",
 )  # fmt: skip
 

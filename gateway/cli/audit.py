@@ -40,8 +40,8 @@ def verify(
     """Prove that records were neither altered, removed, added nor reordered; exit 1 when they were."""
     if sum((run_id is not None, is_all, file is not None)) != 1 or (head is not None and is_all):
         raise typer.BadParameter("name one of RUN, --all and --file F; --head goes with one run")
-    trails = [_from_file(file)] if file is not None else perform(context, lambda session: _read(session, run_id))
     given = [_witness(head)] if head is not None else []
+    trails = [_from_file(file)] if file is not None else perform(context, lambda session: _read(session, run_id))
     findings = [_finding(trail, given) for trail in trails]
     print_rows(findings, output, _COLUMNS)
     broken = [finding["run_id"] for finding in findings if not finding["proven"]]

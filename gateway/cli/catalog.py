@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.output import Format, plain, print_json, print_one, print_rows, say
+from gateway.cli.output import Format, emit, plain, print_json, print_one, print_rows, say
 from gateway.cli.session import OutputOption, wiring_of
+from gateway.cli.visible import visible_line
 
 if TYPE_CHECKING:
     from proctor.contracts.ports import AgentCatalog
@@ -148,10 +149,22 @@ def validate(
     del context
     from pathlib import Path
 
-    from proctor.documents.validate import validate as check
+    from proctor.documents.validation import validate as check
+    from proctor.tools.signature import derive_schemas
 
-    understood = check(Path(path))
-    print_one(understood, output, {"kind": "kind", "name": "name", "path": "path", "summary": "summary"})
+    report = check(Path(path), derive_schemas)
+    if output is Format.TABLE:
+        print_one(report, output, {"kind": "kind", "path": "path"})
+        for line in report.understood:
+            emit(f"  {visible_line(line)}")
+        for note in report.notes:
+            say(f"note: {note}")
+        for problem in report.problems:
+            where = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
+            say(visible_line(f"{where}: {problem.message}" + (f" — {problem.hint}" if problem.hint else "")))
+    else:
+        print_one(report, output, {})
+    raise typer.Exit(report.exit_code)
 
 
 def catalog_of(context: typer.Context) -> "AgentCatalog":

@@ -109,7 +109,7 @@ def _decide(
     result = perform(context, work)
     receipt = result.receipt
     request = receipt.request
-    say(f"{request.id} is {request.state}: {request.title}" + (f" ({result.note})" if result.note else ""))
+    say(f"{request.id} is {request.state}: {request.title}" + (f" ({result.note})" if result.note != "applied" else ""))
     if output is not Format.TABLE:
         print_json({"woken": result.woken, "note": result.note, "receipt": receipt}, indent=_indent(output))
     if not receipt.applied:

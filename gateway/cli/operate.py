@@ -58,7 +58,7 @@ def doctor(context: typer.Context, output: OutputOption = Format.TABLE) -> None:
     """Say what is missing on this machine, and how to mend it; exit 1 when something is."""
     wiring = wiring_of(context)
     findings: list[Any] = wiring.entry("doctor")(wiring.settings())
-    print_rows(findings, output, {"CHECK": "name", "OK": "ok", "FOUND": "detail", "WHAT TO DO": "remedy"})
+    print_rows(findings, output, {"CHECK": "name", "STATE": "state", "FOUND": "detail", "WHAT TO DO": "remedy"})
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 

@@ -75,7 +75,7 @@ async def _narrate(session: Session, run_id: "RunId") -> None:
     async for record in follow(session.gateway.store.archive, run_id):
         if not is_quiet(record):
             say(f"{record.at:%H:%M:%S}  {sentence(record)}")
-        if record.kind.endswith("_requested") or record.kind in {"effect_unknown", "compensation_failed"}:
+        if "request" in record.body:
             await _say_whose_turn(session, run_id, told)
 
 

@@ -1,0 +1,77 @@
+"""Nothing from a run can steer the terminal or be read as markup."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from gateway.cli.output import encode
+from gateway.cli.visible import visible, visible_json, visible_line
+from proctor.contracts.planning import Observation
+from proctor.contracts.run import RunStatus
+
+from .fakes import FakeInstallation, human_request, run_record
+
+Call = Callable[..., tuple[int, str, str]]
+HOSTILE = "\x1b[31mred\x1b]0;owned\x07\x9b2J\r\b\u202egnp.exe\u2066\ufeff\x7f [bold red]markup[/] :smile: \ud800"
+STEERING = set("\x1b\x07\x9b\x08\r\x7f\u202e\u2066\ufeff\ud800")
+
+
+def test_steering_characters_are_shown_as_codes() -> None:
+    """Escapes, C1 controls, direction marks and lone surrogates become text; tab and line break stay."""
+    assert visible("\x1b[2J\t\n") == "\\x1b[2J\t\n"
+    assert visible("\u202e\x9b\U000e0041") == "\\u202e\\x9b\\U000e0041"
+    assert visible_line("a\nb\x85") == "a b\\x85"
+
+
+def test_harmless_json_keeps_its_value() -> None:
+    """What a program reads is what was stored."""
+    text = encode({"k": HOSTILE[:-1], "é": "日本", "tag": "\U000e0041"})
+    assert json.loads(text) == {"k": HOSTILE[:-1], "é": "日本", "tag": "\U000e0041"}
+    assert "日本" in text
+    assert not STEERING & set(text)
+    assert visible_json('"\U000e0041"') == '"\\udb40\\udc41"'
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ps",),
+        ("ps", "-o", "json"),
+        ("show", "run-1"),
+        ("show", "run-1", "-o", "jsonl"),
+        ("approvals",),
+        ("explain", "run-1"),
+        ("explain", "run-1", "-o", "jsonl"),
+        ("watch", "run-1"),
+        ("watch", "run-1", "-o", "table"),
+        ("run", "resolver", "-i", "INPUT", "--idempotency-key", "run-1"),
+        ("audit", "export", "run-1"),
+        ("approve", "req-000001", "--as", "maria.ops"),
+        ("show", HOSTILE),
+    ],
+)
+def test_no_command_lets_a_run_steer_the_terminal(
+    proctor: Call, installation: FakeInstallation, arguments: tuple[str, ...]
+) -> None:
+    """Hostile text in every field that a run, a model or a requester can fill."""
+    hostile = HOSTILE[:-1]  # A lone surrogate cannot be stored.
+    store = installation.store
+    store.rows["run-1"] = run_record(goal=hostile, agent_version=hostile)
+    store.record("run-1", ("plan_recorded", {"step": 0, "reason": hostile, hostile: hostile}))
+    store.requests["req-000001"] = human_request(title=hostile)
+    proposal = {"proposed": {"kind": "calls", "calls": [{"tool": hostile, "arguments": {hostile: hostile}}]}}
+    store.entries["run-1"] = [
+        Observation(n=0, step=0, kind="result", tool=hostile, content={"x": hostile}),
+        Observation(n=1, step=0, kind="proposal", content={**proposal, "reason": hostile, "options": [hostile]}),
+    ]
+    store.end("run-1", RunStatus.COMPLETED, hostile, {"report": hostile})
+    source = installation.input_file({"service": "web"})
+    _, out, err = proctor(*(source if word == "INPUT" else word for word in arguments))
+    assert not STEERING & set(out + err)
+
+
+def test_markup_in_data_is_printed_as_it_is(proctor: Call, installation: FakeInstallation) -> None:
+    """Rich markup and emoji codes from a run are text."""
+    installation.store.rows["run-1"] = run_record(status_reason="[bold red]x[/] :smile: [link=http://e]y[/link]")
+    assert "[bold red]x[/] :smile: [link=http://e]y[/link]" in proctor("ps")[1]
