@@ -16,7 +16,6 @@ import httpx
 import pytest
 
 from demo.process import ROOT
-from demo.service_process import HEALTH_S
 from demo.tools import get_restart, get_service_health, read_service_logs, restart_service, restore_service
 from demo.world import DemoWorld
 from proctor.contracts.errors import Unavailable
@@ -160,7 +159,7 @@ async def test_stop_leaves_no_process_even_when_the_service_is_wedged(tmp_path: 
         pids = [one for pid in world.pids().values() for one in (pid, *children_of(pid))]
         assert len(pids) == 3
         await world.wedge()
-    assert await gone(pids, within_s=HEALTH_S)
+    assert await gone(pids, within_s=0.5)
 
 
 async def test_world_that_cannot_start_leaves_no_process(tmp_path: Path) -> None:

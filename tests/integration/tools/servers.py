@@ -67,7 +67,7 @@ def answering(status: int, body: Any = None, **headers: str) -> Script:
 async def hanging(writer: asyncio.StreamWriter) -> None:
     """Take the request and answer nothing for longer than any test waits."""
     del writer
-    await asyncio.sleep(5)
+    await asyncio.sleep(10)
 
 
 async def dropping(writer: asyncio.StreamWriter) -> None:

@@ -17,7 +17,7 @@ from tests.unit.tools.worlds import KEY, call, contract, resources
 
 
 def http_tool(
-    effect: Effect = Effect.WRITE, *, idempotency: str = "none", timeout_s: float = 2, **how: Any
+    effect: Effect = Effect.WRITE, *, idempotency: str = "none", timeout_s: float = 20, **how: Any
 ) -> ToolContract:
     described = {"kind": "http", "method": "POST", "base_url": "env:BASE", "path": "/things", **how}
     return contract(effect, implementation=described, idempotency=idempotency, timeout_s=timeout_s)
@@ -131,11 +131,11 @@ async def test_no_answer_after_dispatch_is_unknown_for_an_effect_and_a_failure_f
     """Rule 2: it may have happened. The time-out holds for the whole call, however it trickles."""
     async with serving(script) as server:
         started = time.monotonic()
-        assert isinstance(await invoke(server.url, http_tool(timeout_s=0.3)), Unknown)
-        outcome = await invoke(server.url, http_tool(Effect.READ, timeout_s=0.3))
+        assert isinstance(await invoke(server.url, http_tool(timeout_s=1)), Unknown)
+        outcome = await invoke(server.url, http_tool(Effect.READ, timeout_s=1))
     assert isinstance(outcome, Failed)
     assert outcome.retryable
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4.5
 
 
 async def test_cancelled_after_dispatch_is_unknown_at_once() -> None:
@@ -146,7 +146,7 @@ async def test_cancelled_after_dispatch_is_unknown_at_once() -> None:
         started = time.monotonic()
         running.cancel()
         assert isinstance(await running, Unknown)
-        assert time.monotonic() - started < 0.3
+        assert time.monotonic() - started < 2
 
 
 async def test_cancelled_before_dispatch_raises() -> None:

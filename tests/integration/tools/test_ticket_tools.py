@@ -43,7 +43,7 @@ async def test_lost_answer_is_unknown_and_the_same_key_settles_it_with_one_ticke
     world: DemoWorld, tools: ToolDispatcher, declared: Declared, fault: str
 ) -> None:
     """Rules 1 and 2: the ticket was written, nobody heard of it, and sending the key again files no second one."""
-    create = declared("create_support_ticket").model_copy(update={"timeout_s": 0.5})
+    create = declared("create_support_ticket").model_copy(update={"timeout_s": 1})
     await break_next(world, fault)
     assert isinstance(await tools.invoke(create, order()), Unknown)
     assert len(await tickets(world)) == 1

@@ -92,7 +92,7 @@ async def test_cancelled_coroutine_stops_at_once_and_is_unknown() -> None:
     """A kill does not wait for a coroutine."""
     outcome, took = await cancel_in_flight(python_tool("sleep", Effect.WRITE), seconds=5, mark="never")
     assert isinstance(outcome, Unknown)
-    assert took < 0.4
+    assert took < 2
     assert "never" not in sample_tools.done
 
 
@@ -100,7 +100,7 @@ async def test_coroutine_that_ignores_cancellation_is_left_behind() -> None:
     """A tool that shrugs off cancellation holds nobody up."""
     outcome, took = await cancel_in_flight(python_tool("shrug_off_cancellation", Effect.WRITE), seconds=5)
     assert isinstance(outcome, Unknown)
-    assert took < 1
+    assert took < 3
 
 
 async def test_cancelled_thread_is_followed_to_its_end_and_says_what_it_did() -> None:
@@ -125,10 +125,10 @@ async def test_hanging_thread_does_not_hold_up_other_tools() -> None:
     """Each plain function has a thread of its own, so a full pool cannot exist."""
     async with ToolDispatcher(resources()) as tools:
         hanging = python_tool("block", timeout_s=0.2)
-        stuck = [asyncio.create_task(tools.invoke(hanging, call(seconds=1, mark="stuck"))) for _ in range(40)]
+        stuck = [asyncio.create_task(tools.invoke(hanging, call(seconds=3, mark="stuck"))) for _ in range(40)]
         started = time.monotonic()
         await tools.invoke(python_tool("block"), call(seconds=0, mark="quick"))
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 2
         await asyncio.gather(*stuck)
 
 
