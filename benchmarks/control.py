@@ -18,7 +18,7 @@ from workers.embedded.temporal import EmbeddedTemporal
 SETTLE_S = 0.3
 LOOK_S = 0.01
 RUNS_UNDER_WAY = 20
-UNDER_WAY_S = 1.5
+CALLS_BEFORE_KILL = 200
 
 
 class HeartbeatsOnly(EmbeddedTemporal):
@@ -112,10 +112,14 @@ async def _kills(side: ProductSide, way: str, scale: Scale) -> list[Figure]:
     return [Figure("kill", f"{name} ({way})", "ms", side.name, tuple(values)) for name, values in samples.items()]
 
 
+async def _are_busy(side: Side) -> bool:
+    return len(read_moments(side.moments, "busy-")) >= CALLS_BEFORE_KILL
+
+
 async def _kill_all(side: ProductSide) -> list[Figure]:
     runs = [f"busy-{n}" for n in range(RUNS_UNDER_WAY)]
     await asyncio.gather(*(side.start(Order(run, "effect", 1000)) for run in runs))
-    await asyncio.sleep(UNDER_WAY_S)
+    await poll(lambda: _are_busy(side), pause_s=LOOK_S)
     since, kills = time.time(), TimedKills(side.gateway.store.kills)
     report = await side.kill(KillScope.ALL, "", kills)
     ended = time.time()

@@ -62,8 +62,13 @@ class ProductSide:
 
     name = "proctor"
 
-    def __init__(self, folder: Path, *, temporal: EmbeddedTemporal | None = None) -> None:
-        """Keep everything in `folder`; `temporal` replaces the server as the product starts it."""
+    def __init__(
+        self, folder: Path, *, temporal: EmbeddedTemporal | None = None, worker: str = "benchmarks.worker"
+    ) -> None:
+        """Keep everything in `folder`; `temporal` replaces the server as the product starts it.
+
+        `worker` is the module that is run as the worker.
+        """
         self._folder = folder / self.name
         self.moments = self._folder / "moments"
         self._exit = AsyncExitStack()
@@ -71,6 +76,7 @@ class ProductSide:
         self._temporal = temporal or EmbeddedTemporal(
             self._folder / "temporal.log", database=self._folder / "temporal.db"
         )
+        self._worker_module = worker
         self._worker: WorkerChild | None = None
         self._client: Client | None = None
         self._gateway: Gateway | None = None
@@ -185,7 +191,7 @@ class ProductSide:
             "DATABASE_URL": database_url,
             MOMENTS: str(self.moments),
         }
-        command = (sys.executable, "-m", "benchmarks.worker")
+        command = (sys.executable, "-m", self._worker_module)
         log_path = self._folder / "worker.log"
         self._worker = WorkerChild(WorkerOrder(command, environ, ROOT, log_path, STOP_TIMEOUT_S), lambda: None)
         self._exit.push_async_callback(self._worker.stop)

@@ -43,22 +43,24 @@ NAMES = (*ON_RUNNING_SIDES, *ON_FRESH_SIDES)
 async def run_suite(names: Sequence[str], scale: Scale, say: Callable[[str], None]) -> list[Figure]:
     """Run the named measurements. State is kept in a temporary folder and thrown away."""
     figures: list[Figure] = []
-    running = [name for name in ON_RUNNING_SIDES if name in names]
-    if running:
-        figures += await _on_running_sides(running, scale, say)
-    for name in (name for name in ON_FRESH_SIDES if name in names):
-        say(name)
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            figures += await ON_FRESH_SIDES[name](Path(folder), scale)
+    # One folder for all: the Postgres wheel keeps its lock where its first server was, until the process ends.
+    with tempfile.TemporaryDirectory(prefix="proctor-bench-") as folder:
+        running = [name for name in ON_RUNNING_SIDES if name in names]
+        if running:
+            figures += await _on_running_sides(running, Path(folder) / "running", scale, say)
+        for name in (name for name in ON_FRESH_SIDES if name in names):
+            say(name)
+            figures += await ON_FRESH_SIDES[name](Path(folder) / name, scale)
     return figures
 
 
-async def _on_running_sides(names: Sequence[str], scale: Scale, say: Callable[[str], None]) -> list[Figure]:
+async def _on_running_sides(
+    names: Sequence[str], folder: Path, scale: Scale, say: Callable[[str], None]
+) -> list[Figure]:
     figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        async with AsyncExitStack() as exits:
-            sides = [await exits.enter_async_context(side) for side in make_sides(Path(folder))]
-            for name in names:
-                say(name)
-                figures += await ON_RUNNING_SIDES[name](sides, scale)
+    async with AsyncExitStack() as exits:
+        sides = [await exits.enter_async_context(side) for side in make_sides(folder)]
+        for name in names:
+            say(name)
+            figures += await ON_RUNNING_SIDES[name](sides, scale)
     return figures
