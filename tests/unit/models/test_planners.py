@@ -121,6 +121,17 @@ def test_estimate_grows_with_what_the_next_prompt_holds_and_with_repairs() -> No
     assert estimate({}, max_repairs=5) > base
 
 
+def test_estimate_holds_every_answer_of_every_repair_at_its_longest() -> None:
+    """With free input and 1 USD per million output, three answers of 5,000 tokens are bounded by 0.015 USD."""
+    paid = spec(
+        max_repairs=2,
+        max_output_tokens=5000,
+        price_per_million_input_usd=Decimal(0),
+        price_per_million_output_usd=Decimal(1),
+    )
+    assert Decimal("0.015") == ModelPlanner(ModelAccess()).estimate_cost_usd(situation(paid))
+
+
 async def test_tool_with_the_name_of_an_answer_is_refused() -> None:
     """`finish` ends the run; a tool of that name would be called by it."""
     with pytest.raises(PlannerFailed, match="may not be called finish"):
