@@ -1,5 +1,6 @@
 """The store on Postgres, as one object."""
 
+from proctor.contracts.ports import Admissions, Knowledge, KillSwitch, People, RunArchive, RunJournal
 from proctor.store.admissions import PostgresAdmissions
 from proctor.store.archive import PostgresRunArchive
 from proctor.store.database import Database
@@ -15,12 +16,12 @@ class PostgresStore:
     def __init__(self, database: Database) -> None:
         """Take an open database; `PostgresStore.connect` opens one."""
         self._database = database
-        self.journal = PostgresRunJournal(database)
-        self.admissions = PostgresAdmissions(database)
-        self.people = PostgresPeople(database)
-        self.kills = PostgresKillSwitch(database)
-        self.archive = PostgresRunArchive(database)
-        self.knowledge = PostgresKnowledge(database)
+        self.journal: RunJournal = PostgresRunJournal(database)
+        self.admissions: Admissions = PostgresAdmissions(database)
+        self.people: People = PostgresPeople(database)
+        self.kills: KillSwitch = PostgresKillSwitch(database)
+        self.archive: RunArchive = PostgresRunArchive(database)
+        self.knowledge: Knowledge = PostgresKnowledge(database)
 
     @classmethod
     async def connect(cls, dsn: str, *, min_size: int = 1, max_size: int = 20) -> "PostgresStore":

@@ -26,7 +26,7 @@ def dsn_for(dsn: str, database: str) -> str:
 def postgres_server() -> Iterator[str]:
     """Start a server in a short temporary folder; gives the DSN of its database `proctor`, which is empty."""
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    server = EmbeddedPostgres()
+    server = EmbeddedPostgres(durable=False)
     try:
         dsn = server.start(folder / "data")
         with psycopg.connect(dsn, autocommit=True) as connection:

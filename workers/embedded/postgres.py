@@ -26,18 +26,26 @@ MAX_SOCKET_PATH = 100
 """Bytes; a Unix socket's path ends at 107 on Linux and 103 on macOS."""
 
 SETTINGS = """\
-# Written by Proctor at each start. Durability stays on: the ledger's promises rest on it.
+# Written by Proctor at each start.
 listen_addresses = ''
 port = 5432
 unix_socket_permissions = 0700
 max_connections = 200
 shared_buffers = 128MB
-fsync = on
-synchronous_commit = on
 jit = off
 max_wal_size = 1GB
 max_parallel_workers_per_gather = 0
 log_min_messages = warning
+"""
+DURABLE = """\
+fsync = on
+synchronous_commit = on
+full_page_writes = on
+"""
+THROW_AWAY = """\
+fsync = off
+synchronous_commit = off
+full_page_writes = off
 """
 
 
@@ -47,7 +55,9 @@ class EmbeddedPostgres:
     A server that a crashed stack left running, and a stale `postmaster.pid`, are taken over.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = True) -> None:
+        """Choose durability: the ledger's promises rest on it. Without it, only for data that nobody will miss."""
+        self._settings = SETTINGS + (DURABLE if durable else THROW_AWAY)
         self._server: PostgresServer | None = None
 
     def start(self, data_dir: Path) -> str:
@@ -65,7 +75,7 @@ class EmbeddedPostgres:
         while True:
             try:
                 data_dir.mkdir(parents=True, exist_ok=True)
-                self._server = _open_server(data_dir)
+                self._server = _open_server(data_dir, self._settings)
                 return _ensure_database(_dsn_of(self._server, "postgres"), _dsn_of(self._server, DATABASE))
             except (subprocess.SubprocessError, OSError, AssertionError, psycopg.OperationalError) as error:
                 # Two processes that make the OS user at once, a start slower than the wheel waits for, and shared
@@ -118,13 +128,13 @@ def _cannot_start(data_dir: Path, error: Exception) -> Unavailable:
     )
 
 
-def _open_server(data_dir: Path) -> "PostgresServer":
+def _open_server(data_dir: Path, settings: str) -> "PostgresServer":
     server_class = _load_wheel(data_dir)
     if (data_dir / "PG_VERSION").exists():
         _drop_stale_pid(data_dir)
         _forget_dead_users(data_dir)
     known: PostgresServer | None = server_class._instances.get(data_dir)  # noqa: SLF001 - as get_server does
-    return known or _configured(server_class)(data_dir, cleanup_mode="stop")
+    return known or _configured(server_class, settings)(data_dir, cleanup_mode="stop")
 
 
 @lru_cache(maxsize=1)
@@ -146,13 +156,13 @@ def _load_wheel(data_dir: Path) -> Any:
     return PostgresServer
 
 
-def _configured(server_class: Any) -> Any:
+def _configured(server_class: Any, settings: str) -> Any:
     class ConfiguredServer(server_class):  # type: ignore[misc]
         """The wheel's server, with our settings in place before each start."""
 
         def ensure_postgres_running(self) -> None:
             extra = self.pgdata / "proctor.conf"
-            extra.write_text(SETTINGS)
+            extra.write_text(settings)
             extra.chmod(0o644)
             main = self.pgdata / "postgresql.conf"
             include = "include 'proctor.conf'\n"

@@ -10,7 +10,7 @@ from proctor.contracts.decision import Decision, RecordedDecision, Verdict
 from proctor.contracts.human import ApprovalBinding, HumanDecision, HumanRequest, Principal, RequestKind, Role
 from proctor.contracts.ids import AgentName, Digest, PrincipalName, RequestId, RunId, TenantId, ToolName
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, Bounds
-from proctor.contracts.planning import CallsProposal, Proposal, ProposedCall, Proposed, Usage
+from proctor.contracts.planning import CallsProposal, Proposal, Proposed, ProposedCall, Usage
 from proctor.contracts.ports import Judge, LiveFacts
 from proctor.contracts.run import CallRef, PlannedCall, PlanRecord, RequestRef, StepPlan, StepRef, TaskRequest
 from proctor.contracts.tool import CompensationRule, Effect, ToolContract
@@ -120,7 +120,7 @@ def plan_of(
     now = datetime.now(UTC)
     expires = now + timedelta(seconds=expires_in_s)
     requests = [
-        approval(run_id, step, index, name, now, expires)
+        approval(run_id, (step, index), name, now, expires)
         for index, verdict in enumerate(verdicts)
         if verdict is Verdict.REQUIRE_APPROVAL
     ]
@@ -145,8 +145,9 @@ def propose(proposed: Proposed, **usage: Any) -> Proposal:
     )
 
 
-def approval(run_id: RunId, step: int, call: int, name: str, now: datetime, expires: datetime) -> HumanRequest:
-    """Make a request for approval of a call."""
+def approval(run_id: RunId, place: tuple[int, int], name: str, now: datetime, expires: datetime) -> HumanRequest:
+    """Make a request for approval of the call at `place` (step, call)."""
+    step, call = place
     binding = ApprovalBinding(
         run_id=run_id,
         step=step,

@@ -1,0 +1,184 @@
+"""No effect whose intent is after an acknowledged kill (rule 3)."""
+
+import asyncio
+
+import pytest
+
+from proctor.contracts.decision import Verdict
+from proctor.contracts.errors import NotAuthorised, UnknownName
+from proctor.contracts.kill import Fence, KillOrder, KillScope
+from proctor.contracts.ports import Admitted, Prior, Refusal
+from proctor.contracts.run import RunStatus
+from proctor.contracts.tool import Confirmed
+from proctor.store.postgres import PostgresStore
+from tests.integration.store.scenes import (
+    ALLOW,
+    APPROVER,
+    OPERATOR,
+    SECOND_OPERATOR,
+    Scene,
+    open_scene,
+)
+
+SCOPES = [
+    (KillScope.RUN, "run1"),
+    (KillScope.AGENT, "fixer"),
+    (KillScope.TOOL, "Restart"),
+    (KillScope.TENANT, "default"),
+    (KillScope.ALL, ""),
+]
+
+
+async def _kill(store: PostgresStore, scope: KillScope, value: str = "", *, mode: str = "freeze") -> Fence:
+    order = KillOrder.model_validate(
+        {"scope": scope, "value": value, "actor": OPERATOR.name, "reason": "drill", "mode": mode}
+    )
+    return await store.kills.raise_fence(order, OPERATOR)
+
+
+def _status(begun: object) -> str:
+    assert isinstance(begun, Refusal)
+    return begun.report.status
+
+
+@pytest.mark.parametrize(("scope", "value"), SCOPES)
+async def test_a_fence_stops_every_new_intent_in_its_scope(store: PostgresStore, scope: KillScope, value: str) -> None:
+    """First attempts and further ones are refused until a second person releases the fence."""
+    scene = await open_scene(store)
+    await scene.plan(Verdict.ALLOW, Verdict.ALLOW)
+    await store.journal.begin_effect(scene.call(), ALLOW)
+    fence = await _kill(store, scope, value)
+    assert "fenced" == _status(await store.journal.begin_effect(scene.call(0, 1), ALLOW))
+    assert isinstance(await store.journal.begin_effect(scene.call(), ALLOW), Prior)
+    assert "fenced" == _status(await store.journal.retry_effect(scene.call()))
+    assert [scene.run_id] == await store.kills.covered(fence)
+    assert (fence if scope is not KillScope.TOOL else None) == (await store.journal.plan_facts(scene.step(1))).fence
+    await store.kills.release(fence.epoch, SECOND_OPERATOR)
+    assert isinstance(await store.journal.begin_effect(scene.call(0, 1), ALLOW), Admitted)
+
+
+@pytest.mark.parametrize(
+    ("scope", "value"),
+    [(KillScope.RUN, "run2"), (KillScope.AGENT, "x"), (KillScope.TOOL, "Page"), (KillScope.TENANT, "x")],
+)
+async def test_a_fence_elsewhere_stops_nothing_here(store: PostgresStore, scope: KillScope, value: str) -> None:
+    """A kill has a scope."""
+    scene = await open_scene(store)
+    await open_scene(store, "run2")
+    await scene.plan(Verdict.ALLOW)
+    fence = await _kill(store, scope, value)
+    assert scene.run_id not in await store.kills.covered(fence)
+    assert isinstance(await store.journal.begin_effect(scene.call(), ALLOW), Admitted)
+
+
+async def test_no_intent_commits_after_the_fence_under_load(store: PostgresStore, dsn: str) -> None:
+    """Hundreds of attempts race a kill: each intent is before the fence, and each answer after it a refusal."""
+    scenes = [await open_scene(store, f"run{number}") for number in range(20)]
+    for scene in scenes:
+        await scene.plan(*[Verdict.ALLOW] * 16)
+    begun = asyncio.Event()
+
+    async def attempt(scene: Scene, call: int) -> bool:
+        answer = await store.journal.begin_effect(scene.call(0, call), ALLOW)
+        begun.set()
+        return isinstance(answer, Admitted)
+
+    gateway = await PostgresStore.connect(dsn, max_size=1)
+    attempts = [asyncio.create_task(attempt(scene, call)) for call in range(16) for scene in scenes]
+    await begun.wait()
+    fence = await _kill(gateway, KillScope.ALL)
+    await gateway.close()
+    under_way = {task for task in attempts if not task.done()}
+    admitted = await asyncio.gather(*attempts)
+    records = [record for scene in scenes for record in await store.archive.audit(scene.run_id)]
+    intents = [record for record in records if record.kind == "effect_intended"]
+    assert sum(admitted) == len(intents)
+    assert under_way, "the kill came after everything: the race was not run"
+    assert [] == [record for record in intents if record.at >= fence.raised_at]
+    assert [] == [record for record in intents if record.body["epoch"] >= fence.epoch]
+
+
+async def test_a_fence_waits_for_intents_that_are_being_written(store: PostgresStore) -> None:
+    """The kill is acknowledged only when no earlier look at the fences can still lead to an intent."""
+    scene = await open_scene(store)
+    await scene.plan(Verdict.ALLOW)
+    kills: list[asyncio.Task[Fence]] = []
+
+    def slow(facts: object) -> object:
+        kills.append(asyncio.get_running_loop().create_task(_kill(store, KillScope.ALL)))
+        return ALLOW(facts)  # type: ignore[arg-type]
+
+    assert isinstance(await store.journal.begin_effect(scene.call(), slow), Admitted)  # type: ignore[arg-type]
+    fence = await kills[0]
+    (intent,) = [r for r in await store.archive.audit(scene.run_id) if r.kind == "effect_intended"]
+    assert intent.at < fence.raised_at
+
+
+async def test_release_needs_a_second_person(store: PostgresStore) -> None:
+    """Whoever raised a fence does not lift it; neither does somebody without the role."""
+    fence = await _kill(store, KillScope.ALL)
+    for person in (OPERATOR, APPROVER):
+        with pytest.raises(NotAuthorised):
+            await store.kills.release(fence.epoch, person)
+    assert [fence] == await store.kills.active()
+    released = await store.kills.release(fence.epoch, SECOND_OPERATOR)
+    assert (SECOND_OPERATOR.name, []) == (released.released_by, await store.kills.active())
+    assert released == await store.kills.release(fence.epoch, SECOND_OPERATOR)
+    with pytest.raises(UnknownName):
+        await store.kills.release(999, SECOND_OPERATOR)
+
+
+async def test_a_kill_needs_the_role(store: PostgresStore) -> None:
+    """An approver cannot stop the house."""
+    order = KillOrder(scope=KillScope.ALL, actor=APPROVER.name, reason="no", mode="freeze")
+    with pytest.raises(NotAuthorised):
+        await store.kills.raise_fence(order, APPROVER)
+    assert [] == await store.kills.active()
+
+
+async def test_epochs_grow_with_every_kill(store: PostgresStore) -> None:
+    """The order of fences is the order of their epochs."""
+    fences = await asyncio.gather(*(_kill(store, KillScope.AGENT, f"a{n}") for n in range(10)))
+    by_epoch = sorted(fences, key=lambda fence: fence.epoch)
+    assert by_epoch == sorted(fences, key=lambda fence: fence.raised_at)
+    assert by_epoch == await store.kills.active()
+
+
+async def test_a_cancelled_run_learns_which_fence_stopped_it(store: PostgresStore) -> None:
+    """A freezing fence goes before a compensating one; the run is marked once."""
+    scene = await open_scene(store)
+    await _kill(store, KillScope.RUN, scene.run_id, mode="compensate")
+    freezing = await _kill(store, KillScope.ALL)
+    for _ in range(2):
+        assert freezing == await store.journal.acknowledge_cancel(scene.run_id)
+    run = await store.archive.run(scene.run_id)
+    assert (RunStatus.STOPPING, "drill") == (run.status, run.status_reason)
+    assert 1 == (await scene.kinds()).count("run_stopping")
+    await store.journal.mark_status(scene.run_id, RunStatus.RUNNING, "")
+    assert RunStatus.STOPPING is (await store.archive.run(scene.run_id)).status
+
+
+async def test_a_cancel_in_temporal_raises_a_fence_of_its_own(store: PostgresStore) -> None:
+    """However a run is cancelled, no intent follows; concurrent acknowledgements share one fence."""
+    scene = await open_scene(store)
+    await scene.plan(Verdict.ALLOW)
+    fences = await asyncio.gather(*(store.journal.acknowledge_cancel(scene.run_id) for _ in range(5)))
+    assert 1 == len({fence.epoch for fence in fences})
+    assert ("run", "temporal", "compensate") == (fences[0].scope, fences[0].actor, fences[0].mode)
+    assert "fenced" == _status(await store.journal.begin_effect(scene.call(), ALLOW))
+
+
+async def test_the_receipt_tells_what_a_kill_could_not_stop(store: PostgresStore) -> None:
+    """Finished before, finished anyway, in flight: each effect by its name."""
+    scene = await open_scene(store)
+    await scene.plan(Verdict.ALLOW, Verdict.ALLOW, Verdict.ALLOW, Verdict.ALLOW)
+    for call in range(3):
+        await store.journal.begin_effect(scene.call(0, call), ALLOW)
+    await store.journal.settle_effect(scene.call(0, 0), Confirmed(), final=True)
+    fence = await _kill(store, KillScope.RUN, scene.run_id)
+    await store.journal.acknowledge_cancel(scene.run_id)
+    await store.journal.settle_effect(scene.call(0, 1), Confirmed(), final=True)
+    receipt = await store.kills.receipt(scene.run_id)
+    lines = {line.key: (line.fate, line.after_fence) for line in receipt.lines}
+    expected = {"run1/0/0": ("confirmed", False), "run1/0/1": ("confirmed", True), "run1/0/2": ("in_flight", True)}
+    assert (expected, fence.epoch) == (lines, receipt.epoch)
