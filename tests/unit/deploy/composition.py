@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ class Variable:
     default: str
 
 
+@cache
 def load(name: str) -> Any:
     """Read a YAML file of the project."""
     return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))

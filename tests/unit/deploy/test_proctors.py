@@ -1,7 +1,7 @@
 """The composition starts our own software with settings that it reads, as the roles that it needs."""
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,21 +13,16 @@ from workers.process import CANCEL_GRACE_S
 PROCTORS = ["proctor-migrate", "worker", "cli"]
 
 
-class WatchedEnvironment(Mapping[str, str]):
-    """Remembers which names were asked for one by one."""
+class WatchedEnvironment(dict[str, str]):
+    """Remembers which names were asked for one by one: Temporal's envconfig is handed a copy of everything."""
 
     def __init__(self, values: dict[str, str]) -> None:
-        self._values, self.asked = values, set[str]()
+        super().__init__(values)
+        self.asked: set[str] = set()
 
-    def __getitem__(self, name: str) -> str:
+    def get(self, name: str, default: Any = None) -> Any:
         self.asked.add(name)
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+        return super().get(name, default)
 
 
 def read(service: str, cwd: Path) -> tuple[Settings, set[str]]:
