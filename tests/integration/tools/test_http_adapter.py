@@ -7,7 +7,6 @@ import socket
 import time
 from typing import Any
 
-import httpx
 import pytest
 
 from proctor.contracts.tool import Confirmed, Effect, Failed, ToolContract, ToolOutcome, Unknown
@@ -292,12 +291,3 @@ def test_contract_that_cannot_be_called_is_found_before_a_call() -> None:
     assert tools.problems(http_tool()) == []
     assert tools.problems(http_tool(path="x")) == ["the path 'x' must begin with /"]
     assert len(tools.problems(http_tool(base_url="ftp://h"))) == 1
-
-
-def test_base_url_with_a_path_is_kept() -> None:
-    """An API below a prefix stays below it."""
-    from proctor.contracts.tool import HttpImplementation
-    from proctor.tools.http_request import request_url
-
-    implementation = HttpImplementation(method="GET", base_url="http://h/api/", path="/x")
-    assert str(request_url(httpx.URL("http://h/api/"), implementation, {})) == "http://h/api/x"
