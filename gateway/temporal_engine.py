@@ -29,6 +29,11 @@ from workflows import search_attributes
 RPC_TIMEOUT = timedelta(seconds=5)
 SUMMARY_CHARACTERS = 150
 
+OPEN = {
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED,
+}
+
 Connect = Callable[[], Awaitable[Client]]
 
 
@@ -82,17 +87,20 @@ class TemporalRunEngine:
         return True
 
     async def stop(self, run_id: RunId, reason: str) -> Standing:
-        """Cancel the workflow, then unpause it if it is paused: a paused one takes no notice of a cancel."""
+        """Cancel the workflow, then unpause it if it is paused: a paused one takes no notice of a cancel.
+
+        The answer comes from its status and not from the cancel, which a closed workflow may accept too.
+        """
         async with self._answering() as client:
             try:
                 await client.get_workflow_handle(run_id).cancel(reason=summarize(reason), rpc_timeout=RPC_TIMEOUT)
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     raise
-                return "absent" if await self._status(client, run_id) is None else "closed"
-            if await self._status(client, run_id) == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED:
+            status = await self._status(client, run_id)
+            if status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED:
                 await self._unpause(client, run_id, reason)
-        return "open"
+        return "absent" if status is None else "open" if status in OPEN else "closed"
 
     async def heads(self, run_id: RunId) -> list[AuditHead]:
         """Give the audit heads of the workflow's history, through all of its continuations; oldest run last."""

@@ -105,4 +105,6 @@ def _at(value: Any, path: str) -> str:
         return ""
     if isinstance(value, str):
         return value
+    if isinstance(value, list) and all(isinstance(member, str) for member in value):
+        return "; ".join(value)
     return json.dumps(value, ensure_ascii=False)
