@@ -207,6 +207,20 @@ async def test_a_start_that_is_interrupted_leaves_nothing_behind(tmp_path: Path)
         assert await run_sample(stack, "after-interruption") == "done"
 
 
+async def test_a_start_cancelled_while_postgres_begins_leaves_no_postgres(tmp_path: Path) -> None:
+    """The start of Postgres cannot be cut off, so it is waited for and undone."""
+    settings = settings_for(tmp_path)
+    starting = asyncio.create_task(DevStack(settings, order_for(tmp_path)).__aenter__())
+    while not (settings.home / "postgres").exists():  # noqa: ASYNC110 - nothing tells us
+        await asyncio.sleep(0.01)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    for _ in range(8):
+        assert processes_of(tmp_path) == []
+        await asyncio.sleep(0.5)
+
+
 async def test_a_worker_that_keeps_dying_is_given_up(tmp_path: Path) -> None:
     """Restarts are bounded: then the stack says which worker and stops."""
     async with DevStack(settings_for(tmp_path), order_for(tmp_path)) as stack:
