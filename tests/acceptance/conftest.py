@@ -73,7 +73,7 @@ class Product:
         done = self.call("audit", "export", run_id)
         assert done.returncode == 0, done.stderr
         lines = [json.loads(line) for line in done.stdout.splitlines()]
-        return [str(line["record"]["kind"]) for line in lines if "record" in line]
+        return [str(line["kind"]) for line in lines if line["type"] == "record"]
 
 
 @pytest.fixture(scope="session")
