@@ -1,17 +1,30 @@
 """Metrics of plans, decisions and calls, taken at the ports: nothing inside knows that it is measured."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from proctor.contracts.decision import Verdict
-from proctor.contracts.human import HumanRequest
+from proctor.contracts.human import HumanRequest, RequestKind
 from proctor.contracts.ids import RunId
 from proctor.contracts.planning import Proposal, Situation
-from proctor.contracts.ports import Planner, RunJournal, ToolPort, Transcript
-from proctor.contracts.run import AuditHead, PlanRecord, RunRecord, RunStatus, StepPlan, StepRef
+from proctor.contracts.ports import Admitted, Judge, People, Planner, Prior, Refusal, RunJournal, ToolPort, Transcript
+from proctor.contracts.run import (
+    AuditHead,
+    CallRef,
+    PlanRecord,
+    RequestRef,
+    RequestStanding,
+    RunRecord,
+    RunStatus,
+    StepPlan,
+    StepRef,
+)
 from proctor.contracts.tool import ToolContract, ToolInvocation, ToolOutcome
 from proctor.telemetry.metrics import Metrics
+
+Begun = TypeVar("Begun", bound=Admitted | Prior | Refusal)
 
 
 class MeteredTools:
@@ -80,6 +93,25 @@ class _MeteredJournal:
             self._metrics.fenced("plan")
         return await self._journal.record_halt(plan, ref, request)
 
+    async def begin_effect(self, ref: CallRef, judge: Judge) -> Admitted | Prior | Refusal:
+        return self._counted(await self._journal.begin_effect(ref, judge))
+
+    async def begin_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal:
+        return self._counted(await self._journal.begin_read(ref, judge))
+
+    def _counted(self, begun: Begun) -> Begun:
+        if isinstance(begun, Refusal) and begun.report.status == "denied":
+            self._metrics.call_denied("at_dispatch")
+        if isinstance(begun, Refusal) and begun.report.status == "fenced":
+            self._metrics.fenced("call")
+        return begun
+
+    async def read_request(self, ref: RequestRef) -> RequestStanding:
+        standing = await self._journal.read_request(ref)
+        if standing.state != "pending":
+            self._metrics.request_decided(standing.word or standing.state, applied=True)
+        return standing
+
     async def close_run(self, run_id: RunId, status: RunStatus, reason: str) -> tuple[RunRecord, AuditHead]:
         run, head = await self._journal.close_run(run_id, status, reason)
         self._metrics.run_closed(run.agent, run.status)
@@ -89,3 +121,10 @@ class _MeteredJournal:
 def metered_journal(journal: RunJournal, metrics: Metrics) -> RunJournal:
     """Give a journal that counts; whatever is not counted goes straight through."""
     return cast("RunJournal", _MeteredJournal(journal, metrics))
+
+
+async def count_pending(people: People, metrics: Metrics) -> None:
+    """Say how many requests of each kind wait for a person now, zeros included."""
+    counted = Counter(request.kind for request in await people.pending())
+    for kind in RequestKind:
+        metrics.requests_pending(kind.value, counted[kind])

@@ -12,13 +12,14 @@ from activities.acting import ActingActivities
 from activities.judging import PolicyShelf
 from activities.planning import PlanningActivities
 from activities.running import RunActivities
+from proctor.models.access import ModelAccess
 from proctor.models.planners import PlannerRouter
 from proctor.settings import Settings
 from proctor.store.postgres import PostgresStore
 from proctor.telemetry.metrics import Metrics
 from proctor.tools.authoring import ToolResources
 from proctor.tools.dispatcher import ToolDispatcher
-from workers.metering import MeteredPlanner, MeteredTools, metered_journal
+from workers.metering import MeteredPlanner, MeteredTools, count_pending, metered_journal
 from workers.process import WorkerParts
 from workflows.agent_task import AgentTaskWorkflow
 
@@ -70,8 +71,9 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
     tools = ToolDispatcher(ToolResources(store.knowledge, tool_environment(os.environ)))
     journal = metered_journal(store.journal, metrics)
     metered_tools, policies = MeteredTools(tools, metrics), PolicyShelf()
+    planner = PlannerRouter(ModelAccess.from_environment(os.environ))
     running = RunActivities(journal, policies)
-    planning = PlanningActivities(journal, MeteredPlanner(PlannerRouter(), metrics), metered_tools, policies)
+    planning = PlanningActivities(journal, MeteredPlanner(planner, metrics), metered_tools, policies)
     acting = ActingActivities(journal, metered_tools, policies)
     worker = Worker(
         client,
@@ -98,9 +100,13 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
 
     async def close() -> None:
         await tools.aclose()
+        await planner.aclose()
         await store.close()
 
-    return WorkerParts(worker=worker, ping_store=store.ping, close=close)
+    async def observe() -> None:
+        await count_pending(store.people, metrics)
+
+    return WorkerParts(worker=worker, ping_store=store.ping, close=close, observe=observe)
 
 
 def sandboxed() -> SandboxedWorkflowRunner:
