@@ -121,7 +121,9 @@ def test_limit_can_forbid() -> None:
 )
 def test_amount_that_cannot_be_held_against_the_limit_is_denied(arguments: dict[str, Any]) -> None:
     """Missing, text, boolean, NaN and huge values fail closed, also where the schema would let them pass."""
-    assert Verdict.DENY is judge(limited(), facts(arguments={"order": "o", **arguments}))[0]
+    decision = compile_policy(limited()).judge(facts(arguments={"order": "o", **arguments}))
+    assert (decision.verdict, decision.determining) == (Verdict.DENY, "threshold-0:Refund.amount:unreadable")
+    assert decision.reason == "Refund.amount must be a plain number, because it has a limit"
 
 
 def test_limit_reaches_into_nested_arguments() -> None:
