@@ -14,6 +14,7 @@ from proctor.store.changes import Changes
 from proctor.store.database import Connection, Database
 from proctor.store.queries import query
 from proctor.store.rows import Row, to_fence, to_run
+from proctor.store.storable import clean
 
 MAX_INPUT_BYTES = 262_144
 """Largest input of a run, as canonical JSON."""
@@ -98,7 +99,7 @@ async def _insert(
         manifest.owner,
         manifest.autonomy,
         request.requester,
-        request.goal,
+        clean(request.goal),
         input_digest,
         bundle_digest,
         at,

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from proctor.contracts.errors import Unavailable
 from proctor.store.queries import query
 from proctor.store.revisions import known_revisions
+from proctor.store.storable import encode_rows
 
 if TYPE_CHECKING:
     Connection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
@@ -132,12 +133,10 @@ class Database:
 
 
 async def _prepare(connection: Any) -> None:
-    await connection.set_type_codec("json", encoder=_encode, decoder=from_json, schema="pg_catalog", format="binary")
+    await connection.set_type_codec(
+        "json", encoder=encode_rows, decoder=from_json, schema="pg_catalog", format="binary"
+    )
 
 
 async def _keep(_connection: Any) -> None:
     """Do nothing between uses: we set no session state, and the default reset costs a round trip each time."""
-
-
-def _encode(value: Any) -> bytes:
-    return value if isinstance(value, bytes) else to_json(value)

@@ -11,6 +11,7 @@ from proctor.store.locked import lock_run
 from proctor.store.queries import query
 from proctor.store.receipts import build_receipt
 from proctor.store.rows import to_fence
+from proctor.store.storable import clean
 
 _MAY_KILL = frozenset({Role.OPERATOR, Role.OWNER})
 
@@ -41,7 +42,7 @@ class PostgresKillSwitch:
         async with self._database.transaction() as connection:
             row = await connection.fetchrow(query("fence_for_update"), epoch)
             if row is None:
-                raise UnknownName(f"there is no fence {epoch}", hint="`proctor ps` names the fences in force")
+                raise UnknownName(f"there is no fence {epoch}", hint="`proctor fences` names the fences in force")
             fence = to_fence(row)
             if fence.released_at is not None:
                 return fence
@@ -67,7 +68,9 @@ class PostgresKillSwitch:
 
 async def insert_fence(connection: Connection, order: KillOrder, actor: PrincipalName) -> Fence:
     """Write a fence under the exclusive fence lock, which the caller's transaction holds."""
-    row = await connection.fetchrow(query("insert_fence"), order.scope, order.value, actor, order.reason, order.mode)
+    row = await connection.fetchrow(
+        query("insert_fence"), order.scope, order.value, actor, clean(order.reason), order.mode
+    )
     fence = to_fence(row)
     if fence.scope is KillScope.RUN:
         await _note(connection, fence, "fence_raised", actor)

@@ -9,6 +9,7 @@ from proctor.store.bundles import BundleShelf
 from proctor.store.database import Database
 from proctor.store.deciding import Deciding, check_word
 from proctor.store.rows import to_request
+from proctor.store.storable import clean
 
 SHORTEST_PREFIX = 6
 
@@ -39,7 +40,7 @@ class PostgresPeople:
 
     async def request(self, request_id: RequestId) -> HumanRequest:
         """Find a request by its id or a unique prefix of at least 6 characters. Raises `UnknownName`."""
-        rows = await self._database.rows("requests_by_prefix", request_id, SHORTEST_PREFIX)
+        rows = await self._database.rows("requests_by_prefix", clean(request_id), SHORTEST_PREFIX)
         exact = [row for row in rows if row["id"] == request_id]
         if len(exact or rows) != 1:
             problem = f"{len(rows)} requests begin with" if rows else "there is no request"

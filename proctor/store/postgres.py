@@ -1,6 +1,6 @@
 """The store on Postgres, as one object."""
 
-from proctor.contracts.ports import Admissions, Knowledge, KillSwitch, People, RunArchive, RunJournal
+from proctor.contracts.ports import Admissions, KillSwitch, Knowledge, People, RunArchive, RunJournal
 from proctor.store.admissions import PostgresAdmissions
 from proctor.store.archive import PostgresRunArchive
 from proctor.store.database import Database

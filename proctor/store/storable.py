@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from pydantic_core import to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from proctor.contracts.canonical import canonical_json
 from proctor.contracts.errors import InvalidInput
@@ -25,6 +25,17 @@ def canonical_text(value: Any) -> str:
 def clean(text: str) -> str:
     """Replace what Postgres cannot keep in a text: NUL and lone surrogates."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def encode_rows(value: Any) -> bytes:
+    """Encode rows as JSON that Postgres can take apart; odd characters in them are replaced."""
+    try:
+        encoded = to_json(value)
+        if b"\\u0000" not in encoded:
+            return encoded
+    except PydanticSerializationError:
+        pass  # a lone surrogate
+    return to_json(_mended(to_jsonable_python(value)))
 
 
 def clean_body(body: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 DATABASE = "proctor"
 START_DEADLINE_S = 60.0
+MAX_FAILURES = 6
+"""How often a start that fails outright is tried again; one that is only slow gets the whole deadline."""
 MAX_SOCKET_PATH = 100
 """Bytes; a Unix socket's path ends at 107 on Linux and 103 on macOS."""
 
@@ -44,7 +47,6 @@ full_page_writes = on
 """
 THROW_AWAY = """\
 fsync = off
-synchronous_commit = off
 full_page_writes = off
 """
 
@@ -72,7 +74,7 @@ class EmbeddedPostgres:
         """
         data_dir = data_dir.expanduser().resolve()
         deadline = time.monotonic() + START_DEADLINE_S
-        while True:
+        for failures in itertools.count(1):
             try:
                 data_dir.mkdir(parents=True, exist_ok=True)
                 self._server = _open_server(data_dir, self._settings)
@@ -81,9 +83,11 @@ class EmbeddedPostgres:
                 # Two processes that make the OS user at once, a start slower than the wheel waits for, and shared
                 # memory of a server that was killed a moment ago all pass by themselves.
                 _forget(data_dir)
-                if time.monotonic() > deadline or isinstance(error, PermissionError):
+                hopeless = isinstance(error, subprocess.CalledProcessError | OSError) and failures >= MAX_FAILURES
+                if hopeless or time.monotonic() > deadline:
                     raise _cannot_start(data_dir, error) from error
                 time.sleep(0.5)
+        raise AssertionError  # unreachable: the loop has no end
 
     @property
     def process_id(self) -> int | None:
@@ -176,7 +180,8 @@ def _configured(server_class: Any, settings: str) -> Any:
 
 def _is_postgres(pid: int) -> bool:
     try:
-        return psutil.Process(pid).name().startswith("postgres")
+        process = psutil.Process(pid)
+        return process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 

@@ -15,6 +15,14 @@ from tests.integration.store.scenes import ALLOW, Scene, open_scene
 
 SUPERUSER = "SET session_replication_role = replica"
 """Switches triggers off: only whoever owns the server can."""
+SWAPPED = """
+    UPDATE proctor.audit SET n = CASE n WHEN 3 THEN 104 ELSE 103 END WHERE n IN (3, 4);
+    UPDATE proctor.audit SET n = n - 100 WHERE n > 100
+"""
+SLIPPED_IN = """
+    INSERT INTO proctor.audit
+    SELECT run_id, n + 1, at, 'slipped_in', body, hash, hash FROM proctor.audit ORDER BY n DESC LIMIT 1
+"""
 
 
 async def _lived(store: PostgresStore) -> Scene:
@@ -66,10 +74,8 @@ async def test_concurrent_writers_keep_one_chain(store: PostgresStore) -> None:
         "DELETE FROM proctor.audit WHERE n = 3",
         "DELETE FROM proctor.audit WHERE n = (SELECT max(n) FROM proctor.audit)",
         "DELETE FROM proctor.audit",
-        "UPDATE proctor.audit SET n = CASE n WHEN 3 THEN 104 ELSE 103 END WHERE n IN (3, 4);"
-        "UPDATE proctor.audit SET n = n - 100 WHERE n > 100",
-        "INSERT INTO proctor.audit SELECT run_id, n + 1, at, 'slipped_in', body, hash, hash FROM proctor.audit"
-        " ORDER BY n DESC LIMIT 1",
+        SWAPPED,
+        SLIPPED_IN,
     ],
     ids=["edit", "time", "delete", "truncate", "empty", "reorder", "insert"],
 )
@@ -79,7 +85,7 @@ async def test_tampering_is_found(store: PostgresStore, dsn: str, tampering: str
     with psycopg.connect(dsn) as connection:
         connection.execute(SUPERUSER)
         for statement in tampering.split(";"):
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
     assert await _breaks(scene)
 
 

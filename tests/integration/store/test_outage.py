@@ -108,7 +108,7 @@ def test_a_server_left_by_a_crashed_stack_is_taken_over(folder: Path, server: Em
     server.start(folder / "data")
     assert left == server.process_id
     server.stop()
-    assert not psutil.pid_exists(left)
+    assert not psutil.pid_exists(left) or psutil.STATUS_ZOMBIE == psutil.Process(left).status()
 
 
 def test_a_folder_that_cannot_hold_a_server_is_unavailable(folder: Path, server: EmbeddedPostgres) -> None:
@@ -132,7 +132,7 @@ def test_durability_is_on_unless_waived(folder: Path) -> None:
     try:
         with psycopg.connect(embedded.start(folder / "data")) as connection:
             for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-                assert ("on",) == connection.execute(f"SHOW {setting}").fetchone()  # type: ignore[call-overload]
+                assert ("on",) == connection.execute(f"SHOW {setting}").fetchone()
             assert ("",) == connection.execute("SHOW listen_addresses").fetchone()
     finally:
         embedded.stop()

@@ -31,7 +31,7 @@ def empty_dsn(postgres_server: str) -> str:
 def _as_app(dsn: str, statement: str) -> None:
     with psycopg.connect(dsn) as connection:
         connection.execute("SET ROLE proctor_app")
-        connection.execute(statement)  # type: ignore[call-overload]
+        connection.execute(statement)
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
@@ -58,7 +58,7 @@ async def test_the_runtime_cannot_delete_projections(dsn: str, table: str) -> No
 async def test_even_the_owner_is_refused(dsn: str, table: str, change: str) -> None:
     """A trigger stands behind the rights."""
     with psycopg.connect(dsn) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
-        connection.execute(change.format(table))  # type: ignore[call-overload]
+        connection.execute(change.format(table))
 
 
 async def test_the_pool_acts_as_the_restricted_role(store: PostgresStore, dsn: str) -> None:
