@@ -37,7 +37,12 @@ def _run() -> int:
         from gateway.cli.main import run
         from gateway.cli.session import Wiring
 
-        entries: dict[str, Callable[..., Any]] = {"dev": run_dev, "worker": run_worker, "doctor": run_doctor}
+        entries: dict[str, Callable[..., Any]] = {
+            "dev": run_dev,
+            "worker": run_worker,
+            "demo": run_demo,
+            "doctor": run_doctor,
+        }
         return run(wiring=Wiring(os.environ, Path.cwd(), entries=entries))
     except ProctorError as error:
         sys.stderr.write(f"proctor: {error.diagnostics()}\n")
