@@ -200,3 +200,14 @@ async def test_restart_that_was_cut_short_is_finished_once(tmp_path: Path) -> No
         assert [action["carried_out"] for action in await actions(world)] == [1]
         assert (await get_service_health("checkout", gifts))["status"] == "healthy"
         await gifts.aclose()
+
+
+async def test_frozen_service_is_killed_and_replaced(given: ToolResources) -> None:
+    """A process that can react to nothing at all, neither SIGTERM nor a closed pipe, still gives way."""
+    frozen = (await get_service_health("checkout", given))["pid"]
+    assert frozen is not None
+    os.kill(frozen, signal.SIGSTOP)
+    restart = await restart_service("checkout", "stable", "frozen", given, "run/0/0")
+    assert restart["state"] == "running"
+    assert not is_alive(frozen)
+    assert (await get_service_health("checkout", given, wait_healthy_s=3))["pid"] == restart["pid"]
