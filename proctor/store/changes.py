@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from proctor.contracts.audit import chain
+from proctor.contracts.audit import GENESIS, chain
 from proctor.contracts.canonical import digest_bytes, summarize
 from proctor.contracts.human import HumanRequest
 from proctor.contracts.ids import Digest, RunId
@@ -20,12 +20,17 @@ OWN_WORDS = Labels(integrity=Integrity.TRUSTED, sources=("proctor",))
 """Labels of what Proctor itself writes into the transcript."""
 
 
+class Overtaken(Exception):
+    """Somebody wrote about the run since it was read."""
+
+
 class Changes:
     """A batch for one run, whose row is locked; audit records are chained in the order in which they are added."""
 
     def __init__(self, run_id: RunId, at: datetime, head: AuditHead | None = None, transcript_n: int = -1) -> None:
         """Begin a batch after the audit record `head` and the transcript entry `transcript_n`."""
         self.run_id, self.at, self._head, self._n = run_id, at, head, transcript_n
+        self._known: tuple[str, int] | tuple[None, None] = (None, None)
         self._run: Json = {}
         self._events: list[tuple[str, Json]] = []
         self._records: list[Json] = []
@@ -40,8 +45,11 @@ class Changes:
 
     @classmethod
     def to(cls, locked: LockedRun) -> "Changes":
-        """Begin a batch on a locked run."""
-        return cls(locked.run_id, locked.at, locked.head, locked.run["transcript_n"])
+        """Begin a batch on a run that is locked, or was read a moment ago."""
+        batch = cls(locked.run_id, locked.at, locked.head, locked.run["transcript_n"])
+        if not locked.is_locked:
+            batch._known = (locked.run["audit_hash"] or GENESIS, locked.run["transcript_n"])
+        return batch
 
     def audit(self, kind: str, /, **body: Any) -> None:
         """Add an audit record: references, decisions and summaries, never content."""
@@ -115,29 +123,30 @@ class Changes:
         return self._head
 
     async def write(self, connection: Connection) -> AuditHead | None:
-        """Write the batch in one statement; gives the head of the audit chain after it."""
+        """Write the batch in one statement; gives the head of the audit chain after it.
+
+        Raises:
+            Overtaken: the run was not locked and has moved on; nothing was written.
+
+        """
         head = self.seal()
         at_head = {} if head is None else {"audit_n": head.n, "audit_hash": head.hash}
         contents = [{"digest": digest, "body": body} for digest, body in self._content.items()]
-        await connection.execute(
-            query("record"),
-            self.run_id,
-            {**self._run, **at_head, "transcript_n": self._n},
-            *(
-                rows or None
-                for rows in (
-                    contents,
-                    self._records,
-                    self._transcript,
-                    self._effects,
-                    self._requests,
-                    list(self._standings.values()),
-                    self._decisions,
-                    self._plans,
-                    self._calls,
-                )
-            ),
+        rows = (
+            contents,
+            self._records,
+            self._transcript,
+            self._effects,
+            self._requests,
+            list(self._standings.values()),
+            self._decisions,
+            self._plans,
+            self._calls,
         )
+        run = {**self._run, **at_head, "transcript_n": self._n}
+        written = await connection.fetchval(query("record"), self.run_id, run, *(r or None for r in rows), *self._known)
+        if written is None:
+            raise Overtaken
         return head
 
 

@@ -5,9 +5,8 @@ from proctor.contracts.ids import ToolName
 from proctor.contracts.ports import Admitted, Prior, Refusal
 from proctor.contracts.run import CallRef, CallReport
 from proctor.contracts.tool import Unknown
-from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes
-from proctor.store.database import Connection, Database
+from proctor.store.database import Connection
 from proctor.store.dispatch import lock_call, write_intent
 from proctor.store.ledger import OPEN_STATES, intent_row, report_of, standing_of
 from proctor.store.locked import LockedRun
@@ -16,9 +15,6 @@ from proctor.store.settling import Settling, SettlingJournal
 
 class CompensationJournal(SettlingJournal):
     """Beginning compensations."""
-
-    _database: Database
-    _bundles: BundleShelf
 
     async def begin_compensation(self, ref: CallRef) -> Admitted | Prior | Refusal:
         """Write the intent to take an effect back; as the port says."""

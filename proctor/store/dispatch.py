@@ -25,6 +25,7 @@ from proctor.store.ledger import (
 )
 from proctor.store.locked import LockedRun, lock_run
 from proctor.store.queries import query
+from proctor.store.recent import RecentReads, after_write
 from proctor.store.requests import approval_for, open_request
 from proctor.store.rows import verified
 
@@ -50,6 +51,7 @@ class DispatchJournal:
 
     _database: Database
     _bundles: BundleShelf
+    _recent: RecentReads
 
     async def begin_effect(self, ref: CallRef, judge: Judge) -> Admitted | Prior | Refusal:
         """Decide and write the intent, in one transaction; as the port says."""
@@ -65,8 +67,10 @@ class DispatchJournal:
                 return await self._refuse(connection, locked, ref, gate)
             changes = Changes.to(locked)
             _write_dispatch(changes, locked, ref, gate)
-            write_intent(changes, intent_row(locked, ref, "act", locked.tool, 1))
-            await changes.write(connection)
+            row = intent_row(locked, ref, "act", locked.tool, 1)
+            write_intent(changes, row)
+            head = await changes.write(connection)
+        self._recent.keep(ref, after_write(locked, head, effect=row))
         return Admitted(attempt=1)
 
     async def retry_effect(self, ref: CallRef) -> Admitted | Refusal:
@@ -83,7 +87,8 @@ class DispatchJournal:
             changes = Changes.to(locked)
             row = intent_row(locked, ref, "act", locked.tool, locked.effect["attempt"] + 1)
             write_intent(changes, row)
-            await changes.write(connection)
+            head = await changes.write(connection)
+        self._recent.keep(ref, after_write(locked, head, effect=row))
         return Admitted(attempt=row["attempt"])
 
     async def begin_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal:
@@ -96,6 +101,7 @@ class DispatchJournal:
             return refusal
         gate = _gate(locked, ref, judge)
         if gate.is_open and gate.consent is None:
+            self._recent.keep(ref, locked)
             return Admitted(attempt=1)
         return await self._begin_gated_read(ref, judge)
 

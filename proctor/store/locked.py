@@ -1,7 +1,7 @@
 """A run under its lock, with all that was read about one of its calls."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -23,18 +23,20 @@ class LockedRun:
 
     at: datetime
     run: Row
-    step_plan: Any
-    planned: Row | None
-    effect: Row | None
-    undo: Row | None
-    approval: Row | None
-    consent: Row | None
-    outcome: Row | None
-    fences: tuple[Fence, ...]
-    demotions: dict[str, Autonomy]
-    epoch: int
-    unsettled_usd: Decimal
-    newest_unsettled_usd: Decimal | None
+    step_plan: Any = None
+    planned: Row | None = None
+    effect: Row | None = None
+    undo: Row | None = None
+    approval: Row | None = None
+    consent: Row | None = None
+    outcome: Row | None = None
+    fences: tuple[Fence, ...] = ()
+    demotions: dict[str, Autonomy] = field(default_factory=dict)
+    epoch: int = 0
+    unsettled_usd: Decimal = Decimal(0)
+    newest_unsettled_usd: Decimal | None = None
+    is_locked: bool = True
+    """False: read a moment ago, and somebody may have written since."""
 
     @property
     def run_id(self) -> RunId:

@@ -1,6 +1,7 @@
 """The journal's part of opening and planning."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -25,10 +26,11 @@ from proctor.contracts.run import (
     StepRef,
 )
 from proctor.store.bundles import BundleShelf
-from proctor.store.changes import Changes
+from proctor.store.changes import Changes, Overtaken
 from proctor.store.database import Connection, Database
 from proctor.store.locked import LockedRun, lock_run
 from proctor.store.queries import query
+from proctor.store.recent import RecentReads
 from proctor.store.requests import open_request
 from proctor.store.rows import to_fence, to_request, to_run, verified
 from proctor.store.transcript import PostgresTranscript
@@ -44,6 +46,7 @@ class PlanJournal:
         """Take the database."""
         self._database = database
         self._bundles = BundleShelf(database)
+        self._recent = RecentReads()
 
     async def open_run(self, run_id: RunId, policy_digest_of: Callable[[AgentBundle], Digest]) -> OpenedRun:
         """Pin the policy beside the pinned bundle and mark the run running; repeated: as first."""
@@ -71,6 +74,8 @@ class PlanJournal:
         if row is None:
             raise UnknownName(f"there is no run {ref.run_id}")
         run = to_run(row["run"])
+        if row["recorded"] is None and row["run"]["reserved_usd"] == 0:
+            self._recent.keep(ref, LockedRun(at=row["at"], run=row["run"]))
         return PlanFacts(
             recorded=None if row["recorded"] is None else StepPlan.model_validate(row["recorded"]),
             run=run,
@@ -88,6 +93,7 @@ class PlanJournal:
 
     async def reserve_cost(self, ref: StepRef, attempt: int, amount_usd: Decimal, cap_usd: Decimal) -> bool:
         """Reserve before a paid call; False when it would pass the cap."""
+        self._recent.take(ref)
         async with self._database.transaction() as connection:
             # The lock comes in a statement of its own: the next one sees what the former holder reserved.
             await lock_run(connection, ref.run_id)
@@ -96,23 +102,30 @@ class PlanJournal:
 
     async def record_plan(self, record: PlanRecord, requests: Sequence[HumanRequest]) -> StepPlan:
         """Write plan, transcript, requests, decisions, cost and audit together; repeated: as recorded first."""
+        seen = self._recent.take(StepRef(run_id=record.run_id, step=record.step))
+        if seen is not None and record.proposal.usage.cost_usd == 0:
+            with suppress(Overtaken):
+                async with self._database.connection() as connection:
+                    return await self._record(connection, seen, record, requests)
         async with self._database.transaction() as connection:
             locked = await lock_run(connection, record.run_id, record.step)
             if locked.step_plan is not None:
                 return StepPlan.model_validate(locked.step_plan)
-            bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
-            changes = Changes.to(locked)
-            cost = await _settle_cost(connection, locked, record)
-            digest = _write_proposal(changes, record, bundle, steps=max(locked.run["steps"], record.step + 1))
-            changes.run(**cost)
-            for request in requests:
-                open_request(changes, request)
-            head = changes.seal()
-            spent = cost["cost_usd"] + cost["reserved_usd"]
-            plan = record.plan.model_copy(update={"head": head, "cost_usd": spent})
-            step_plan = plan.model_dump(mode="json", exclude_defaults=True)
-            changes.plan(step=record.step, proposal_digest=digest, step_plan=step_plan)
-            await changes.write(connection)
+            return await self._record(connection, locked, record, requests)
+
+    async def _record(
+        self, connection: Connection, locked: LockedRun, record: PlanRecord, requests: Sequence[HumanRequest]
+    ) -> StepPlan:
+        bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
+        changes = Changes.to(locked)
+        spent = await _settle_cost(connection, locked, record, changes)
+        digest = _write_proposal(changes, record, bundle, steps=max(locked.run["steps"], record.step + 1))
+        for request in requests:
+            open_request(changes, request)
+        plan = record.plan.model_copy(update={"head": changes.seal(), "cost_usd": spent})
+        step_plan = plan.model_dump(mode="json", exclude_defaults=True)
+        changes.plan(step=record.step, proposal_digest=digest, step_plan=step_plan)
+        await changes.write(connection)
         return plan
 
     async def record_halt(self, plan: StepPlan, ref: StepRef, request: HumanRequest | None) -> StepPlan:
@@ -172,16 +185,19 @@ def _planning_timeout_s(planner: PlannerSpec | None) -> float:
     return planner.timeout_s * (1 + planner.max_repairs)
 
 
-async def _settle_cost(connection: Connection, locked: LockedRun, record: PlanRecord) -> dict[str, Decimal]:
-    """Settle the step's reservations; gives the run's new settled and reserved cost."""
+async def _settle_cost(connection: Connection, locked: LockedRun, record: PlanRecord, changes: Changes) -> Decimal:
+    """Settle the step's reservations; gives what the run has spent after it."""
     cost = record.proposal.usage.cost_usd
+    if cost == 0 and locked.newest_unsettled_usd is None:
+        return locked.spent_usd
     settled: Decimal = locked.run["cost_usd"] + cost
     reserved: Decimal = locked.run["reserved_usd"]
     if locked.newest_unsettled_usd is not None:
         await connection.execute(query("settle_spend"), record.run_id, record.step, cost)
         settled += locked.unsettled_usd - locked.newest_unsettled_usd
         reserved -= locked.unsettled_usd
-    return {"cost_usd": settled, "reserved_usd": reserved}
+    changes.run(cost_usd=settled, reserved_usd=reserved)
+    return settled + reserved
 
 
 def _write_proposal(changes: Changes, record: PlanRecord, bundle: AgentBundle, *, steps: int) -> Digest:

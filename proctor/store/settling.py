@@ -1,5 +1,6 @@
 """The journal's part of outcomes: effects, compensations and reads (rules 1, 2 and 4)."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,12 @@ from proctor.contracts.ids import ToolName
 from proctor.contracts.run import CallRef, CallReport
 from proctor.contracts.tool import Confirmed, Failed, ToolOutcome, Unknown
 from proctor.store.bundles import BundleShelf
-from proctor.store.changes import Changes
+from proctor.store.changes import Changes, Overtaken
 from proctor.store.database import Connection, Database
 from proctor.store.dispatch import lock_call, recorded_arguments
 from proctor.store.ledger import OPEN_STATES, intent_row, report_of, report_of_entry, settled
 from proctor.store.locked import LockedRun
+from proctor.store.recent import RecentReads
 from proctor.store.requests import open_item, open_request
 from proctor.store.rows import Row, verified
 
@@ -44,9 +46,15 @@ class SettlingJournal:
 
     _database: Database
     _bundles: BundleShelf
+    _recent: RecentReads
 
     async def settle_effect(self, ref: CallRef, outcome: ToolOutcome, *, final: bool) -> CallReport:
         """Write outcome, transcript and audit together; repeated: as first."""
+        seen = self._recent.take(ref)
+        if seen is not None and seen.effect is not None:
+            with suppress(Overtaken):
+                async with self._database.connection() as connection:
+                    return await self._settle(connection, Settling(ref, seen, seen.effect), outcome, final=final)
         async with self._database.transaction() as connection:
             locked = await lock_call(connection, ref)
             if locked.effect is None:
@@ -63,6 +71,11 @@ class SettlingJournal:
 
     async def record_read(self, ref: CallRef, outcome: ToolOutcome) -> CallReport:
         """Write the result of a read; the first one recorded stands."""
+        seen = self._recent.take(ref)
+        if seen is not None:
+            with suppress(Overtaken):
+                async with self._database.connection() as connection:
+                    return await _write_read(connection, seen, ref, outcome)
         async with self._database.transaction() as connection:
             locked = await lock_call(connection, ref)
             return await _write_read(connection, locked, ref, outcome)

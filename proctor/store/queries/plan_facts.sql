@@ -1,4 +1,5 @@
 SELECT
+    clock_timestamp() AS at,
     r AS run,
     (SELECT p.step_plan FROM proctor.plan p WHERE p.run_id = $1 AND p.step = $2) AS recorded,
     (SELECT c.body FROM proctor.content c WHERE c.digest = r.input_digest) AS input,
