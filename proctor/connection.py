@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from temporalio.client import Client, Plugin
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime
 
 from proctor.contracts.errors import Unavailable
 from proctor.settings import TemporalEndpoint
+from workflows.converter import DATA_CONVERTER
 
 CONNECT_TIMEOUT_S = 5.0
 
@@ -32,7 +32,7 @@ async def connect_temporal(
         return await Client.connect(
             endpoint.address,
             namespace=endpoint.namespace,
-            data_converter=pydantic_data_converter,
+            data_converter=DATA_CONVERTER,
             plugins=list(plugins),
             runtime=runtime,
             identity=f"proctor-{os.getpid()}@{socket.gethostname()}",
