@@ -1,13 +1,14 @@
 """No effect whose intent is after an acknowledged kill (rule 3)."""
 
 import asyncio
+import threading
 
 import pytest
 
-from proctor.contracts.decision import Verdict
+from proctor.contracts.decision import Decision, Verdict
 from proctor.contracts.errors import NotAuthorised, UnknownName
 from proctor.contracts.kill import Fence, KillOrder, KillScope
-from proctor.contracts.ports import Admitted, Prior, Refusal
+from proctor.contracts.ports import Admitted, LiveFacts, Prior, Refusal
 from proctor.contracts.run import RunStatus
 from proctor.contracts.tool import Confirmed
 from proctor.store.postgres import PostgresStore
@@ -98,20 +99,31 @@ async def test_no_intent_commits_after_the_fence_under_load(store: PostgresStore
     assert [] == [record for record in intents if record.body["epoch"] >= fence.epoch]
 
 
-async def test_a_fence_waits_for_intents_that_are_being_written(store: PostgresStore) -> None:
+async def test_a_fence_waits_for_intents_that_are_being_written(store: PostgresStore, dsn: str) -> None:
     """The kill is acknowledged only when no earlier look at the fences can still lead to an intent."""
     scene = await open_scene(store)
     await scene.plan(Verdict.ALLOW)
-    kills: list[asyncio.Task[Fence]] = []
+    looked, acknowledged, fences = threading.Event(), threading.Event(), list[Fence]()
 
-    def slow(facts: object) -> object:
-        kills.append(asyncio.get_running_loop().create_task(_kill(store, KillScope.ALL)))
-        return ALLOW(facts)  # type: ignore[arg-type]
+    async def kill() -> None:
+        gateway = await PostgresStore.connect(dsn, max_size=1)
+        await asyncio.to_thread(looked.wait)
+        fences.append(await _kill(gateway, KillScope.ALL))
+        acknowledged.set()
+        await gateway.close()
 
-    assert isinstance(await store.journal.begin_effect(scene.call(), slow), Admitted)  # type: ignore[arg-type]
-    fence = await kills[0]
+    def slow(facts: LiveFacts) -> Decision:
+        looked.set()
+        assert not acknowledged.wait(1.0), "acknowledged while an intent was being decided"
+        return ALLOW(facts)
+
+    killing = threading.Thread(target=lambda: asyncio.run(kill()))
+    killing.start()
+    begun = await store.journal.begin_effect(scene.call(), slow)
+    await asyncio.to_thread(killing.join)
+    assert isinstance(begun, Admitted)
     (intent,) = [r for r in await store.archive.audit(scene.run_id) if r.kind == "effect_intended"]
-    assert intent.at < fence.raised_at
+    assert intent.at < fences[0].raised_at
 
 
 async def test_release_needs_a_second_person(store: PostgresStore) -> None:
