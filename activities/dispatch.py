@@ -32,6 +32,9 @@ LATE_ANSWER_MARGIN_S = 2.0
 """Added to a tool's time-out before a read-back: by then no earlier attempt can still be under way."""
 
 
+NOT_HAPPENED = Failed(error="read back: it did not happen", retryable=True, is_read_back=True)
+
+
 @dataclass(frozen=True)
 class Effect:
     """An effect with its ledger operations."""
@@ -92,6 +95,7 @@ class Dispatcher:
             await asyncio.sleep(max(0.0, effect.contract.timeout_s + LATE_ANSWER_MARGIN_S - standing.age_s))
         found = await self._read_back(effect) or lost
         if isinstance(found, Failed):
+            await _written(effect, found, final=False)
             return await self._send_again(effect, otherwise=found)
         return Refusal(report=await _written(effect, found, final=True))
 
@@ -114,7 +118,7 @@ class Dispatcher:
         happened: Any = answer.result.get("happened")
         if happened is True:
             return Confirmed(result=answer.result, labels=answer.labels)
-        return Failed(error="read back: it did not happen", retryable=True) if happened is False else None
+        return NOT_HAPPENED if happened is False else None
 
 
 def _is_told_to_stop() -> bool:

@@ -53,9 +53,9 @@ def local_planning() -> LocalActivityOptions:
 
 
 def model_planning(timeout_s: float, summary: str) -> ActivityOptions:
-    """For a planner that waits for a model: every repair round has its own time-out, so there is room for some."""
+    """For a planner that waits for a model; `timeout_s` bounds all its requests, repairs included."""
     return {
-        "start_to_close_timeout": timedelta(seconds=timeout_s * 4 + 30),
+        "start_to_close_timeout": timedelta(seconds=timeout_s + 30),
         "retry_policy": RetryPolicy(
             initial_interval=timedelta(seconds=1),
             backoff_coefficient=2.0,

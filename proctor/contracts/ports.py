@@ -210,8 +210,9 @@ class RunJournal(Protocol):
         """Write outcome, transcript and audit together; idempotent.
 
         `final=False` with a retryable failure or an unknown outcome: the attempt is noted in the audit and the
-        effect stays open for the next attempt. `final=True` with `Unknown`: the effect is unknown and a request
-        `unknown_outcome` to the owner is made, named in the report. Audit:
+        effect stays open for the next attempt. A failure says nothing about earlier attempts whose outcome is not
+        known: unless it was read back, such an effect ends unknown. `final=True` with `Unknown`: the effect is
+        unknown and a request `unknown_outcome` to the owner is made, named in the report. Audit:
         `effect_confirmed`, `effect_failed`, `effect_unknown`, `effect_attempt_failed`.
         """
 

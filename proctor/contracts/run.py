@@ -18,6 +18,9 @@ from proctor.contracts.manifest import Autonomy, Bounds
 from proctor.contracts.planning import Proposal
 from proctor.contracts.tool import Effect, RetryRule
 
+MAX_INPUT_BYTES = 262_144
+"""Largest input of a run, as canonical JSON."""
+
 
 class RunStatus(StrEnum):
     """Where a run stands. Everything from `completed` on is an end (rule 11)."""

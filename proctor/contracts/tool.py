@@ -142,6 +142,8 @@ class Failed(Contract):
     status: Literal["failed"] = "failed"
     error: str
     retryable: bool = False
+    is_read_back: bool = False
+    """Whether the tool's probe said so: then no earlier attempt took effect either."""
 
 
 class Unknown(Contract):

@@ -8,16 +8,13 @@ from proctor.contracts.canonical import canonical_json, digest_bytes, digest_jso
 from proctor.contracts.errors import Fenced, IdempotencyConflict, InvalidInput, OversizeInput, Refused
 from proctor.contracts.ids import IDEMPOTENCY_KEY, Digest, RunId, run_id_for
 from proctor.contracts.manifest import AgentBundle
-from proctor.contracts.run import RunRecord, TaskRequest
+from proctor.contracts.run import MAX_INPUT_BYTES, RunRecord, TaskRequest
 from proctor.store.bundles import encode_bundle
 from proctor.store.changes import Changes
 from proctor.store.database import Connection, Database
 from proctor.store.queries import query
 from proctor.store.rows import Row, to_fence, to_run
 from proctor.store.storable import clean
-
-MAX_INPUT_BYTES = 262_144
-"""Largest input of a run, as canonical JSON."""
 
 
 class PostgresAdmissions:

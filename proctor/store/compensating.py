@@ -23,7 +23,7 @@ class CompensationJournal(SettlingJournal):
             if locked.undo is not None:
                 return standing_of(locked, locked.undo)
             refusal = await self._cannot_undo(connection, ref, locked)
-            return refusal or await self._intend(connection, ref, locked, attempt=1)
+            return refusal or await self._intend(connection, ref, locked)
 
     async def retry_compensation(self, ref: CallRef) -> Admitted | Refusal:
         """Write the intent of a further attempt of a compensation."""
@@ -33,7 +33,7 @@ class CompensationJournal(SettlingJournal):
                 raise Corrupted(f"the compensation of {ref.run_id}/{ref.step}/{ref.call} was never begun")
             if locked.undo["state"] not in OPEN_STATES:
                 return Refusal(report=report_of(locked.undo, locked.head))
-            return await self._intend(connection, ref, locked, attempt=locked.undo["attempt"] + 1)
+            return await self._intend(connection, ref, locked)
 
     async def _cannot_undo(self, connection: Connection, ref: CallRef, locked: LockedRun) -> Refusal | None:
         """Refuse what did not happen, and what nobody knows to have happened."""
@@ -50,9 +50,7 @@ class CompensationJournal(SettlingJournal):
             )
         return Refusal(report=CallReport(status="failed", summary="it never happened", head=locked.head))
 
-    async def _intend(
-        self, connection: Connection, ref: CallRef, locked: LockedRun, *, attempt: int
-    ) -> Admitted | Refusal:
+    async def _intend(self, connection: Connection, ref: CallRef, locked: LockedRun) -> Admitted | Refusal:
         bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
         contract = bundle.tool(ToolName(locked.tool))
         if contract is None or contract.compensation is None:
@@ -63,6 +61,7 @@ class CompensationJournal(SettlingJournal):
             summary = f"frozen by fence {fence.epoch}"
             return Refusal(report=CallReport(status="fenced", summary=summary, head=locked.head))
         changes = Changes.to(locked)
-        write_intent(changes, intent_row(locked, ref, "compensation", tool, attempt))
+        row = intent_row(locked, ref, "compensation", tool, after=locked.undo)
+        write_intent(changes, row)
         await changes.write(connection)
-        return Admitted(attempt=attempt)
+        return Admitted(attempt=row["attempt"])

@@ -67,7 +67,7 @@ class DispatchJournal:
                 return await self._refuse(connection, locked, ref, gate)
             changes = Changes.to(locked)
             _write_dispatch(changes, locked, ref, gate)
-            row = intent_row(locked, ref, "act", locked.tool, 1)
+            row = intent_row(locked, ref, "act", locked.tool)
             write_intent(changes, row)
             head = await changes.write(connection)
         self._recent.keep(ref, after_write(locked, head, effect=row))
@@ -85,7 +85,7 @@ class DispatchJournal:
             if fenced is not None:
                 return Refusal(report=fenced)
             changes = Changes.to(locked)
-            row = intent_row(locked, ref, "act", locked.tool, locked.effect["attempt"] + 1)
+            row = intent_row(locked, ref, "act", locked.tool, after=locked.effect)
             write_intent(changes, row)
             head = await changes.write(connection)
         self._recent.keep(ref, after_write(locked, head, effect=row))

@@ -15,9 +15,14 @@ _STATUS_OF_ENTRY: dict[str, CallStatus] = {"result": "confirmed", "failure": "fa
 
 
 def intent_row(
-    locked: LockedRun, ref: CallRef, kind: Literal["act", "compensation"], tool: str, attempt: int
+    locked: LockedRun,
+    ref: CallRef,
+    kind: Literal["act", "compensation"],
+    tool: str,
+    *,
+    after: Row | None = None,
 ) -> dict[str, Any]:
-    """Build the ledger's row of an attempt that is about to be made."""
+    """Build the ledger's row of an attempt that is about to be made; `after` is the attempt before it."""
     key = effect_key(ref.run_id, ref.step, ref.call)
     return {
         "key": key if kind == "act" else compensation_key(key),
@@ -26,7 +31,8 @@ def intent_row(
         "kind": kind,
         "tool": tool,
         "state": "intent",
-        "attempt": attempt,
+        "attempt": 1 if after is None else after["attempt"] + 1,
+        "doubtful": after is not None and (after["doubtful"] or after["state"] == "intent"),
         "intent_at": locked.at,
         "outcome_at": None,
         "result_digest": None,

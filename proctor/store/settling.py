@@ -100,7 +100,7 @@ class SettlingJournal:
         contract = bundle.tool(ToolName(locked.tool))
         if contract is not None and contract.is_read:
             return await _write_read(connection, locked, ref, never)
-        unbegun = intent_row(locked, ref, "act", locked.tool, 0)
+        unbegun = {**intent_row(locked, ref, "act", locked.tool), "attempt": 0}
         return await self._settle(connection, Settling(ref, locked, unbegun), never, final=True)
 
     async def _settle(
@@ -112,7 +112,7 @@ class SettlingJournal:
         if isinstance(outcome, Confirmed):
             return await _confirm(connection, settling, outcome)
         if final or (isinstance(outcome, Failed) and not outcome.retryable):
-            return await self._end_unconfirmed(connection, settling, outcome)
+            return await self._end_unconfirmed(connection, settling, _for_all_attempts(effect, outcome))
         return await _note_attempt(connection, settling, outcome)
 
     async def _end_unconfirmed(
@@ -175,13 +175,22 @@ async def _confirm(connection: Connection, settling: Settling, outcome: Confirme
     return report_of(row, await changes.write(connection))
 
 
+def _for_all_attempts(effect: Row, outcome: Failed | Unknown) -> Failed | Unknown:
+    """Say of the effect what its last attempt alone cannot: an earlier one may have taken effect."""
+    if isinstance(outcome, Failed) and effect["doubtful"] and not outcome.is_read_back:
+        return Unknown(error=f"an earlier attempt may have taken effect; the last one failed: {outcome.error}")
+    return outcome
+
+
 async def _note_attempt(connection: Connection, settling: Settling, outcome: Failed | Unknown) -> CallReport:
     """Note an attempt that ended without a final outcome, once; the effect stays open."""
     row, locked = settling.effect, settling.locked
     head = locked.head
-    if row["outcome_at"] is None:
-        state = "attempt_failed" if isinstance(outcome, Failed) else "intent"
-        row = settled(row, locked, state, summary=summarize(outcome.error))
+    is_read_back = isinstance(outcome, Failed) and outcome.is_read_back
+    if row["outcome_at"] is None or (is_read_back and row["state"] == "intent"):
+        doubtful = not is_read_back and (row["doubtful"] or isinstance(outcome, Unknown))
+        state = "intent" if doubtful else "attempt_failed"
+        row = settled(row, locked, state, doubtful=doubtful, summary=summarize(outcome.error))
         changes = Changes.to(locked)
         changes.effect(row)
         changes.audit(

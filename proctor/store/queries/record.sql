@@ -27,15 +27,15 @@ written_transcript AS (
         n int, step int, call int, kind text, node text, tool text, content_digest text, labels json, summary text)
 ),
 written_effects AS (
-    INSERT INTO proctor.effect (key, run_id, step, call, kind, tool, state, attempt, intent_at, outcome_at,
-                                result_digest, summary, request_id, epoch)
-    SELECT x.key, $1, x.step, x.call, x.kind, x.tool, x.state, x.attempt, x.intent_at, x.outcome_at,
-           x.result_digest, x.summary, x.request_id, x.epoch
+    INSERT INTO proctor.effect (key, run_id, step, call, kind, tool, state, attempt, doubtful, intent_at,
+                                outcome_at, result_digest, summary, request_id, epoch)
+    SELECT x.key, $1, x.step, x.call, x.kind, x.tool, x.state, x.attempt, x.doubtful, x.intent_at,
+           x.outcome_at, x.result_digest, x.summary, x.request_id, x.epoch
     FROM held, json_to_recordset($6::json) AS x(
-        key text, step int, call int, kind text, tool text, state text, attempt int, intent_at timestamptz,
-        outcome_at timestamptz, result_digest text, summary text, request_id text, epoch bigint)
+        key text, step int, call int, kind text, tool text, state text, attempt int, doubtful boolean,
+        intent_at timestamptz, outcome_at timestamptz, result_digest text, summary text, request_id text, epoch bigint)
     ON CONFLICT (key) DO UPDATE SET
-        state = EXCLUDED.state, attempt = EXCLUDED.attempt, intent_at = EXCLUDED.intent_at,
+        state = EXCLUDED.state, attempt = EXCLUDED.attempt, doubtful = EXCLUDED.doubtful, intent_at = EXCLUDED.intent_at,
         outcome_at = EXCLUDED.outcome_at, result_digest = EXCLUDED.result_digest, summary = EXCLUDED.summary,
         request_id = EXCLUDED.request_id, epoch = EXCLUDED.epoch
 ),

@@ -7,8 +7,7 @@ import pytest
 
 from proctor.contracts.errors import Fenced, IdempotencyConflict, InvalidInput, OversizeInput, Refused
 from proctor.contracts.kill import KillOrder, KillScope
-from proctor.contracts.run import RunStatus
-from proctor.store.admissions import MAX_INPUT_BYTES
+from proctor.contracts.run import MAX_INPUT_BYTES, RunStatus
 from proctor.store.postgres import PostgresStore
 from tests.integration.store.scenes import BUNDLE, OPERATOR, POLICY, SECOND_OPERATOR, open_scene, task
 

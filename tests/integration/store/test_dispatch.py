@@ -82,6 +82,39 @@ async def test_an_unanswered_attempt_stays_an_open_intent(store: PostgresStore) 
     assert "intent" == prior.standing.state
 
 
+@pytest.mark.parametrize("is_noted", [True, False])
+async def test_a_failure_says_nothing_about_an_earlier_attempt(store: PostgresStore, is_noted: bool) -> None:
+    """A first attempt may have taken effect, so the failure of the second leaves the effect unknown (rule 2)."""
+    scene = await _planned(store)
+    await store.journal.begin_effect(scene.call(), ALLOW)
+    if is_noted:
+        await store.journal.settle_effect(scene.call(), Unknown(error="time-out"), final=False)
+    assert Admitted(attempt=2) == await store.journal.retry_effect(scene.call())
+    busy = Failed(error="busy", retryable=True)
+    await store.journal.settle_effect(scene.call(), busy, final=False)
+    prior = await store.journal.begin_effect(scene.call(), ALLOW)
+    assert isinstance(prior, Prior)
+    assert "intent" == prior.standing.state
+    assert Admitted(attempt=3) == await store.journal.retry_effect(scene.call())
+    report = await store.journal.settle_effect(scene.call(), busy, final=True)
+    assert "unknown" == report.status
+    assert report.request_id is not None
+
+
+async def test_a_read_back_speaks_for_every_attempt(store: PostgresStore) -> None:
+    """Where the tool itself says that nothing happened, the effect may be tried again, and may end as failed."""
+    scene = await _planned(store)
+    not_happened = Failed(error="read back", retryable=True, is_read_back=True)
+    await store.journal.begin_effect(scene.call(), ALLOW)
+    await store.journal.settle_effect(scene.call(), Unknown(error="time-out"), final=False)
+    await store.journal.settle_effect(scene.call(), not_happened, final=False)
+    prior = await store.journal.begin_effect(scene.call(), ALLOW)
+    assert isinstance(prior, Prior)
+    assert "attempt_failed" == prior.standing.state
+    assert Admitted(attempt=2) == await store.journal.retry_effect(scene.call())
+    assert "failed" == (await store.journal.settle_effect(scene.call(), Failed(error="no"), final=True)).status
+
+
 @pytest.mark.parametrize("final", [True, False])
 async def test_a_failure_for_good_closes_the_effect(store: PostgresStore, final: bool) -> None:
     """What may not be tried again is not."""

@@ -104,6 +104,7 @@ CREATE TABLE proctor.effect (
     tool text NOT NULL,
     state text NOT NULL CHECK (state IN ('intent', 'attempt_failed', 'confirmed', 'failed', 'unknown')),
     attempt integer NOT NULL,
+    doubtful boolean NOT NULL DEFAULT false,  -- an attempt before this one may have taken effect
     intent_at timestamptz NOT NULL,
     outcome_at timestamptz,
     result_digest text,
