@@ -121,7 +121,7 @@ def test_same_key_again_waits_for_the_same_run(proctor: Call, installation: Fake
         ('{"service": 7}', "at $.service"),
         ("{}", '"service" is a required property'),
         (" " * (4 * 1024 * 1024 + 1), "more than 4194304 bytes"),
-        ('{"service": "' + "x" * 1_100_000 + '"}', "at most 1048576"),
+        ('{"service": "' + "x" * 1_100_000 + '"}', "at most 262144"),
     ],
 )
 def test_unusable_input_is_one_clear_line_and_exit_2(
