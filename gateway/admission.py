@@ -1,21 +1,16 @@
 """Where work comes in: a request is checked, accepted in the store, and its workflow started."""
 
-import asyncio
 from dataclasses import dataclass
 
 from gateway.engine import RunEngine
 from proctor.contracts.canonical import canonical_json
 from proctor.contracts.errors import InvalidInput, NotAuthorised, OversizeInput, Refused
 from proctor.contracts.human import Principal, Role
-from proctor.contracts.ids import IDEMPOTENCY_KEY, RunId
+from proctor.contracts.ids import IDEMPOTENCY_KEY
 from proctor.contracts.manifest import AgentBundle, AgentManifest
-from proctor.contracts.ports import Admissions, RunArchive
-from proctor.contracts.run import RunRecord, TaskRequest
+from proctor.contracts.ports import Admissions
+from proctor.contracts.run import MAX_INPUT_BYTES, RunRecord, TaskRequest
 from proctor.contracts.schemas import problems
-
-MAX_INPUT_BYTES = 1024 * 1024
-"""Limit of a run's input, as canonical JSON."""
-STARTS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -32,11 +27,11 @@ async def submit(
     """Accept a request and start its workflow.
 
     Nothing is accepted unless every check holds and the engine answers. Should the engine go away between the row
-    and the start, the run stays accepted and `start_unstarted` starts it.
+    and the start, the run stays accepted, and the sweep of any worker starts it.
 
     Raises:
         NotAuthorised: `by` is not the requester, or lacks the role `requester`.
-        InvalidInput: the key or the input cannot be used; `OversizeInput` beyond 1 MiB.
+        InvalidInput: the key or the input cannot be used; `OversizeInput` beyond `MAX_INPUT_BYTES`.
         Refused: the agent has no owner or no planner; `Fenced` when a kill covers it.
         Unavailable: store or engine do not answer.
 
@@ -50,26 +45,6 @@ async def submit(
     if not record.status.is_end:
         await engine.start(record)
     return Submission(record=record, is_new=is_new)
-
-
-async def start_unstarted(
-    *, admissions: Admissions, archive: RunArchive, engine: RunEngine, older_than_s: float = 5.0
-) -> list[RunId]:
-    """Start the workflows of runs that were accepted and never started; gives those that it took care of.
-
-    Safe to run anywhere and at any time: a workflow that was started in the meantime is left as it is.
-    """
-    limit = asyncio.Semaphore(STARTS_AT_ONCE)
-
-    async def start(run_id: RunId) -> None:
-        async with limit:
-            record = await archive.run(run_id)
-            if not record.status.is_end:
-                await engine.start(record)
-
-    run_ids = await admissions.unstarted(older_than_s)
-    await asyncio.gather(*(start(run_id) for run_id in run_ids))
-    return run_ids
 
 
 def _check_requester(request: TaskRequest, by: Principal) -> None:

@@ -1,5 +1,6 @@
 """The workflow engine as the gateway needs it: a port, so that the services can be tested without one."""
 
+from datetime import datetime
 from typing import Literal, Protocol
 
 from proctor.contracts.ids import RunId
@@ -23,6 +24,12 @@ class RunEngine(Protocol):
 
     async def stop(self, run_id: RunId, reason: str) -> Standing:
         """Cancel a workflow, paused or not, and say how it stood; only an `open` one was cancelled."""
+
+    async def standing(self, run_id: RunId) -> Standing:
+        """Say how a workflow stands; changes nothing."""
+
+    async def broken_off(self, since: datetime) -> list[RunId]:
+        """List workflows that ended since then and could not say so: terminated, timed out or failed."""
 
     async def heads(self, run_id: RunId) -> list[AuditHead]:
         """Give every audit head that the workflow's history holds: witnesses outside the database."""

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, UnpauseWorkflowExecutionRequest
@@ -33,6 +33,8 @@ OPEN = {
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED,
 }
+
+BROKEN_OFF = f"WorkflowType = '{WORKFLOW_TYPE}' AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')"
 
 Connect = Callable[[], Awaitable[Client]]
 
@@ -100,7 +102,19 @@ class TemporalRunEngine:
             status = await self._status(client, run_id)
             if status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED:
                 await self._unpause(client, run_id, reason)
-        return "absent" if status is None else "open" if status in OPEN else "closed"
+        return _standing_of(status)
+
+    async def standing(self, run_id: RunId) -> Standing:
+        """Say how a workflow stands; changes nothing."""
+        async with self._answering() as client:
+            return _standing_of(await self._status(client, run_id))
+
+    async def broken_off(self, since: datetime) -> list[RunId]:
+        """List workflows that ended since then and could not say so: terminated, timed out or failed."""
+        ended = f"CloseTime >= '{since.astimezone(UTC).isoformat(timespec='seconds')}'"
+        async with self._answering() as client:
+            found = client.list_workflows(f"{BROKEN_OFF} AND {ended}", rpc_timeout=RPC_TIMEOUT)
+            return [RunId(workflow.id) async for workflow in found]
 
     async def heads(self, run_id: RunId) -> list[AuditHead]:
         """Give the audit heads of the workflow's history, through all of its continuations; oldest run last."""
@@ -166,6 +180,10 @@ class TemporalRunEngine:
             f"Temporal at {self._address} does not answer: {summarize(error.message)} ({error.status.name})",
             hint="start `proctor dev`, or check TEMPORAL_ADDRESS with `proctor doctor`",
         )
+
+
+def _standing_of(status: int | None) -> Standing:
+    return "absent" if status is None else "open" if status in OPEN else "closed"
 
 
 def _attributes_of(record: RunRecord) -> TypedSearchAttributes:

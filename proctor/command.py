@@ -96,10 +96,10 @@ def run_dev(settings: "Settings", *, workers: int, port: int, ui_port: int) -> i
 
 def run_worker(settings: "Settings") -> int:
     """Run one worker until it is told to stop."""
+    from proctor.composition import build_worker
     from workers.process import work
-    from workers.wiring import build
 
-    return work(settings, build)
+    return work(settings, build_worker)
 
 
 def run_demo(settings: "Settings", *, model: str | None) -> int:

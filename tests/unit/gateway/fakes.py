@@ -87,6 +87,7 @@ class FakeEngine:
         self.closed: set[str] = set()
         self.woken: list[tuple[str, str]] = []
         self.stopped: list[str] = []
+        self.broken: set[str] = set()
         self.starts = 0
         self.away = 0
         self.known_heads: dict[str, list[AuditHead]] = {}
@@ -122,6 +123,14 @@ class FakeEngine:
                 self.on_stop(run_id)
             return "open"
         return "closed" if run_id in self.closed else "absent"
+
+    async def standing(self, run_id: str) -> str:
+        self._answer()
+        return "open" if run_id in self.open else "closed" if run_id in self.closed else "absent"
+
+    async def broken_off(self, since: datetime) -> list[str]:
+        self._answer()
+        return sorted(self.broken)
 
     async def heads(self, run_id: str) -> list[AuditHead]:
         self._answer()
@@ -235,8 +244,10 @@ class FakeStore:
         )
         return Receipt(run_id=run_id, status=row.status, lines=(line,))
 
-    async def acknowledge_cancel(self, run_id: str) -> None:
+    async def acknowledge_cancel(self, run_id: str) -> Fence:
         self.journal_of_calls.append(f"acknowledge {run_id}")
+        fields = {"scope": KillScope.RUN, "value": run_id, "actor": "temporal", "reason": "x", "mode": "compensate"}
+        return Fence(epoch=1, raised_at=NOW, **fields)
 
     async def close_run(self, run_id: str, status: RunStatus, reason: str) -> None:
         self.journal_of_calls.append(f"close {run_id}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.admission import MAX_INPUT_BYTES, start_unstarted, submit
+from gateway.admission import submit
 from gateway.agents import load_agent
 from gateway.approvals import decide
 from gateway.identity import LOCAL_PRINCIPALS, check_may_enrol, enrol, ensure_local_principals, find_token, token_path
@@ -20,7 +20,7 @@ from proctor.contracts.errors import (
 )
 from proctor.contracts.human import HumanDecision, Principal, RequestKind, Role
 from proctor.contracts.kill import KillOrder, KillScope
-from proctor.contracts.run import RunStatus, TaskRequest
+from proctor.contracts.run import MAX_INPUT_BYTES, RunStatus, TaskRequest
 
 from .fakes import FakeCatalog, FakeEngine, FakeStore, bundle, human_request, run_record
 
@@ -64,7 +64,7 @@ async def test_used_idempotency_key_gives_the_same_run() -> None:
         ({}, {"planner": None}, OPERATOR, Refused, "has no planner"),
         ({"idempotency_key": "a b"}, {}, OPERATOR, InvalidInput, "'a b' cannot be used"),
         ({"input": {"service": 7}}, {}, OPERATOR, InvalidInput, "at $.service: 7 is not of type"),
-        ({"input": {"service": "x" * MAX_INPUT_BYTES}}, {}, OPERATOR, OversizeInput, "at most 1048576"),
+        ({"input": {"service": "x" * MAX_INPUT_BYTES}}, {}, OPERATOR, OversizeInput, "at most 262144"),
     ],
 )
 async def test_request_that_fails_a_check_leaves_nothing_behind(
@@ -90,13 +90,6 @@ async def test_request_while_the_engine_is_away_is_not_accepted() -> None:
     with pytest.raises(Unavailable):
         await submit(task(), bundle(), by=OPERATOR, admissions=store, engine=engine)
     assert store.rows == {}
-
-
-async def test_run_whose_start_was_lost_is_started_later() -> None:
-    """An accepted row without a workflow is mended by `start_unstarted`."""
-    store, engine = FakeStore(rows={"run-1": run_record(status=RunStatus.ACCEPTED)}), FakeEngine()
-    assert await start_unstarted(admissions=store, archive=store, engine=engine) == ["run-1"]
-    assert {"run-1"} == engine.open
 
 
 async def test_decision_is_written_before_the_run_is_woken() -> None:
