@@ -7,6 +7,7 @@ from temporalio import activity
 from activities.beating import beating
 from activities.boundary import speaks_temporal
 from activities.dispatch import Dispatcher, Effect
+from activities.guarding import guarded
 from activities.judging import PolicyShelf, judge_at_dispatch
 from proctor.contracts.errors import Corrupted
 from proctor.contracts.ids import ToolName, compensation_key
@@ -43,7 +44,7 @@ class ActingActivities:
         if isinstance(begun, Refusal):
             return begun.report
         outcome = await self._read(bundle, plan)
-        return await self._journal.record_read(ref, outcome)
+        return await self._journal.record_read(ref, guarded(outcome, bundle.manifest.guardrails))
 
     @activity.defn
     @speaks_temporal
@@ -94,7 +95,8 @@ class ActingActivities:
             return await self._journal.retry_effect(ref)
 
         async def settle(outcome: ToolOutcome, final: bool) -> CallReport:
-            return await self._journal.settle_effect(ref, outcome, final=final)
+            seen = guarded(outcome, bundle.manifest.guardrails)
+            return await self._journal.settle_effect(ref, seen, final=final)
 
         contract = _contract(bundle, plan.tool)
         invocation = ToolInvocation(run_id=ref.run_id, key=plan.key, arguments=plan.arguments)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from policies.guardrails import scrub_pii
 from policies.manifest_policy import compile_policy, tightened
 from proctor.contracts.canonical import digest_json, summarize
 from proctor.contracts.decision import CallFacts, Decision, RecordedDecision, Verdict
@@ -157,7 +158,7 @@ def _planned(bench: Bench, call: ProposedCall, recorded: RecordedDecision, reque
             "effect": "irreversible",
             "verdict": recorded.decision.verdict,
             "fingerprint": digest_json([call.tool, recorded.arguments_digest])[:16],
-            "summary": describe(call),
+            "summary": _shown(bench, call),
             **fields,
         }
     )
@@ -167,6 +168,12 @@ def describe(call: ProposedCall, limit: int = 160) -> str:
     """Render a call in one line from its real arguments; long ones are cut, so that each argument is seen."""
     shown = ", ".join(f"{name}={summarize(repr(value), 60)}" for name, value in call.arguments.items())
     return summarize(f"{call.tool}({shown})", limit)
+
+
+def _shown(bench: Bench, call: ProposedCall) -> str:
+    """Describe a call for history and lists; the card of an approval shows the real arguments."""
+    line = describe(call)
+    return scrub_pii(line) if "pii_scrubber" in bench.bundle.manifest.guardrails else line
 
 
 def approval_request(
@@ -196,7 +203,7 @@ def approval_request(
         agent=run.agent,
         requester=run.requester,
         owner=run.owner,
-        title=describe(call),
+        title=_shown(bench, call),
         details=_card(call, recorded, contract),
         binding=binding,
         created_at=window.opens,

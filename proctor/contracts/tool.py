@@ -134,6 +134,10 @@ class Confirmed(Contract):
     status: Literal["confirmed"] = "confirmed"
     result: Any = None
     labels: Labels = Labels()
+    summary: str | None = Field(default=None, max_length=200)
+    """One line for history; None: the beginning of the result."""
+    signals: tuple[str, ...] = ()
+    """What detectors found in the result, for the audit. Telemetry: nothing is decided by it."""
 
 
 class Failed(Contract):

@@ -75,10 +75,11 @@ class Changes:
         node: str = "",
         tool: str | None = None,
         labels: Labels = OWN_WORDS,
+        summary: str | None = None,
     ) -> tuple[Digest, str]:
         """Add a transcript entry; gives the digest of its content and its one-line summary."""
         body = canonical_text(content)
-        digest, summary = self.content_text(body), _summary(kind, content, body)
+        digest, summary = self.content_text(body), summary or _summary(kind, content, body)
         self._n += 1
         entry = {"n": self._n, "step": step, "call": call, "kind": kind, "node": node, "tool": tool}
         self._transcript.append({**entry, "content_digest": digest, "labels": labels, "summary": summary})

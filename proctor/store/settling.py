@@ -164,14 +164,21 @@ async def _confirm(connection: Connection, settling: Settling, outcome: Confirme
     changes = Changes.to(settling.locked)
     if settling.is_act:
         digest, summary = _observe(
-            changes, settling.locked, settling.ref, "result", outcome.result, labels=outcome.labels
+            changes, settling.locked, settling.ref, "result", outcome.result, **_seen_in(outcome)
         )
     else:
         digest = changes.content(outcome.result)
         summary = ""
     row = settled(settling.effect, settling.locked, "confirmed", result_digest=digest, summary=summary)
     changes.effect(row)
-    changes.audit(settling.event("confirmed"), key=row["key"], tool=row["tool"], attempt=row["attempt"], result=digest)
+    changes.audit(
+        settling.event("confirmed"),
+        key=row["key"],
+        tool=row["tool"],
+        attempt=row["attempt"],
+        result=digest,
+        **_signals(outcome),
+    )
     return report_of(row, await changes.write(connection))
 
 
@@ -211,14 +218,31 @@ async def _write_read(connection: Connection, locked: LockedRun, ref: CallRef, o
     changes = Changes.to(locked)
     if isinstance(outcome, Confirmed):
         status, kind, content = "confirmed", "result", outcome.result
-        digest, summary = _observe(changes, locked, ref, kind, content, labels=outcome.labels)
+        digest, summary = _observe(changes, locked, ref, kind, content, **_seen_in(outcome))
     else:
         # Whether a read that gave no answer happened does not matter: it changed nothing.
         status, kind, content = "failed", "failure", {"error": outcome.error}
         digest, summary = _observe(changes, locked, ref, kind, content)
-    changes.audit("read_recorded", step=ref.step, call=ref.call, tool=locked.tool, status=status, result=digest)
+    changes.audit(
+        "read_recorded",
+        step=ref.step,
+        call=ref.call,
+        tool=locked.tool,
+        status=status,
+        result=digest,
+        **_signals(outcome),
+    )
     head = await changes.write(connection)
     return CallReport.model_validate({"status": status, "result": digest[:16], "summary": summary, "head": head})
+
+
+def _seen_in(outcome: Confirmed) -> dict[str, Any]:
+    return {"labels": outcome.labels, "summary": outcome.summary}
+
+
+def _signals(outcome: ToolOutcome) -> dict[str, Any]:
+    """Name what detectors found; a record without findings stays as small as it was."""
+    return {"signals": outcome.signals} if isinstance(outcome, Confirmed) and outcome.signals else {}
 
 
 def _observe(
