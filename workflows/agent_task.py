@@ -25,7 +25,6 @@ with workflow.unsafe.imports_passed_through():
         StepRef,
     )
     from proctor.contracts.wire import REQUEST_DECIDED, WORKFLOW_TYPE, RequestDecided
-
     from workflows import endings
     from workflows.cancelling import finish_first, raise_if_cancelled
     from workflows.people import PeopleDesk, Question

@@ -1,9 +1,9 @@
 """How a run ends: from what happened to a status with a reason."""
 
-from proctor.contracts.canonical import summarize
-from proctor.contracts.run import Ending, RunStatus, StepPlan
 from temporalio.exceptions import ActivityError, ApplicationError
 
+from proctor.contracts.canonical import summarize
+from proctor.contracts.run import Ending, RunStatus, StepPlan
 from workflows.state import TaskState
 
 

@@ -10,7 +10,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.running import RunActivities
     from proctor.contracts.ids import RequestId
     from proctor.contracts.run import RequestRef, RequestStanding, RunStatus
-
     from workflows.state import WAKE_UPS_KEPT, TaskState, Waiting
     from workflows.view import show
 

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 
 from proctor.contracts.run import CallRef, CallReport
-
 from workflows.state import TaskState
 
 Compensate = Callable[[CallRef], Awaitable[CallReport]]

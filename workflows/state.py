@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from proctor.contracts.base import Contract
 from proctor.contracts.ids import RequestId, RunId
 from proctor.contracts.run import CallRef, CallReport, OpenedRun, RunStatus, StepPlan
-from pydantic import BaseModel, ConfigDict, Field
 
 WAKE_UPS_KEPT = 64
 """Signals for requests that we do not wait for yet are remembered up to this number; the row decides anyway."""
