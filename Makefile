@@ -19,7 +19,7 @@ check: setup ## Format, lint, types, import contracts
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
-	@.venv/bin/lint-imports --no-timing | tail -n 12
+	@.venv/bin/lint-imports --no-logo
 
 test: setup ## Run all tests, on real embedded parts
 	@$(PY) -m pytest -q
