@@ -9,6 +9,7 @@ from activities.boundary import speaks_temporal
 from activities.dispatch import Dispatcher, Effect
 from activities.guarding import guarded
 from activities.judging import PolicyShelf, judge_at_dispatch
+from activities.pinning import check_call
 from proctor.contracts.errors import Corrupted
 from proctor.contracts.ids import ToolName, compensation_key
 from proctor.contracts.manifest import AgentBundle
@@ -70,6 +71,7 @@ class ActingActivities:
 
     async def _recorded(self, ref: CallRef) -> tuple[CallPlan, AgentBundle]:
         plan = await self._journal.call_plan(ref)
+        check_call(ref, plan)
         if plan.run.bundle_digest is None:
             raise Corrupted(f"run {ref.run_id} has a plan and no bundle")
         return plan, await self._journal.bundle(plan.run.bundle_digest)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from activities.pinning import fingerprint_of
 from policies.guardrails import scrub_pii
 from policies.manifest_policy import compile_policy, tightened
 from proctor.contracts.canonical import digest_json, summarize
@@ -157,7 +158,7 @@ def _planned(bench: Bench, call: ProposedCall, recorded: RecordedDecision, reque
             "tool": call.tool,
             "effect": "irreversible",
             "verdict": recorded.decision.verdict,
-            "fingerprint": digest_json([call.tool, recorded.arguments_digest])[:16],
+            "fingerprint": fingerprint_of(call.tool, recorded.arguments_digest, bench.run.bundle_digest),
             "summary": _shown(bench, call),
             **fields,
         }

@@ -8,6 +8,7 @@ from temporalio import activity
 
 from activities.boundary import speaks_temporal
 from activities.judging import Bench, PolicyShelf, Window, judge_step, request_id
+from activities.pinning import check_bundle
 from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import PlannerFailed
 from proctor.contracts.human import HumanRequest, RequestKind
@@ -29,7 +30,9 @@ class PlanningActivities:
     @speaks_temporal
     async def plan_step(self, ref: StepRef) -> StepPlan:
         """Give the recorded plan of a step, or make, judge and record it. A retry does not pay twice."""
+        expected, ref = ref, StepRef(run_id=ref.run_id, step=ref.step)
         facts = await self._journal.plan_facts(ref)
+        check_bundle(expected, facts.run)
         if facts.recorded is not None:
             return facts.recorded
         if facts.fence is not None:

@@ -19,6 +19,7 @@ from proctor.store.postgres import PostgresStore
 from proctor.telemetry.metrics import Metrics
 from proctor.tools.authoring import ToolResources
 from proctor.tools.dispatcher import ToolDispatcher
+from workers.logbook import ActivityLog
 from workers.metering import MeteredPlanner, MeteredTools, count_pending, metered_journal
 from workers.process import WorkerParts
 from workflows.agent_task import AgentTaskWorkflow
@@ -33,10 +34,12 @@ PASSED_THROUGH = (
     "policies",
     "proctor",
     "workflows.cancelling",
+    "workflows.continuing",
     "workflows.endings",
     "workflows.people",
     "workflows.saga",
     "workflows.search_attributes",
+    "workflows.starting",
     "workflows.state",
     "workflows.view",
     "pydantic",
@@ -90,6 +93,7 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
             acting.compensate,
             acting.abandon_call,
         ],
+        interceptors=[ActivityLog()],
         workflow_runner=sandboxed(),
         max_cached_workflows=CACHED_WORKFLOWS,
         max_concurrent_activities=CONCURRENT_ACTIVITIES,

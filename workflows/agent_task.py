@@ -27,8 +27,10 @@ with workflow.unsafe.imports_passed_through():
     from proctor.contracts.wire import REQUEST_DECIDED, WORKFLOW_TYPE, RequestDecided
     from workflows import endings
     from workflows.cancelling import finish_first, raise_if_cancelled
+    from workflows.continuing import go_on_if_long
     from workflows.people import PeopleDesk, Question
     from workflows.saga import unwind
+    from workflows.starting import check_start
     from workflows.state import TaskStart, TaskState
     from workflows.view import show
 
@@ -49,11 +51,12 @@ class AgentTaskWorkflow:
         """Take up a fresh run, or one that goes on after continue-as-new."""
         self._run_id = start.run_id
         self._carried = start.carried
-        self._desk = PeopleDesk()
+        self._desk = PeopleDesk(looks_at_once=start.carried is not None)
 
     @workflow.run
-    async def run(self, _start: TaskStart) -> RunOutcome:
+    async def run(self, start: TaskStart) -> RunOutcome:
         """Run the task to its end. Whatever happens, what must be taken back is, and the run is closed."""
+        check_start(start)
         state, cancelled_early = await finish_first(self._open())
         cancelled: BaseException | None = None
         try:
@@ -104,12 +107,12 @@ class AgentTaskWorkflow:
                     return endings.from_bound(state, f"max_cost_usd: {plan.summary}")
                 continue
             await self._perform(state, plan)
-            self._pass_on_if_long(state)
+            go_on_if_long(state)
 
     async def _plan_step(self, state: TaskState) -> StepPlan:
         state.activity = "planning"
         show(state)
-        ref = StepRef(run_id=state.run_id, step=state.step)
+        ref = StepRef(run_id=state.run_id, step=state.step, bundle=state.opened.bundle_digest[:16])
         if state.opened.plans_locally:
             plan = await workflow.execute_local_activity_method(
                 PlanningActivities.plan_step, ref, **options.local_planning()
@@ -161,7 +164,7 @@ class AgentTaskWorkflow:
     async def _act(self, state: TaskState, call: PlannedCall) -> CallReport:
         state.activity = call.summary
         show(state)
-        ref = CallRef(run_id=state.run_id, step=state.step, call=call.call)
+        ref = CallRef(run_id=state.run_id, step=state.step, call=call.call, fingerprint=call.fingerprint)
         if options.runs_locally(call):
             return await workflow.execute_local_activity_method(
                 ActingActivities.read_tool, ref, **options.reading(call)
@@ -220,11 +223,6 @@ class AgentTaskWorkflow:
         state.activity, state.status, state.waiting = ending.reason or "ended", outcome.status, None
         show(state)
         return outcome
-
-    def _pass_on_if_long(self, state: TaskState) -> None:
-        """Go on with a fresh history, before this one grows long."""
-        if workflow.info().is_continue_as_new_suggested():
-            workflow.continue_as_new(TaskStart(run_id=state.run_id, carried=state))
 
 
 def _question(plan: StepPlan) -> Question:

@@ -10,10 +10,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.running import RunActivities
     from proctor.contracts.ids import RequestId
     from proctor.contracts.run import RequestRef, RequestStanding, RunStatus
+    from workflows.continuing import go_on_if_long
     from workflows.state import WAKE_UPS_KEPT, TaskState, Waiting
     from workflows.view import show
 
 FIRST_LOOK = timedelta(minutes=1)
+AT_ONCE = timedelta(seconds=1)
 LONGEST_LOOK = timedelta(hours=6)
 """A signal can be lost, so the row is looked at from time to time anyway, ever more rarely."""
 
@@ -30,8 +32,10 @@ class Question:
 class PeopleDesk:
     """Where a run waits for people. Holds wake-ups only; losing them costs time, never truth."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, looks_at_once: bool = False) -> None:
+        """Take up waiting; a run that goes on after continue-as-new looks at once, as a wake-up may have been lost."""
         self._woken: dict[RequestId, None] = {}
+        self._first_look = AT_ONCE if looks_at_once else FIRST_LOOK
 
     def wake(self, request_id: RequestId) -> None:
         """Note that a request may have been decided. The same note twice is one."""
@@ -52,7 +56,7 @@ class PeopleDesk:
         return standing
 
     async def _watch(self, state: TaskState, question: Question) -> RequestStanding:
-        patience = FIRST_LOOK
+        patience, self._first_look = self._first_look, FIRST_LOOK
         while True:
             await self._woken_within(question, patience)
             standing = await workflow.execute_local_activity_method(
@@ -62,7 +66,8 @@ class PeopleDesk:
             )
             if standing.state != "pending":
                 return standing
-            patience = min(patience * 2, LONGEST_LOOK)
+            go_on_if_long(state)
+            patience = min(max(patience * 2, FIRST_LOOK), LONGEST_LOOK)
 
     async def _woken_within(self, question: Question, patience: timedelta) -> None:
         left = max(question.until - workflow.now(), timedelta(seconds=1))

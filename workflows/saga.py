@@ -16,7 +16,8 @@ async def unwind(state: TaskState, compensate: Compensate) -> list[CallReport]:
     """
     reports = []
     while state.saga:
-        step, call = state.saga[-1]
-        reports.append(await compensate(CallRef(run_id=state.run_id, step=step, call=call)))
+        step, call, fingerprint = state.saga[-1]
+        ref = CallRef(run_id=state.run_id, step=step, call=call, fingerprint=fingerprint)
+        reports.append(await compensate(ref))
         state.saga.pop()
     return reports

@@ -34,8 +34,8 @@ class TaskState(BaseModel):
     status: RunStatus = RunStatus.RUNNING
     step: int = 0
     cost_usd: Decimal = Decimal(0)
-    saga: list[tuple[int, int]] = Field(default_factory=list)
-    """Registered compensations as (step, call), oldest first."""
+    saga: list[tuple[int, int, str]] = Field(default_factory=list)
+    """Registered compensations as (step, call, fingerprint), oldest first."""
     stalled_steps: int = 0
     last_trace: str = ""
     """Calls and results of the newest step; the same again is no progress."""
@@ -67,8 +67,9 @@ class TaskState(BaseModel):
 
     def register(self, ref: CallRef) -> None:
         """Remember that an effect may have to be taken back; before it is attempted (rule 4)."""
-        if (ref.step, ref.call) not in self.saga:
-            self.saga.append((ref.step, ref.call))
+        entry = (ref.step, ref.call, ref.fingerprint)
+        if entry not in self.saga:
+            self.saga.append(entry)
 
     def details(self) -> str:
         """Say in Markdown what it is doing, what it waits for and whose turn it is (row O9)."""

@@ -113,6 +113,8 @@ class StepRef(Contract):
 
     run_id: RunId
     step: int
+    bundle: str = ""
+    """First 16 characters of the digest of the bundle that the run was opened with; empty checks nothing."""
 
 
 class PlannedCall(Contract):
@@ -123,7 +125,7 @@ class PlannedCall(Contract):
     effect: Effect
     verdict: Verdict
     fingerprint: str
-    """First 16 characters of the digest over tool and arguments; for the lack-of-progress bound."""
+    """First 16 characters of the digest over tool, arguments and bundle: tells calls apart, and witnesses this one."""
     request_id: RequestId | None = None
     expires_at: AwareDatetime | None = None
     timeout_s: float = 10.0
@@ -157,6 +159,8 @@ class CallRef(Contract):
     run_id: RunId
     step: int
     call: int
+    fingerprint: str = ""
+    """As in `PlannedCall`: what the recorded call must be; empty checks nothing."""
 
 
 CallStatus = Literal["confirmed", "failed", "unknown", "denied", "needs_approval", "fenced"]

@@ -89,7 +89,7 @@ def test_an_effect_is_registered_once() -> None:
     state = a_state()
     for _ in range(2):
         state.register(CallRef(run_id=RunId("run"), step=1, call=0))
-    assert state.saga == [(1, 0)]
+    assert state.saga == [(1, 0, "")]
 
 
 @pytest.mark.parametrize(
