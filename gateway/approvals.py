@@ -1,12 +1,14 @@
 """People's decisions: the row first, then the wake-up (rule 6)."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.engine import RunEngine
 from proctor.contracts.errors import InvalidInput, Unavailable
 from proctor.contracts.human import DecisionReceipt, HumanDecision, HumanRequest, Principal, RequestKind
 from proctor.contracts.ports import People
+from proctor.contracts.run import RunRecord, RunStatus
 from proctor.contracts.wire import RequestDecided
 
 WAKE_ATTEMPTS = 3
@@ -35,6 +37,13 @@ class DecisionResult:
     receipt: DecisionReceipt
     woken: bool
     note: str
+
+
+def as_it_stands(record: RunRecord, pending: Sequence[HumanRequest]) -> RunRecord:
+    """Show a running run that waits for a person as waiting: the row does not change for it, the request tells."""
+    waits = any(request.run_id == record.run_id for request in pending)
+    shown = RunStatus.WAITING if waits and record.status is RunStatus.RUNNING else record.status
+    return record.model_copy(update={"status": shown})
 
 
 def ways_to_decide(request: HumanRequest) -> list[str]:

@@ -162,15 +162,19 @@ def ps(
     from proctor.contracts.ids import AgentName
 
     async def work(session: Session) -> "list[RunRecord]":
-        name = AgentName(agent) if agent else None
-        return await session.gateway.store.archive.runs(agent=name, open_only=is_open, limit=limit)
+        from gateway.approvals import as_it_stands
+
+        name, store = AgentName(agent) if agent else None, session.gateway.store
+        found = await store.archive.runs(agent=name, open_only=is_open, limit=limit)
+        waiting = await store.people.pending()
+        return [as_it_stands(record, waiting) for record in found]
 
     print_rows(perform(context, work), output, _RUN_COLUMNS)
 
 
 def show(context: typer.Context, run_id: RunArgument, output: OutputOption = Format.TABLE) -> None:
     """Show a run: its standing, its report, and what waits for a person."""
-    from gateway.approvals import ways_to_decide
+    from gateway.approvals import as_it_stands, ways_to_decide
     from proctor.contracts.ids import RunId
 
     async def work(session: Session) -> dict[str, Any]:
@@ -181,7 +185,7 @@ def show(context: typer.Context, run_id: RunArgument, output: OutputOption = For
         head = await store.archive.recorded_head(record.run_id)
         report = None if record.report_digest is None else await store.archive.content(record.report_digest)
         waiting = await store.people.pending(record.run_id)
-        shown: dict[str, Any] = plain(record)
+        shown: dict[str, Any] = plain(as_it_stands(record, waiting))
         requests = [{**plain(request), "decide_by": ways_to_decide(request)} for request in waiting]
         return {**shown, "audit_head": plain(head), "report": report, "waiting_for": requests}
 
