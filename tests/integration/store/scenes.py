@@ -1,5 +1,6 @@
 """Runs, plans and judges to test the store with."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -183,3 +184,8 @@ async def open_scene(store: PostgresStore, key: str = "run1", **fields: Any) -> 
     run, _ = await store.admissions.admit(task(key, **fields), BUNDLE)
     await store.journal.open_run(run.run_id, lambda _: POLICY)
     return Scene(store, run.run_id)
+
+
+async def warm(scene: Scene) -> None:
+    """Open all connections and let each learn our types, so that what comes next really runs at the same time."""
+    await asyncio.gather(*(scene.store.journal.open_run(scene.run_id, lambda _: POLICY) for _ in range(60)))

@@ -9,7 +9,7 @@ from proctor.contracts.errors import Fenced, IdempotencyConflict, InvalidInput, 
 from proctor.contracts.kill import KillOrder, KillScope
 from proctor.contracts.run import MAX_INPUT_BYTES, RunStatus
 from proctor.store.postgres import PostgresStore
-from tests.integration.store.scenes import BUNDLE, OPERATOR, POLICY, SECOND_OPERATOR, open_scene, task
+from tests.integration.store.scenes import BUNDLE, OPERATOR, POLICY, SECOND_OPERATOR, open_scene, task, warm
 
 
 async def test_same_key_and_request_give_the_same_run(store: PostgresStore) -> None:
@@ -23,6 +23,7 @@ async def test_same_key_and_request_give_the_same_run(store: PostgresStore) -> N
 
 async def test_concurrent_requests_with_one_key_start_one_run(store: PostgresStore) -> None:
     """Whoever loses the race for a key gets the winner's run, not an error."""
+    await warm(await open_scene(store, "other"))
     admitted = await asyncio.gather(*(store.admissions.admit(task("k1"), BUNDLE) for _ in range(20)))
     assert 1 == sum(is_new for _, is_new in admitted)
     assert ["run_accepted"] == [record.kind for record in await store.archive.audit(admitted[0][0].run_id)]

@@ -21,6 +21,7 @@ from tests.integration.store.scenes import (
     Scene,
     judge,
     open_scene,
+    warm,
 )
 
 REQUEST = "req-run1-0-0"
@@ -57,6 +58,7 @@ async def test_an_approval_is_consumed_exactly_once_under_concurrency(store: Pos
     scene = await _asked(store)
     receipt = await scene.decide(REQUEST, "approve")
     assert (True, "granted", APPROVER.name) == (receipt.applied, receipt.request.state, receipt.request.decided_by)
+    await warm(scene)
     begun = await asyncio.gather(*(store.journal.begin_effect(scene.call(), ASK) for _ in range(20)))
     assert 1 == sum(isinstance(answer, Admitted) for answer in begun)
     assert 19 == sum(isinstance(answer, Prior) for answer in begun)
@@ -193,6 +195,7 @@ async def test_concurrent_decisions_leave_no_approval_beside_a_denial(store: Pos
     """Whatever the order, a denial among ten decisions at once wins."""
     scene = await _asked(store)
     words = ["approve"] * 5 + ["deny"] + ["approve"] * 4
+    await warm(scene)
     receipts: list[DecisionReceipt] = await asyncio.gather(*(scene.decide(REQUEST, word) for word in words))
     assert 10 == len({receipt.decision_id for receipt in receipts})
     assert "denied" == (await store.people.request(receipts[0].request.id)).state

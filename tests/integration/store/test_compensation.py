@@ -11,7 +11,7 @@ from proctor.contracts.ports import Admitted, Prior, Refusal
 from proctor.contracts.run import RunStatus
 from proctor.contracts.tool import Confirmed, Failed, Unknown
 from proctor.store.postgres import PostgresStore
-from tests.integration.store.scenes import ALLOW, OPERATOR, OWNER, Scene, open_scene
+from tests.integration.store.scenes import ALLOW, OPERATOR, OWNER, Scene, open_scene, warm
 
 
 async def _confirmed(store: PostgresStore, name: str = "Restart") -> Scene:
@@ -36,6 +36,7 @@ async def test_an_effect_is_taken_back_once(store: PostgresStore) -> None:
     """Of many attempts one is admitted; after it is confirmed, none."""
     scene = await _confirmed(store)
     assert "none" == await _compensation(store)
+    await warm(scene)
     begun = await asyncio.gather(*(store.journal.begin_compensation(scene.call()) for _ in range(10)))
     assert 1 == sum(isinstance(answer, Admitted) for answer in begun)
     assert 9 == sum(isinstance(answer, Prior) for answer in begun)

@@ -10,7 +10,7 @@ from proctor.contracts.ports import Admitted, LiveFacts, Prior, Refusal
 from proctor.contracts.run import RunStatus
 from proctor.contracts.tool import Confirmed, Failed, Unknown
 from proctor.store.postgres import PostgresStore
-from tests.integration.store.scenes import ALLOW, ASK, DENY, OWNER, Scene, open_scene
+from tests.integration.store.scenes import ALLOW, ASK, DENY, OWNER, Scene, open_scene, warm
 
 
 async def _planned(store: PostgresStore, *verdicts: Verdict, name: str = "Restart") -> Scene:
@@ -27,6 +27,7 @@ def _status(begun: object) -> str:
 async def test_an_effect_is_admitted_once(store: PostgresStore) -> None:
     """However many attempts begin at once, one of them may send (rule 1)."""
     scene = await _planned(store)
+    await warm(scene)
     begun = await asyncio.gather(*(store.journal.begin_effect(scene.call(), ALLOW) for _ in range(20)))
     assert 1 == sum(isinstance(answer, Admitted) for answer in begun)
     assert 19 == sum(isinstance(answer, Prior) for answer in begun)

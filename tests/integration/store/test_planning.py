@@ -24,6 +24,7 @@ from tests.integration.store.scenes import (
     open_scene,
     plan_of,
     propose,
+    warm,
 )
 
 
@@ -53,6 +54,7 @@ async def test_concurrent_plans_of_a_step_are_one(store: PostgresStore) -> None:
     """Two attempts of one activity give the same plan."""
     scene = await open_scene(store)
     record, _ = plan_of(scene.run_id, Verdict.ALLOW, step=0)
+    await warm(scene)
     plans = await asyncio.gather(*(store.journal.record_plan(record, []) for _ in range(10)))
     assert 1 == len({plan.model_dump_json() for plan in plans})
     assert 1 == (await scene.kinds()).count("plan_recorded")
@@ -147,6 +149,7 @@ async def test_cost_never_passes_the_cap_whatever_runs_in_parallel(store: Postgr
     """Of 50 reservations at once, only those that fit are given (rule 8)."""
     scene = await open_scene(store)
     cap, amount = Decimal("1.00"), Decimal("0.09")
+    await warm(scene)
     given = await asyncio.gather(*(store.journal.reserve_cost(scene.step(step), 1, amount, cap) for step in range(50)))
     assert 11 == sum(given)
     assert Decimal("0.99") == (await store.archive.run(scene.run_id)).cost_usd
