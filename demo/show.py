@@ -7,31 +7,35 @@ one that asks for something out of scope.
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from demo.knowledge import load_corpus
+from demo.telling import tell, tell_decisions, tell_report
 from demo.world import DemoWorld
 from gateway.admission import submit
 from gateway.agents import load_agent
 from gateway.approvals import decide
 from gateway.auditing import read_trail
-from gateway.cli.output import emit, encode, say
-from gateway.cli.visible import visible_line
-from gateway.connections import Gateway, open_gateway
+from gateway.cli.output import emit
+from gateway.connections import Gateway, open_catalog, open_gateway
 from gateway.following import follow
 from gateway.identity import find_token
 from gateway.narration import is_quiet, sentence
-from proctor.contracts.audit import AuditRecord
+from proctor.contracts.errors import InvalidInput, PlannerFailed
 from proctor.contracts.human import HumanDecision, HumanRequest, Principal
 from proctor.contracts.ids import AgentName, RunId, new_idempotency_key
+from proctor.contracts.manifest import ModelPlannerSpec
 from proctor.contracts.run import RunRecord, RunStatus, TaskRequest
 from proctor.local import local_order, local_stack
 from proctor.settings import Settings
 from proctor.store.postgres import PostgresStore
+
+Word = Literal["approve", "deny"]
 
 AGENT = AgentName("incident-resolver")
 REQUESTER, APPROVER = "operator", "demo.approver"
@@ -69,15 +73,37 @@ class Stage:
         return await self.gateway.store.people.authenticate(find_token({}, self.gateway.settings.home, name))
 
 
-def run_demo(settings: Settings, *, model: str | None) -> int:
-    """Play the demo; 0 when every scene ended as it should."""
+def run_demo(settings: Settings, *, model: str | None, environ: Mapping[str, str]) -> int:
+    """Play the demo; 0 when every scene ended as it should.
+
+    Raises:
+        InvalidInput: `model` cannot be used with what `environ` has; nothing was started.
+
+    """
+    if model is not None:
+        _check_model(settings, model, environ)
     return asyncio.run(_play_all(settings, model))
+
+
+def _check_model(settings: Settings, model: str, environ: Mapping[str, str]) -> None:
+    from genai_prices import Usage
+
+    from proctor.models.access import ModelAccess
+    from proctor.models.price import price_usd
+
+    spec = load_agent(open_catalog(settings), AGENT, model).manifest.planner
+    assert isinstance(spec, ModelPlannerSpec)
+    try:
+        ModelAccess.from_environment(environ).endpoint(spec)
+        price_usd(spec, Usage(input_tokens=1, output_tokens=1))
+    except PlannerFailed as error:
+        raise InvalidInput(error.message, hint=error.hint.replace(" for the worker", "")) from error
 
 
 async def _play_all(settings: Settings, model: str | None) -> int:
     emit("Starting Postgres, Temporal, one worker, and a small service that will break …")
     async with _stage(settings, model) as stage:
-        emit(f"Temporal UI: {stage.ui_url}")
+        emit(f"Temporal UI: {stage.ui_url} (each run is there under its id)")
         ended_well = [await _play(stage, number, scene) for number, scene in enumerate(SCENES, start=1)]
         emit("")
         emit(f"{sum(ended_well)} of {len(SCENES)} scenes ended as they should.")
@@ -89,8 +115,9 @@ async def _play_all(settings: Settings, model: str | None) -> int:
 @asynccontextmanager
 async def _stage(settings: Settings, model: str | None) -> AsyncIterator[Stage]:
     home = settings.home / "demo"
+    # Each demo gets a world of its own: what an earlier one left in the service's log would mislead the agent.
     async with (
-        DemoWorld(home / "world") as world,
+        DemoWorld(home / f"world-{datetime.now(UTC):%Y%m%d-%H%M%S}") as world,
         local_stack(home, settings.agents, order=local_order(environ=world.environment())) as stack,
         open_gateway(stack.settings) as gateway,
     ):
@@ -107,12 +134,12 @@ async def _play(stage: Stage, number: int, scene: Scene) -> bool:
     emit(f"{number}. {scene.title}")
     if scene.breaks:
         await stage.world.wedge()
-        emit("   The service now accepts connections and answers none.")
-    emit(f"   Alert: {encode(alert)}")
+        tell("fault", "the service now accepts connections and answers none")
+    tell("alert", ", ".join(f"{name}: {value}" for name, value in alert.items()))
     record = await _start(stage, alert)
-    emit(f"   Run {record.run_id}: {_run_url(stage, record.run_id)}")
-    await _follow(stage, record.run_id)
-    return await _conclude(stage, record.run_id, scene)
+    emit(f"   run       {stage.ui_url}/namespaces/default/workflows/{record.run_id}")
+    denied = await _follow(stage, record.run_id)
+    return await _conclude(stage, record.run_id, RunStatus.DENIED if denied else scene.ends)
 
 
 async def _start(stage: Stage, alert: dict[str, str]) -> RunRecord:
@@ -130,69 +157,42 @@ async def _start(stage: Stage, alert: dict[str, str]) -> RunRecord:
     return accepted.record
 
 
-async def _follow(stage: Stage, run_id: RunId) -> None:
-    decided: set[str] = set()
+async def _follow(stage: Stage, run_id: RunId) -> bool:
+    """Tell what happens until the end, and let the person decide; whether a request was denied."""
+    words: dict[str, Word] = {}
     async for record in follow(stage.gateway.store.archive, run_id):
         if not is_quiet(record):
-            emit(f"   {record.at:%H:%M:%S}  {sentence(record)}")
+            tell(f"{record.at:%H:%M:%S}", sentence(record))
         if record.kind != "approval_requested":
             continue
         for request in await stage.gateway.store.people.pending(run_id):
-            if request.id not in decided:
-                decided.add(request.id)
-                await _decide(stage, request)
+            if request.id not in words:
+                words[request.id] = await _decide(stage, request)
+    return "deny" in words.values()
 
 
-async def _decide(stage: Stage, request: HumanRequest) -> None:
-    emit(f"   {request.owner} or another approver decides: {visible_line(request.title)}")
-    emit(f"     why: {visible_line(str(request.details.get('reason', '')))}")
-    word = "approve"
+async def _decide(stage: Stage, request: HumanRequest) -> Word:
+    word: Word = "approve"
     if sys.stdin.isatty():
-        answer = await asyncio.to_thread(input, "     Approve? [Y/n] ")
+        answer = await asyncio.to_thread(input, f"             Approve, as {APPROVER}? [Y/n] ")
         word = "deny" if answer.strip().lower().startswith("n") else "approve"
     else:
-        emit(f"     no terminal to ask at: {APPROVER} approves it, as the demo's own principal")
-    decision = HumanDecision(
-        request_id=request.id, word="deny" if word == "deny" else "approve", reason="decided in the demo"
-    )
+        tell("", f"no terminal to ask at: {APPROVER}, a principal of the demo, approves")
+    decision = HumanDecision(request_id=request.id, word=word, reason="decided in the demo")
     store = stage.gateway.store
     await decide(decision, by=await stage.person(APPROVER), people=store.people, engine=stage.gateway.engine)
+    return word
 
 
-async def _conclude(stage: Stage, run_id: RunId, scene: Scene) -> bool:
+async def _conclude(stage: Stage, run_id: RunId, expected: RunStatus) -> bool:
     archive = stage.gateway.store.archive
     run = await archive.run(run_id)
-    emit(f"   Ended: {run.status} — {visible_line(run.status_reason)}")
-    if run.report_digest is not None:
-        _print_report(await archive.content(run.report_digest))
     trail = await read_trail(run_id, archive, stage.gateway.engine)
-    _print_decisions(trail.records)
     breaks = trail.breaks()
-    emit(f"   Audit: {len(trail.records)} records, {'proven' if not breaks else '; '.join(breaks)}")
-    if run.status is not scene.ends:
-        say(f"   expected this scene to end {scene.ends}")
-    return run.status is scene.ends and not breaks
-
-
-def _print_report(report: dict[str, Any]) -> None:
-    emit("   Report:")
-    for name, value in report.items():
-        shown = value if isinstance(value, str) else encode(value)
-        if name == "cites":
-            shown = ", ".join(f"{cite['tool']} (step {cite['step']}, {cite['status']})" for cite in value)
-        emit(f"     {name}: {visible_line(shown)}")
-
-
-def _print_decisions(records: list[AuditRecord]) -> None:
-    emit("   Decision log:")
-    for record in records:
-        if record.kind == "call_judged":
-            body = record.body
-            emit(
-                f"     step {body.get('step')}  {body.get('tool')}  {body.get('verdict')}  "
-                f"by rule {body.get('rule')}: {visible_line(str(body.get('reason', '')))}"
-            )
-
-
-def _run_url(stage: Stage, run_id: RunId) -> str:
-    return f"{stage.ui_url}/namespaces/default/workflows/{run_id}"
+    emit("")
+    tell_decisions(trail.records)
+    if run.report_digest is not None:
+        tell_report(await archive.content(run.report_digest))
+    tell("audit", f"{len(trail.records)} records, {'proven' if not breaks else '; '.join(breaks)}")
+    tell("ended", run.status if run.status is expected else f"{run.status}; {expected} was expected")
+    return run.status is expected and not breaks

@@ -108,7 +108,7 @@ def run_demo(settings: "Settings", *, model: str | None) -> int:
     from proctor.telemetry.logs import set_up_logs
 
     set_up_logs("warning")
-    return show.run_demo(settings, model=model)
+    return show.run_demo(settings, model=model, environ=os.environ)
 
 
 def run_doctor(settings: "Settings") -> "list[Finding]":
