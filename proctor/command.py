@@ -34,6 +34,7 @@ def main() -> NoReturn:
 def _run() -> int:
     try:
         check_packages(ROOT)
+        find_modules_of(Path.cwd())
         from gateway.cli.main import run
         from gateway.cli.session import Wiring
 
@@ -69,6 +70,18 @@ def check_packages(root: Path) -> None:
                 f"the package `{name}` is not Proctor's: {_culprit(name, origin)}",
                 hint="uninstall that, or give Proctor an environment of its own with `make setup`",
             )
+
+
+def find_modules_of(cwd: Path) -> None:
+    """Let Python tools be imported from the root of the project around `cwd`.
+
+    It comes last on the path: no file of a project can stand in for a package that is installed, or for ours.
+    """
+    from proctor.settings import project_root
+
+    root = str(project_root(cwd))
+    if root not in sys.path:
+        sys.path.append(root)
 
 
 def _culprit(name: str, origin: Path | None) -> str:

@@ -74,7 +74,7 @@ class Settings:
             InvalidInput: a value cannot be used; the message names the variable.
 
         """
-        root = _project_root(cwd)
+        root = project_root(cwd)
         return cls(
             root=root,
             home=cwd / environ["PROCTOR_HOME"] if environ.get("PROCTOR_HOME") else root / ".proctor",
@@ -110,7 +110,8 @@ class Settings:
         return Endpoints(temporal, stack.database_url, source="dev")
 
 
-def _project_root(cwd: Path) -> Path:
+def project_root(cwd: Path) -> Path:
+    """Find the project: the nearest folder from `cwd` upwards that holds `agents/`, else `cwd`."""
     return next((folder for folder in (cwd, *cwd.parents) if (folder / "agents").is_dir()), cwd)
 
 

@@ -255,8 +255,9 @@ def _rights(database_url: str) -> Finding:
 
 def _agents(settings: Settings) -> list[Finding]:
     from proctor.documents.catalog import FileAgentCatalog
+    from proctor.tools.signature import derive_schemas
 
-    catalog = FileAgentCatalog(settings.agents)
+    catalog = FileAgentCatalog(settings.agents, derive_schemas)
     if not settings.agents.is_dir():
         remedy = "run in the project's folder, or set PROCTOR_AGENTS"
         return [Finding(name="agents", state=State.WARN, detail=f"there is no {settings.agents}", remedy=remedy)]

@@ -32,3 +32,19 @@ def test_a_package_inside_the_project_folder_is_not_ours_for_that(tmp_path: Path
         (folder / "__init__.py").touch()
     with pytest.raises(ProctorError, match="is not Proctor's"):
         check_packages(tmp_path)
+
+
+def test_modules_of_the_project_are_found_and_stand_in_for_nothing(tmp_path: Path) -> None:
+    """Wherever the command is called in a project, its root is on the path, behind everything else."""
+    (tmp_path / "agents" / "one").mkdir(parents=True)
+    (tmp_path / "own_tools.py").write_text("WHERE = __file__\n")
+    (tmp_path / "json.py").write_text("raise SystemExit('the wrong module was imported')\n")
+    code = (
+        "from pathlib import Path; from proctor.command import find_modules_of; find_modules_of(Path.cwd()); "
+        "import json, own_tools; print(own_tools.WHERE)"
+    )
+    command = [sys.executable, "-P", "-c", code]
+    ended = subprocess.run(
+        command, cwd=tmp_path / "agents" / "one", capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (f"{tmp_path / 'own_tools.py'}\n", "") == (ended.stdout, ended.stderr)

@@ -42,3 +42,9 @@ async def test_every_finding_that_is_not_ok_says_what_to_do(tmp_path: Path) -> N
     assert "proctor dev" in findings["connections"].remedy
     assert State.OK is findings["temporal binary"].state
     assert State.OK is findings["postgres binary"].state
+
+
+async def test_agent_whose_tool_says_in_python_what_it_takes_is_ok() -> None:
+    """The doctor reads agents as the worker does: `input` may come from a function's signature."""
+    findings = {finding.name: finding for finding in await diagnose(Settings.load({}, ROOT))}
+    assert (State.OK, "version 1, 1 tools") == (findings["agent greeter"].state, findings["agent greeter"].detail)
