@@ -52,7 +52,8 @@ def explain(
 
 
 def _lines(story: "Story") -> Iterator[str]:
-    yield f"run {visible_line(story.run_id)}: {visible_line(story.status)} {visible_line(story.status_reason)}".rstrip()
+    ended = " — ".join(filter(None, (story.status, story.status_reason)))
+    yield f"run {visible_line(story.run_id)}: {visible_line(ended)}"
     yield f"  agent {story.agent} version {visible_line(story.agent_version)}, owner {story.owner}"
     yield f"  asked by {story.requester}: {visible_line(story.goal) or '(no goal in words)'}"
     yield f"  bundle {_short(story.bundle_digest)}, policy {_short(story.policy_digest)}, ${story.cost_usd}"
@@ -76,7 +77,7 @@ def _step_lines(step: "StepStory") -> Iterator[str]:
     for call in step.calls:
         yield from _call_lines(call)
     for record in step.people:
-        yield f"  person    {_record(record)}"
+        yield f"  person    {_person(record)}"
     if step.records:
         yield f"  records   {', '.join(map(str, step.records))} of the audit trail"
 
@@ -84,14 +85,43 @@ def _step_lines(step: "StepStory") -> Iterator[str]:
 def _call_lines(call: "CallStory") -> Iterator[str]:
     yield f"  proposed  {visible_line(call.tool)} {_json(call.arguments)}"
     yield f"    key     {visible_line(call.key)}"
-    for title, records in (("judged", call.decisions), ("person", call.people), ("effect", call.effect)):
-        for record in records:
-            yield f"    {title:<7} {_record(record)}"
+    for record in call.decisions:
+        yield f"    policy  {_verdict(record)}"
+    for record in call.people:
+        yield f"    person  {_person(record)}"
+    for record in call.effect:
+        yield f"    effect  {_outcome(record)}"
 
 
-def _record(record: dict[str, Any]) -> str:
-    rest = {key: value for key, value in record.items() if key not in {"n", "at", "kind", "step", "call"}}
-    return f"{visible_line(record['kind']).replace('_', ' ')} {_json(rest)}"
+def _verdict(record: dict[str, Any]) -> str:
+    again = {"call_dispatched": "at dispatch, again: ", "call_denied": "at dispatch: deny"}.get(record["kind"], "")
+    fired = ", ".join(f"{rule.get('id')} ({rule.get('effect')})" for rule in record.get("fired", ())[1:])
+    obliged = ", ".join(map(str, record.get("obligations", ())))
+    said = f"{again}{record.get('verdict', '')} by rule {record.get('rule', '')}: {record.get('reason', '')}"
+    return visible_line(
+        said + (f"; also fired {fired}" if fired else "") + (f"; obliges to {obliged}" if obliged else "")
+    )
+
+
+def _person(record: dict[str, Any]) -> str:
+    if "by" not in record:
+        until = str(record.get("expires_at", ""))[:19].replace("T", " ")
+        asked = f"{record['request']} asks {record.get('owner', 'a person')}" if "title" in record else _words(record)
+        return visible_line(asked + (f" until {until} UTC: {record.get('title', '')}" if until else ""))
+    why = record.get("note") or record.get("reason")
+    return visible_line(f"{_words(record)} by {record['by']}" + (f": {why}" if why else ""))
+
+
+def _outcome(record: dict[str, Any]) -> str:
+    told = [f"attempt {record['attempt']}"] if record.get("attempt") else []
+    told += [f"by {record['by']}"] if record.get("by") else []
+    told += [f"result {_short(record['result'])}"] if record.get("result") else []
+    told += [str(record[name]) for name in ("status", "error") if record.get(name)]
+    return visible_line(f"{str(record['at'])[11:19]}  {_words(record)}" + (f", {', '.join(told)}" if told else ""))
+
+
+def _words(record: dict[str, Any]) -> str:
+    return str(record["kind"]).replace("_", " ")
 
 
 def _json(value: Any) -> str:

@@ -103,7 +103,8 @@ def _print_report(report: "KillReport", output: Format) -> int:
     from gateway.cli.runs import print_receipt
 
     fence = report.fence
-    say(f"fence {fence.epoch} is up ({fence.scope} {fence.value}, {fence.mode}): no new effect can begin under it")
+    scope = f"{fence.scope} {fence.value}".strip()
+    say(f"fence {fence.epoch} is up ({scope}, {fence.mode}): no new effect can begin under it")
     if output is Format.TABLE:
         for receipt in report.receipts:
             print_receipt(receipt, output)

@@ -188,3 +188,45 @@ def test_explain_one_step_and_an_unknown_one(proctor: Call, installation: FakeIn
     code, out, _ = proctor("explain", "run-1", "1")
     assert (code, "because 1" in out, "because 0" in out) == (0, True, False)
     assert proctor("explain", "run-1", "7")[0] == 2
+
+
+def test_explain_tells_rules_people_and_outcomes_in_words(proctor: Call, installation: FakeInstallation) -> None:
+    """Whoever asks "why" reads sentences; every field of the records is in the JSON."""
+    store = installation.store
+    store.rows["run-1"] = run_record()
+    fired = [{"id": "level", "effect": "require_approval"}, {"id": "limit", "effect": "permit"}]
+    judged = {
+        "step": 0,
+        "call": 0,
+        "verdict": "require_approval",
+        "rule": "level",
+        "reason": "too much",
+        "fired": fired,
+    }
+    asked = {"request": "req-1", "owner": "maria.ops", "title": "Pay()", "expires_at": "2026-01-02T03:04:05.6Z"}
+    store.record(
+        "run-1",
+        ("call_judged", judged),
+        ("approval_requested", {"step": 0, "call": 0, **asked}),
+        ("decision_refused", {"step": 0, "call": 0, "request": "req-1", "by": "ana", "note": "asked for it"}),
+        ("approval_granted", {"step": 0, "call": 0, "request": "req-1", "by": "maria.ops", "reason": ""}),
+        ("call_dispatched", {**judged, "fired": []}),
+        ("effect_intended", {"key": "run-1/0/0", "attempt": 1}),
+        ("effect_unknown", {"key": "run-1/0/0", "attempt": 1, "error": "\x1b[2J no answer"}),
+    )
+    proposal = {"proposed": {"kind": "calls", "calls": [{"tool": "Pay", "arguments": {}}]}}
+    store.entries["run-1"] = [Observation(n=0, step=0, kind="proposal", content=proposal)]
+    code, out, _ = proctor("explain", "run-1")
+    told = [" ".join(line.split()) for line in out.splitlines() if line.startswith("    ")]
+    assert (code, told[1:]) == (
+        0,
+        [
+            "policy require_approval by rule level: too much; also fired limit (permit)",
+            "policy at dispatch, again: require_approval by rule level: too much",
+            "person req-1 asks maria.ops until 2026-01-02 03:04:05 UTC: Pay()",
+            "person decision refused by ana: asked for it",
+            "person approval granted by maria.ops",
+            f"effect {NOW:%H:%M:%S} effect intended, attempt 1",
+            f"effect {NOW:%H:%M:%S} effect unknown, attempt 1, \\x1b[2J no answer",
+        ],
+    )
