@@ -1,11 +1,13 @@
 """Planning: propose, judge and record one step."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from typing import Any
 
 from temporalio import activity
 
+from activities.beating import beating
 from activities.boundary import speaks_temporal
 from activities.judging import Bench, PolicyShelf, Window, judge_step, request_id
 from activities.pinning import check_bundle
@@ -17,6 +19,8 @@ from proctor.contracts.planning import CallsProposal, FinalProposal, Proposal, Q
 from proctor.contracts.ports import Planner, RunJournal, ToolPort
 from proctor.contracts.run import PlanFacts, PlanRecord, StepPlan, StepRef
 from proctor.contracts.schemas import problems
+
+_CENT_OF_A_CENT = Decimal("0.0001")
 
 
 class PlanningActivities:
@@ -30,6 +34,11 @@ class PlanningActivities:
     @speaks_temporal
     async def plan_step(self, ref: StepRef) -> StepPlan:
         """Give the recorded plan of a step, or make, judge and record it. A retry does not pay twice."""
+        # A local activity needs no heartbeat: its worker is the workflow's own.
+        async with contextlib.nullcontext() if activity.info().is_local else beating():
+            return await self._plan_once(ref)
+
+    async def _plan_once(self, ref: StepRef) -> StepPlan:
         expected, ref = ref, StepRef(run_id=ref.run_id, step=ref.step)
         facts = await self._journal.plan_facts(ref)
         check_bundle(expected, facts.run)
@@ -43,21 +52,28 @@ class PlanningActivities:
     async def _plan(self, ref: StepRef, facts: PlanFacts) -> StepPlan:
         bundle = await self._journal.bundle(_pinned(facts))
         situation = _situation(ref, facts, bundle)
-        if not await self._can_afford(ref, facts, situation):
-            return await self._over_budget(ref, facts, bundle.manifest)
+        estimate = self._planner.estimate_cost_usd(situation)
+        if not await self._can_afford(ref, facts, situation, estimate):
+            return await self._over_budget(ref, facts, bundle.manifest, estimate)
         proposal = await self._planner.propose(situation, self._journal.transcript(ref.run_id))
         record, requests = self._judged(ref, facts, bundle, proposal)
         return await self._journal.record_plan(record, requests)
 
-    async def _can_afford(self, ref: StepRef, facts: PlanFacts, situation: Situation) -> bool:
-        estimate = self._planner.estimate_cost_usd(situation)
+    async def _can_afford(self, ref: StepRef, facts: PlanFacts, situation: Situation, estimate: Decimal) -> bool:
         cap = _cap(facts, situation.bundle.manifest)
         return estimate == 0 or await self._journal.reserve_cost(ref, activity.info().attempt, estimate, cap)
 
-    async def _over_budget(self, ref: StepRef, facts: PlanFacts, manifest: AgentManifest) -> StepPlan:
-        cap = _cap(facts, manifest)
-        title = f"{manifest.name} has spent ${facts.run.cost_usd} of ${cap} and needs more to go on"
-        details = {"question": title, "spent_usd": str(facts.run.cost_usd), "cap_usd": str(cap)}
+    async def _over_budget(
+        self, ref: StepRef, facts: PlanFacts, manifest: AgentManifest, estimate: Decimal
+    ) -> StepPlan:
+        """Park the run for a person, whose yes grants what the next plan may cost and the manifest's bound again."""
+        cap, needs = _cap(facts, manifest), estimate.quantize(_CENT_OF_A_CENT, ROUND_UP)
+        title = (
+            f"{manifest.name} has spent ${facts.run.cost_usd} of ${cap}, and its next step may cost up to ${needs}: "
+            f"grant ${needs + manifest.bounds.max_cost_usd} more?"
+        )
+        spent = str(facts.run.cost_usd)
+        details = {"question": title, "spent_usd": spent, "cap_usd": str(cap), "needs_usd": str(needs)}
         request = _ask(facts, ref, RequestKind.BUDGET, manifest, details)
         plan = StepPlan(
             step=ref.step,

@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from proctor.contracts.canonical import summarize
@@ -145,8 +146,10 @@ class Deciding:
         kind, word = RequestKind(self.row["kind"]), self.decision.word
         if kind is RequestKind.BUDGET and word == "approve":
             bundle = await bundles.load(self.locked.run["bundle_digest"], self.connection)
-            extension = self.locked.run["extension_usd"] + bundle.manifest.bounds.max_cost_usd
-            changes.run(extension_usd=extension)
+            # With what the next plan needs: a yes that cannot pay for a single step would be asked for again at once.
+            needs = Decimal(self.row["details"].get("needs_usd", 0))
+            granted = bundle.manifest.bounds.max_cost_usd + needs
+            changes.run(extension_usd=self.locked.run["extension_usd"] + granted)
         if kind is RequestKind.UNKNOWN_OUTCOME:
             self._settle_effect(changes, happened=word == "happened")
         if kind is RequestKind.FAILED_COMPENSATION and word == "happened":
