@@ -56,6 +56,7 @@ def model_planning(timeout_s: float, summary: str) -> ActivityOptions:
     """For a planner that waits for a model; `timeout_s` bounds all its requests, repairs included."""
     return {
         "start_to_close_timeout": timedelta(seconds=timeout_s + 30),
+        "heartbeat_timeout": HEARTBEAT_TIMEOUT,
         "retry_policy": RetryPolicy(
             initial_interval=timedelta(seconds=1),
             backoff_coefficient=2.0,
