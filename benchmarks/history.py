@@ -18,6 +18,8 @@ class Footprint:
     continuations: int
     longest_events: int
     """Events of the longest single history."""
+    activities: int
+    """Those with events of their own; local ones have none."""
     largest_input_bytes: int
     """Largest input of an activity that the history holds."""
 
@@ -26,7 +28,7 @@ async def footprint(client: Client, workflow_id: str) -> Footprint:
     """Measure a workflow from its first execution to its last."""
     sizes: list[int] = []
     counts: list[int] = []
-    inputs: list[int] = [0]
+    inputs: list[int] = []
     execution: str | None = (await _first_execution(client, workflow_id)) or None
     while execution:
         handle = client.get_workflow_handle(workflow_id, run_id=execution)
@@ -36,7 +38,7 @@ async def footprint(client: Client, workflow_id: str) -> Footprint:
         counts.append(len(events))
         inputs.extend(_activity_inputs(events))
         execution = events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id or None
-    return Footprint(sum(counts), sum(sizes), len(counts) - 1, max(counts), max(inputs))
+    return Footprint(sum(counts), sum(sizes), len(counts) - 1, max(counts), len(inputs), max(inputs, default=0))
 
 
 async def _first_execution(client: Client, workflow_id: str) -> str:
