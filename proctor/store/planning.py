@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from proctor.contracts.decision import RecordedDecision, Verdict
-from proctor.contracts.errors import Corrupted, UnknownName
+from proctor.contracts.errors import Corrupted, Refused, UnknownName
 from proctor.contracts.human import HumanRequest
 from proctor.contracts.ids import Digest, RunId, effect_key
 from proctor.contracts.labels import Labels
@@ -49,9 +49,14 @@ class PlanJournal:
         self._recent = RecentReads()
 
     async def open_run(self, run_id: RunId, policy_digest_of: Callable[[AgentBundle], Digest]) -> OpenedRun:
-        """Pin the policy beside the pinned bundle and mark the run running; repeated: as first."""
+        """Pin the policy beside the pinned bundle and mark the run running; repeated: as first.
+
+        Raises `Refused` when the run has ended: a kill closed it before its workflow came.
+        """
         async with self._database.transaction() as connection:
             locked = await lock_run(connection, run_id)
+            if locked.has_ended:
+                raise Refused(f"run {run_id} has ended already: {locked.run['status']}", hint="it is not opened again")
             bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
             head = locked.head
             if locked.run["policy_digest"] is None:
