@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from gateway.contradictions import contradictions
 from gateway.engine import RunEngine
 from proctor.contracts.audit import AuditRecord, find_breaks
 from proctor.contracts.base import Contract
@@ -34,6 +35,8 @@ class Trail:
     records: list[AuditRecord]
     witnesses: list[Witness]
     notes: list[str] = field(default_factory=list)
+    contradictions: list[str] = field(default_factory=list)
+    """Where the working tables say something else; an export carries the records alone."""
 
     def breaks(self) -> list[str]:
         """List every way in which the trail is not proven: each break of the chain, and records nobody witnessed."""
@@ -42,7 +45,7 @@ class Trail:
         newest = max((head.n for head in heads), default=-1)
         if heads and self.records and self.records[-1].n > newest:
             found.append(f"records after {newest} have no witness: they may have been added")
-        return found
+        return found + self.contradictions
 
 
 async def read_trail(run_id: RunId, archive: RunArchive, engine: RunEngine) -> Trail:
@@ -63,7 +66,8 @@ async def read_trail(run_id: RunId, archive: RunArchive, engine: RunEngine) -> T
     records, head = await _steady(run_id, archive)
     if head is not None:
         witnesses.append(Witness(source="run_row", head=head))
-    return Trail(run_id, records, witnesses, notes)
+    against = contradictions(await archive.run(run_id), await archive.calls(run_id), records)
+    return Trail(run_id, records, witnesses, notes, against)
 
 
 async def _steady(run_id: RunId, archive: RunArchive) -> tuple[list[AuditRecord], AuditHead | None]:

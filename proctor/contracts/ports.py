@@ -21,6 +21,7 @@ from proctor.contracts.run import (
     CallPlan,
     CallRef,
     CallReport,
+    JudgedCall,
     OpenedRun,
     PlanFacts,
     PlanRecord,
@@ -146,7 +147,7 @@ class RunJournal(Protocol):
     async def open_run(self, run_id: RunId, policy_digest_of: Callable[[AgentBundle], Digest]) -> OpenedRun:
         """Pin the policy beside the bundle that admission pinned, and mark the run running.
 
-        `run_opened` goes to the audit. Repeated: gives what was pinned first.
+        `run_opened` goes to the audit. Repeated: gives what was pinned first. Raises `Refused` when the run has ended.
         """
 
     async def bundle(self, digest: Digest) -> AgentBundle:
@@ -341,6 +342,9 @@ class RunArchive(Protocol):
 
     async def observations(self, run_id: RunId) -> list[Observation]:
         """Give the run's transcript."""
+
+    async def calls(self, run_id: RunId) -> list[JudgedCall]:
+        """List the recorded calls of a run, in order."""
 
     def follow(self, run_id: RunId, after: int = -1) -> AsyncIterator[AuditRecord]:
         """Yield audit records as they come, until the run has ended."""

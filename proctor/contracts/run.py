@@ -237,6 +237,16 @@ class PlanRecord(Contract):
     """As it returns to the workflow; `head` is filled in by the store."""
 
 
+class JudgedCall(Contract):
+    """A recorded call, as far as it can be held against the audit trail."""
+
+    step: int
+    call: int
+    tool: ToolName
+    tool_version: str | None
+    arguments: Digest
+
+
 class CallPlan(Contract):
     """A recorded call with all that its dispatch needs."""
 

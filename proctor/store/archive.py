@@ -10,7 +10,7 @@ from proctor.contracts.audit import AuditRecord
 from proctor.contracts.errors import UnknownName
 from proctor.contracts.ids import AgentName, Digest, RunId
 from proctor.contracts.planning import Observation
-from proctor.contracts.run import AuditHead, RunRecord
+from proctor.contracts.run import AuditHead, JudgedCall, RunRecord
 from proctor.store.database import Database
 from proctor.store.rows import Row, to_audit, to_head, to_run, verified
 from proctor.store.transcript import PostgresTranscript
@@ -53,6 +53,10 @@ class PostgresRunArchive:
     async def observations(self, run_id: RunId) -> list[Observation]:
         """Give the run's transcript."""
         return await PostgresTranscript(self._database, run_id).all()
+
+    async def calls(self, run_id: RunId) -> list[JudgedCall]:
+        """List the recorded calls of a run, in order."""
+        return [JudgedCall.model_validate(dict(row)) for row in await self._database.rows("judged_calls", run_id)]
 
     async def follow(self, run_id: RunId, after: int = -1) -> AsyncIterator[AuditRecord]:
         """Yield audit records as they come, until the run has ended. Raises `UnknownName`.

@@ -19,7 +19,7 @@ from proctor.contracts.human import DecisionReceipt, HumanRequest, Principal, Re
 from proctor.contracts.ids import run_id_for
 from proctor.contracts.kill import Fence, KillScope, Receipt, ReceiptLine
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, PlaybookPlannerSpec
-from proctor.contracts.run import AuditHead, RunRecord, RunStatus
+from proctor.contracts.run import AuditHead, JudgedCall, RunRecord, RunStatus
 from proctor.contracts.tool import ToolContract
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -148,6 +148,7 @@ class FakeStore:
     trails: dict[str, list[AuditRecord]] = field(default_factory=dict)
     contents: dict[str, Any] = field(default_factory=dict)
     entries: dict[str, list[Any]] = field(default_factory=dict)
+    judged: dict[str, list[JudgedCall]] = field(default_factory=dict)
     journal_of_calls: list[str] = field(default_factory=list)
     applied: bool = True
     away: int = 0
@@ -281,6 +282,9 @@ class FakeStore:
 
     async def observations(self, run_id: str) -> list[Any]:
         return self.entries.get(run_id, [])
+
+    async def calls(self, run_id: str) -> list[JudgedCall]:
+        return self.judged.get(run_id, [])
 
     async def follow(self, run_id: str, after: int = -1) -> AsyncIterator[AuditRecord]:
         await self.run(run_id)
