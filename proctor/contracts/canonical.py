@@ -36,6 +36,9 @@ def digest_json(value: Json) -> Digest:
 
 
 def summarize(text: str, limit: int = 200) -> str:
-    """Shorten `text` to one line of at most `limit` characters, fit for workflow history."""
-    line = " ".join(text.split())
+    """Shorten `text` to one line of at most `limit` characters, fit for workflow history.
+
+    Lone surrogates, which no payload can carry, become escapes.
+    """
+    line = " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
     return line if len(line) <= limit else line[: limit - 1] + "…"
