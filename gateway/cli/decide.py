@@ -43,7 +43,10 @@ def approvals(
             await session.gateway.store.archive.run(RunId(run_id))
         return await session.gateway.store.people.pending(RunId(run_id) if run_id is not None else None)
 
-    print_rows(perform(context, work), output, _COLUMNS)
+    waiting = perform(context, work)
+    print_rows(waiting, output, _COLUMNS)
+    if not waiting and output is Format.TABLE:
+        say("nothing waits for a person")
 
 
 def approve(

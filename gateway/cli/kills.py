@@ -143,4 +143,7 @@ def fences(context: typer.Context, output: OutputOption = Format.TABLE) -> None:
     async def work(session: Session) -> Any:
         return await session.gateway.store.kills.active()
 
-    print_rows(perform(context, work), output, _FENCE)
+    standing = perform(context, work)
+    print_rows(standing, output, _FENCE)
+    if not standing and output is Format.TABLE:
+        say("no kill is in force")

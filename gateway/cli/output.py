@@ -1,6 +1,7 @@
 """What the command prints: data on stdout, messages on stderr, as a table, JSON or JSON lines."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -18,6 +19,7 @@ class Format(StrEnum):
 
 
 Row = Mapping[str, Any]
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
 
 def say(message: str) -> None:
@@ -104,7 +106,8 @@ def _at(value: Any, path: str) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return value
+        moment = _MOMENT.fullmatch(value)
+        return f"{moment[1]} {moment[2]}Z" if moment else value
     if isinstance(value, list) and all(isinstance(member, str) for member in value):
         return "; ".join(value)
     return json.dumps(value, ensure_ascii=False)

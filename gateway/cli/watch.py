@@ -1,7 +1,9 @@
 """`proctor watch`, and how `proctor run` waits."""
 
 import asyncio
+import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -74,9 +76,19 @@ async def _narrate(session: Session, run_id: "RunId") -> None:
     told: set[str] = set()
     async for record in follow(session.gateway.store.archive, run_id):
         if not is_quiet(record):
-            say(f"{record.at:%H:%M:%S}  {sentence(record)}")
+            _tell(f"{record.at:%H:%M:%S}  {sentence(record)}")
         if "request" in record.body:
             await _say_whose_turn(session, run_id, told)
+
+
+def _tell(line: str) -> None:
+    """Say a line; at a terminal, what does not fit goes on below the text, between words."""
+    if not sys.stderr.isatty():
+        say(line)
+        return
+    width = max(shutil.get_terminal_size().columns, 40)
+    for part in textwrap.wrap(line, width, subsequent_indent=" " * len("00:00:00  "), break_on_hyphens=False):
+        say(part)
 
 
 async def _say_whose_turn(session: Session, run_id: "RunId", told: set[str]) -> None:
@@ -88,7 +100,7 @@ async def _say_whose_turn(session: Session, run_id: "RunId", told: set[str]) -> 
         told.add(request.id)
         say(
             f"          waits until {request.expires_at:%Y-%m-%d %H:%M:%S %Z} for {request.owner} or an approver "
-            f"other than {request.requester}:"
+            f"other than {request.requester}, signed in or by --as NAME:"
         )
         for way in ways_to_decide(request):
             say(f"            {way}")

@@ -10,7 +10,7 @@ import pytest
 from proctor.contracts.human import RequestKind
 from proctor.contracts.run import RunStatus
 
-from .fakes import FakeInstallation, bundle, human_request, run_record
+from .fakes import NOW, FakeInstallation, bundle, human_request, run_record
 
 Call = Callable[..., tuple[int, str, str]]
 REPORT = {"root_cause": "wedged", "cites": ["kb-1"]}
@@ -385,3 +385,20 @@ def test_entries_give_their_exit_code(installation: FakeInstallation, proctor: C
 
     assert proctor("worker")[0] == 1
     assert run(["worker"], Wiring({}, installation.folder, {"worker": lambda settings: 7})) == 7
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [("approvals", "nothing waits for a person"), ("fences", "no kill is in force")]
+)
+def test_empty_list_says_that_it_is_empty(proctor: Call, command: str, said: str) -> None:
+    """A person sees more than a headline; a program sees an empty list and nothing else."""
+    assert (0, f"{said}\n") == (proctor(command)[0], proctor(command)[2])
+    assert (0, "[]\n", "") == proctor(command, "-o", "json")
+
+
+def test_times_in_tables_are_short_and_in_json_exact(proctor: Call, installation: FakeInstallation) -> None:
+    """A table has seconds; what programs read keeps every digit."""
+    record = run_record(created_at=NOW.replace(microsecond=123456))
+    installation.store.rows["run-1"] = record
+    assert f"{NOW:%Y-%m-%d %H:%M:%S}Z" in proctor("ps")[1]
+    assert ".123456Z" in proctor("ps", "-o", "json")[1]
