@@ -7,7 +7,8 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.dispatch import Dispatcher, Effect
+from activities.dispatch import LATE_ANSWER_MARGIN_S, NOT_HAPPENED, Dispatcher, Effect
+from proctor.contracts.errors import Unavailable
 from proctor.contracts.ids import EffectKey, RunId
 from proctor.contracts.ports import Admitted, EffectStanding, Prior, Refusal
 from proctor.contracts.run import CallReport
@@ -42,8 +43,8 @@ class FakeTools:
 class FakeLedger:
     """Keeps what was settled."""
 
-    def __init__(self, again: Admitted | Refusal | None = None) -> None:
-        self.again = again or Admitted(attempt=2)
+    def __init__(self, again: Admitted | Refusal | None = None, absences: int = 0) -> None:
+        self.again, self.absences = again or Admitted(attempt=2), absences
         self.settled: list[tuple[ToolOutcome, bool]] = []
         self.retries = 0
 
@@ -52,6 +53,9 @@ class FakeLedger:
         return self.again
 
     async def settle(self, outcome: ToolOutcome, final: bool) -> CallReport:
+        if self.absences:
+            self.absences -= 1
+            raise Unavailable
         self.settled.append((outcome, final))
         return CallReport(status=outcome.status)
 
@@ -122,7 +126,14 @@ async def test_a_read_back_that_finds_nothing_allows_one_more_attempt() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [Failed(error="down"), Confirmed(result="yes"), Confirmed(result={"happened": "no"})]
+    "answer",
+    [
+        Failed(error="down"),
+        Confirmed(result="yes"),
+        Confirmed(result={"happened": "no"}),
+        Confirmed(result={"happened": None}),
+        Confirmed(result={}),
+    ],
 )
 async def test_a_read_back_that_cannot_tell_leaves_it_unknown(answer: ToolOutcome) -> None:
     """Only a plain true or false counts as an answer."""
@@ -186,3 +197,35 @@ async def test_a_stopped_tool_is_cut_off_and_its_outcome_written() -> None:
     assert report.status == "unknown"
     assert len(tools.sent) == 1
     assert [final for _, final in ledger.settled] == [True]
+
+
+async def test_what_was_read_back_is_on_record_before_anything_is_sent_again() -> None:
+    """The ledger knows that the lost attempt did nothing, so a later failure is a failure and not a doubt."""
+    tools, ledger = FakeTools(Confirmed(result={"happened": False}), Confirmed(result=1)), FakeLedger()
+    await carry_out(tools, ledger, lost(), idempotency="read_back", probe="Probe")
+    assert [(NOT_HAPPENED, False), (Confirmed(result=1), True)] == ledger.settled
+
+
+async def test_an_unknown_outcome_is_read_back_at_once() -> None:
+    """Where the tool can tell, nobody is asked and nothing is sent again."""
+    tools = FakeTools(Unknown(error="time-out"), Confirmed(result={"happened": True}))
+    ledger = FakeLedger()
+    report = await carry_out(tools, ledger, Admitted(attempt=1), idempotency="read_back", probe="Probe")
+    assert "confirmed" == report.status
+    assert [("Act", KEY), ("Probe", KEY)] == tools.sent
+
+
+async def test_a_read_back_waits_until_no_earlier_attempt_can_be_under_way() -> None:
+    """An answer of the tool counts only once the lost attempt cannot take effect any more."""
+    tools, ledger = FakeTools(Confirmed(result={"happened": True})), FakeLedger()
+    young = Prior(standing=EffectStanding(state="intent", attempt=1, age_s=LATE_ANSWER_MARGIN_S - 0.3))
+    began = asyncio.get_running_loop().time()
+    await carry_out(tools, ledger, young, idempotency="read_back", probe="Probe")
+    assert asyncio.get_running_loop().time() - began >= 0.3
+
+
+async def test_an_outcome_is_written_through_a_short_absence_of_the_store() -> None:
+    """The effect has happened; its record is not given up at the first refusal."""
+    tools, ledger = FakeTools(Confirmed(result=1)), FakeLedger(absences=1)
+    assert "confirmed" == (await carry_out(tools, ledger, Admitted(attempt=1))).status
+    assert [(Confirmed(result=1), True)] == ledger.settled
