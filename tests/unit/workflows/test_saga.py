@@ -6,7 +6,7 @@ from proctor.contracts.run import CallRef, CallReport
 from tests.unit.workflows.test_state import a_state
 from workflows.saga import unwind
 
-EFFECTS = [(0, 0), (1, 0), (1, 1)]
+EFFECTS = [(0, 0, "a"), (1, 0, "b"), (1, 1, "c")]
 
 
 async def test_effects_are_taken_back_newest_first() -> None:
