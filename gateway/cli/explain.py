@@ -1,12 +1,13 @@
 """`proctor explain`: why a run, or one step of it, did what it did."""
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.output import Format, emit, print_json
+from gateway.cli.output import Format, emit, fit, print_json
 from gateway.cli.session import OutputOption, Session, perform
 from gateway.cli.visible import visible_line
 
@@ -42,13 +43,18 @@ def explain(
             raise UnknownName(f"run {run_id} has no step {step}", hint=f"it has the steps 0 to {len(story.steps) - 1}")
         story = story.model_copy(update={"steps": chosen})
     if output is Format.TABLE:
-        for line in _lines(story):
-            emit(line)
+        _print_lines(story)
     elif output is Format.JSON:
         print_json(story)
     else:
         for one in story.steps:
             print_json({"run_id": story.run_id, **one.model_dump(mode="json")}, indent=None)
+
+
+def _print_lines(story: "Story") -> None:
+    for line in _lines(story):
+        for part in fit(line, sys.stdout, indent=12):
+            emit(part)
 
 
 def _lines(story: "Story") -> Iterator[str]:

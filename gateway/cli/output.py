@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TextIO
@@ -18,6 +20,8 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
+LONGEST_WORD = 40
+MIN_COLUMNS = 40
 Row = Mapping[str, Any]
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
@@ -32,6 +36,14 @@ def emit(line: str) -> None:
     """Print a line of data on stdout."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def fit(line: str, stream: TextIO, indent: int) -> list[str]:
+    """Break a line between words where `stream` is a terminal that it does not fit; what is left is indented."""
+    if not stream.isatty():
+        return [line]
+    width = max(shutil.get_terminal_size().columns, MIN_COLUMNS)
+    return textwrap.wrap(line, width, subsequent_indent=" " * indent, break_on_hyphens=False) or [""]
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
@@ -84,9 +96,13 @@ def print_table(rows: Sequence[Sequence[str]], titles: Sequence[str]) -> None:
     from rich.text import Text
 
     console = Console(file=_stdout(), markup=False, highlight=False, emoji=False, width=_width())
-    table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False, show_edge=False)
-    for title in titles:
-        table.add_column(Text(title), overflow="fold")
+    table = Table(
+        box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0)
+    )
+    for position, title in enumerate(titles):
+        is_word = all(" " not in row[position] and len(row[position]) <= LONGEST_WORD for row in rows)
+        # Ids are copied by hand: prose gives way to them.
+        table.add_column(Text(title), overflow="fold", no_wrap=is_word)
     for row in rows:
         table.add_row(*(Text(visible_line(cell)) for cell in row))
     console.print(table)

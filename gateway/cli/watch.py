@@ -1,14 +1,12 @@
 """`proctor watch`, and how `proctor run` waits."""
 
 import asyncio
-import shutil
 import sys
-import textwrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.output import Format, plain, print_json, say
+from gateway.cli.output import Format, fit, plain, print_json, say
 from gateway.cli.session import Session, perform
 
 if TYPE_CHECKING:
@@ -76,19 +74,10 @@ async def _narrate(session: Session, run_id: "RunId") -> None:
     told: set[str] = set()
     async for record in follow(session.gateway.store.archive, run_id):
         if not is_quiet(record):
-            _tell(f"{record.at:%H:%M:%S}  {sentence(record)}")
+            for line in fit(f"{record.at:%H:%M:%S}  {sentence(record)}", sys.stderr, indent=10):
+                say(line)
         if "request" in record.body:
             await _say_whose_turn(session, run_id, told)
-
-
-def _tell(line: str) -> None:
-    """Say a line; at a terminal, what does not fit goes on below the text, between words."""
-    if not sys.stderr.isatty():
-        say(line)
-        return
-    width = max(shutil.get_terminal_size().columns, 40)
-    for part in textwrap.wrap(line, width, subsequent_indent=" " * len("00:00:00  "), break_on_hyphens=False):
-        say(part)
 
 
 async def _say_whose_turn(session: Session, run_id: "RunId", told: set[str]) -> None:

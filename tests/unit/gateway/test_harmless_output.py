@@ -1,11 +1,14 @@
 """Nothing from a run can steer the terminal or be read as markup."""
 
+import io
 import json
+import re
 from collections.abc import Callable
+from contextlib import redirect_stdout
 
 import pytest
 
-from gateway.cli.output import encode
+from gateway.cli.output import encode, fit, print_table
 from gateway.cli.visible import visible, visible_json, visible_line
 from proctor.contracts.planning import Observation
 from proctor.contracts.run import RunStatus
@@ -75,3 +78,34 @@ def test_markup_in_data_is_printed_as_it_is(proctor: Call, installation: FakeIns
     """Rich markup and emoji codes from a run are text."""
     installation.store.rows["run-1"] = run_record(status_reason="[bold red]x[/] :smile: [link=http://e]y[/link]")
     assert "[bold red]x[/] :smile: [link=http://e]y[/link]" in proctor("ps")[1]
+
+
+class FakeTerminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_line_is_broken_between_words_at_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a program reads stays one line; what a person reads fits, indented, and loses nothing."""
+    monkeypatch.setenv("COLUMNS", "44")
+    line = "08:00:00  step 0: needs approval - " + "word " * 20 + "end"
+    assert [line] == fit(line, io.StringIO(), indent=10)
+    parts = fit(line, FakeTerminal(), indent=10)
+    assert max(map(len, parts)) <= 44
+    assert all(part.startswith(" " * 10) for part in parts[1:])
+    assert line.split() == " ".join(parts).split()
+
+
+def test_ids_in_a_narrow_table_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person copies an id from one line, however little room there is; prose gives way."""
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = FakeTerminal()
+    with redirect_stdout(terminal):
+        row = ["req-0123456789ab", "incident-resolver-0123456789", "Restart(why='it does not answer')"]
+        print_table([row], ["REQUEST", "RUN", "WHAT"])
+    lines = re.sub("\x1b\\[\\d*m", "", terminal.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 60
+    assert any(line.startswith("req-0123456789ab  incident-resolver-0123456789 ") for line in lines)
