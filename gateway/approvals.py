@@ -5,29 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.engine import RunEngine
+from proctor.contracts.deciding import WORDS, commands_for
 from proctor.contracts.errors import InvalidInput, Unavailable
-from proctor.contracts.human import DecisionReceipt, HumanDecision, HumanRequest, Principal, RequestKind
+from proctor.contracts.human import DecisionReceipt, HumanDecision, HumanRequest, Principal
 from proctor.contracts.ports import People
 from proctor.contracts.run import RunRecord, RunStatus
 from proctor.contracts.wire import RequestDecided
 
 WAKE_ATTEMPTS = 3
 WAKE_PAUSE_S = 0.5
-
-_WORDS: dict[RequestKind, tuple[str, ...]] = {
-    RequestKind.APPROVAL: ("approve", "deny"),
-    RequestKind.BUDGET: ("approve", "deny"),
-    RequestKind.QUESTION: ("answer", "deny"),
-    RequestKind.UNKNOWN_OUTCOME: ("happened", "not_happened"),
-    RequestKind.FAILED_COMPENSATION: ("happened", "deny"),
-}
-_COMMANDS = {
-    "approve": "proctor approve {id}",
-    "deny": 'proctor deny {id} --reason "…"',
-    "answer": 'proctor answer {id} "…"',
-    "happened": "proctor settle {id} --happened",
-    "not_happened": "proctor settle {id} --not-happened",
-}
 
 
 @dataclass(frozen=True)
@@ -48,7 +34,7 @@ def as_it_stands(record: RunRecord, pending: Sequence[HumanRequest]) -> RunRecor
 
 def ways_to_decide(request: HumanRequest) -> list[str]:
     """Give the commands that decide a request of this kind."""
-    return [_COMMANDS[word].format(id=request.id) for word in _WORDS[request.kind]]
+    return commands_for(request.kind, request.id)
 
 
 async def decide(
@@ -66,7 +52,7 @@ async def decide(
 
     """
     request = await people.request(decision.request_id)
-    if decision.word not in _WORDS[request.kind]:
+    if decision.word not in WORDS[request.kind]:
         raise InvalidInput(
             f"a request of kind {request.kind} cannot be decided by `{decision.word}`",
             hint=" or ".join(ways_to_decide(request)),
