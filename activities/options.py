@@ -7,6 +7,7 @@ from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
 from activities.dispatch import LATE_ANSWER_MARGIN_S, SETTLING_PATIENCE_S, STOPPING_GRACE_S
+from proctor.contracts.canonical import summarize
 from proctor.contracts.run import PlannedCall
 
 THROUGH_AN_OUTAGE = RetryPolicy(
@@ -42,14 +43,18 @@ class LocalActivityOptions(TypedDict, total=False):
     summary: str
 
 
-def store_call() -> LocalActivityOptions:
-    """For a short conversation with the store."""
-    return {"start_to_close_timeout": timedelta(seconds=20), "retry_policy": THROUGH_AN_OUTAGE}
+def store_call(summary: str) -> LocalActivityOptions:
+    """For a short conversation with the store; `summary` says what for."""
+    return {
+        "start_to_close_timeout": timedelta(seconds=20),
+        "retry_policy": THROUGH_AN_OUTAGE,
+        "summary": summarize(summary),
+    }
 
 
-def local_planning() -> LocalActivityOptions:
+def local_planning(summary: str) -> LocalActivityOptions:
     """For a planner that computes and does not wait."""
-    return {"start_to_close_timeout": timedelta(seconds=30), "retry_policy": THROUGH_AN_OUTAGE}
+    return {"start_to_close_timeout": timedelta(seconds=30), "retry_policy": THROUGH_AN_OUTAGE, "summary": summary}
 
 
 def model_planning(timeout_s: float, summary: str) -> ActivityOptions:
@@ -70,7 +75,11 @@ def model_planning(timeout_s: float, summary: str) -> ActivityOptions:
 def reading(call: PlannedCall) -> LocalActivityOptions:
     """For a read: the tool's own attempts happen inside."""
     total = call.timeout_s * call.retry.max_attempts + sum(call.retry.pauses_s()) + 10
-    return {"start_to_close_timeout": timedelta(seconds=total), "retry_policy": THROUGH_AN_OUTAGE}
+    return {
+        "start_to_close_timeout": timedelta(seconds=total),
+        "retry_policy": THROUGH_AN_OUTAGE,
+        "summary": call.summary,
+    }
 
 
 def acting(call: PlannedCall) -> ActivityOptions:

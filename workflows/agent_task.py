@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.running import RunActivities
     from proctor.contracts.canonical import summarize
     from proctor.contracts.decision import Verdict
+    from proctor.contracts.human import RequestKind
     from proctor.contracts.run import (
         CallRef,
         CallReport,
@@ -88,7 +89,7 @@ class AgentTaskWorkflow:
     async def _open(self) -> TaskState:
         if self._carried is None:
             opened = await workflow.execute_local_activity_method(
-                RunActivities.open_run, RunStart(run_id=self._run_id), **options.store_call()
+                RunActivities.open_run, RunStart(run_id=self._run_id), **options.store_call("open the run")
             )
             self._carried = TaskState(run_id=self._run_id, opened=opened, started_at=workflow.now())
         return self._carried
@@ -115,7 +116,7 @@ class AgentTaskWorkflow:
         ref = StepRef(run_id=state.run_id, step=state.step, bundle=state.opened.bundle_digest[:16])
         if state.opened.plans_locally:
             plan = await workflow.execute_local_activity_method(
-                PlanningActivities.plan_step, ref, **options.local_planning()
+                PlanningActivities.plan_step, ref, **options.local_planning(f"plan step {state.step}")
             )
         else:
             asked = options.model_planning(state.opened.planning_timeout_s, f"plan step {state.step}")
@@ -156,9 +157,8 @@ class AgentTaskWorkflow:
         if report.status in {"denied", "needs_approval"}:
             return _refused(state, "policy")
         if report.status == "unknown" and report.request_id is not None and report.expires_at is not None:
-            await self._desk.await_decision(
-                state, Question(report.request_id, report.expires_at, f"did it happen? {call.summary}")
-            )
+            what, kind = f"did it happen? {call.summary}", RequestKind.UNKNOWN_OUTCOME
+            await self._desk.await_decision(state, Question(report.request_id, report.expires_at, what, kind))
         return report
 
     async def _act(self, state: TaskState, call: PlannedCall) -> CallReport:
@@ -181,7 +181,8 @@ class AgentTaskWorkflow:
         except ActivityError as error:
             if is_cancelled_exception(error) or not endings.is_lost(error):
                 raise
-        return await workflow.execute_local_activity_method(ActingActivities.abandon_call, ref, **options.store_call())
+        lost = options.store_call(f"write down that its outcome is unknown: {call.summary}")
+        return await workflow.execute_local_activity_method(ActingActivities.abandon_call, ref, **lost)
 
     async def _is_granted(self, state: TaskState, question: Question) -> bool:
         standing = await self._desk.await_decision(state, question)
@@ -192,7 +193,9 @@ class AgentTaskWorkflow:
         state.activity, state.waiting, state.status = "stopping", None, RunStatus.STOPPING
         show(state)
         fence = await workflow.execute_local_activity_method(
-            RunActivities.acknowledge_cancel, RunStart(run_id=state.run_id), **options.store_call()
+            RunActivities.acknowledge_cancel,
+            RunStart(run_id=state.run_id),
+            **options.store_call("learn who stopped the run"),
         )
         if fence.mode == "freeze":
             state.saga.clear()
@@ -219,7 +222,8 @@ class AgentTaskWorkflow:
 
     async def _close(self, state: TaskState, ending: Ending) -> RunOutcome:
         await workflow.wait_condition(workflow.all_handlers_finished)
-        outcome = await workflow.execute_local_activity_method(RunActivities.close_run, ending, **options.store_call())
+        closing = options.store_call(f"close the run: {ending.status}")
+        outcome = await workflow.execute_local_activity_method(RunActivities.close_run, ending, **closing)
         state.activity, state.status, state.waiting = ending.reason or "ended", outcome.status, None
         show(state)
         return outcome
@@ -228,7 +232,8 @@ class AgentTaskWorkflow:
 def _question(plan: StepPlan) -> Question:
     assert plan.request_id is not None
     until = plan.expires_at or workflow.now() + timedelta(hours=1)
-    return Question(plan.request_id, until, plan.summary)
+    kind = RequestKind.BUDGET if plan.kind == "over_budget" else RequestKind.QUESTION
+    return Question(plan.request_id, until, plan.summary, kind)
 
 
 def _refused(state: TaskState, by: str) -> CallReport:

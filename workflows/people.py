@@ -8,6 +8,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities import options
     from activities.running import RunActivities
+    from proctor.contracts.human import RequestKind
     from proctor.contracts.ids import RequestId
     from proctor.contracts.run import RequestRef, RequestStanding, RunStatus
     from workflows.continuing import go_on_if_long
@@ -27,6 +28,7 @@ class Question:
     request_id: RequestId
     until: datetime
     what: str
+    kind: RequestKind = RequestKind.APPROVAL
 
 
 class PeopleDesk:
@@ -47,7 +49,11 @@ class PeopleDesk:
         """Wait until the store says that the request is no longer pending; its deadline ends it there."""
         state.status = RunStatus.WAITING
         state.waiting = Waiting(
-            request_id=question.request_id, what=question.what, who=state.opened.owner, until=question.until
+            request_id=question.request_id,
+            kind=question.kind,
+            what=question.what,
+            who=state.opened.owner,
+            until=question.until,
         )
         show(state)
         standing = await self._watch(state, question)
@@ -62,7 +68,7 @@ class PeopleDesk:
             standing = await workflow.execute_local_activity_method(
                 RunActivities.read_request,
                 RequestRef(run_id=state.run_id, request_id=question.request_id),
-                **options.store_call(),
+                **options.store_call(f"read what was decided: {question.what}"),
             )
             if standing.state != "pending":
                 return standing

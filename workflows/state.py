@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from proctor.contracts.base import Contract
+from proctor.contracts.deciding import commands_for
+from proctor.contracts.human import RequestKind
 from proctor.contracts.ids import RequestId, RunId
 from proctor.contracts.run import CallRef, CallReport, OpenedRun, RunStatus, StepPlan
 
@@ -18,6 +20,7 @@ class Waiting(Contract):
     """Whose turn it is."""
 
     request_id: RequestId
+    kind: RequestKind = RequestKind.APPROVAL
     what: str
     who: str
     until: datetime
@@ -75,19 +78,31 @@ class TaskState(BaseModel):
         """Say in Markdown what it is doing, what it waits for and whose turn it is (row O9)."""
         opened = self.opened
         lines = [
-            f"**{opened.agent}** {opened.agent_version} · owner {opened.owner} · autonomy {opened.autonomy}",
-            f"**{self.status}** · step {self.step} of {opened.bounds.max_iterations} · ${self.cost_usd} spent",
-            f"Now: {self.activity}",
+            *self._turn(),
+            f"Step {self.step} of {opened.bounds.max_iterations} · ${self.cost_usd:f} spent"
+            + (f" · {len(self.saga)} effect(s) can be taken back" if self.saga and not self.status.is_end else ""),
+            f"{opened.agent} {opened.agent_version} · owner {opened.owner} · autonomy {opened.autonomy}",
         ]
-        if self.waiting is not None:
-            waiting = self.waiting
-            lines.append(
-                f"Waits for **{waiting.who}** until {waiting.until:%Y-%m-%d %H:%M:%S} UTC: {waiting.what}\n\n"
-                f"Decide: `proctor approve {waiting.request_id}` or `proctor deny {waiting.request_id}`"
-            )
-        if self.saga:
-            lines.append(f"{len(self.saga)} effect(s) can be taken back")
         return "\n\n".join(lines)
+
+    def _turn(self) -> list[str]:
+        """Say whose turn it is."""
+        if self.waiting is None:
+            whose = "Ended" if self.status.is_end else "The agent's turn"
+            return [f"### {whose}: {self.status}", as_code(self.activity)]
+        waiting = self.waiting
+        ways = "\n".join(f"* `{command}`" for command in commands_for(waiting.kind, waiting.request_id))
+        return [
+            f"### A person's turn: {waiting.kind.replace('_', ' ')}",
+            f"**{waiting.who}**, or another who may decide it, until {waiting.until:%Y-%m-%d %H:%M:%S} UTC:",
+            as_code(waiting.what),
+            ways,
+        ]
+
+
+def as_code(text: str) -> str:
+    """Quote text that is not ours, so that it cannot pass for Markdown of ours in the Temporal UI."""
+    return f"`{text.replace('`', chr(39))}`"
 
 
 class TaskStart(Contract):
