@@ -20,7 +20,7 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
-LONGEST_WORD = 40
+_ID = re.compile(r"[\w./:-]*")
 MIN_COLUMNS = 40
 Row = Mapping[str, Any]
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
@@ -99,13 +99,24 @@ def print_table(rows: Sequence[Sequence[str]], titles: Sequence[str]) -> None:
     table = Table(
         box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0)
     )
+    whole = _kept_whole(rows, titles, console.width)
     for position, title in enumerate(titles):
-        is_word = all(" " not in row[position] and len(row[position]) <= LONGEST_WORD for row in rows)
-        # Ids are copied by hand: prose gives way to them.
-        table.add_column(Text(title), overflow="fold", no_wrap=is_word)
+        table.add_column(Text(title), overflow="fold", no_wrap=position in whole)
     for row in rows:
         table.add_row(*(Text(visible_line(cell)) for cell in row))
     console.print(table)
+
+
+def _kept_whole(rows: Sequence[Sequence[str]], titles: Sequence[str], width: int) -> set[int]:
+    """Choose the columns that are not broken: ids, which people copy, from the left, in two thirds of the width."""
+    left, whole = width * 2 // 3, set()
+    for position, title in enumerate(titles):
+        cells = [row[position] for row in rows]
+        needed = max(map(len, [title, *cells])) + 2
+        if needed <= left and all(_ID.fullmatch(cell) for cell in cells):
+            whole.add(position)
+            left -= needed
+    return whole
 
 
 def _stdout() -> TextIO:
