@@ -6,7 +6,11 @@ from typing import TextIO
 
 import structlog
 from opentelemetry import trace
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+_TRACEBACKS = ExceptionDictTransformer(show_locals=False, use_rich=False)
+"""Without locals, which hold arguments, tokens and database URLs; without rich, which the workflow sandbox refuses."""
 
 
 def set_up_logs(level: str = "info", *, stream: TextIO | None = None, plain: bool | None = None) -> None:
@@ -59,9 +63,9 @@ def add_trace(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def _rendering(*, plain: bool) -> list[Processor]:
     if plain:
-        return [structlog.dev.ConsoleRenderer(colors=False)]
+        return [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     return [
-        structlog.processors.dict_tracebacks,
+        structlog.processors.ExceptionRenderer(_TRACEBACKS),
         structlog.processors.EventRenamer("message"),
         structlog.processors.JSONRenderer(default=str),
     ]

@@ -69,3 +69,18 @@ def test_a_terminal_gets_plain_text() -> None:
     structlog.get_logger("part").info("worker_running", queue="q")
     assert "worker_running" in stream.getvalue()
     assert not stream.getvalue().startswith("{")
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_traceback_shows_no_values(plain: bool) -> None:
+    """Locals hold what people entrusted to us: tokens, arguments of calls, the database's password."""
+    stream = io.StringIO()
+    set_up_logs("info", stream=stream, plain=plain)
+    try:
+        secret = "".join(["hunt", "er2"])
+        raise ValueError(f"{len(secret)} characters")
+    except ValueError:
+        structlog.get_logger("part").exception("it_failed")
+        logging.getLogger("other").exception("it failed")
+    assert 2 == stream.getvalue().count("7 characters")
+    assert "hunter2" not in stream.getvalue()
