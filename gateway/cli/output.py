@@ -96,8 +96,12 @@ def print_table(rows: Sequence[Sequence[str]], titles: Sequence[str]) -> None:
     from rich.text import Text
 
     console = Console(file=_stdout(), markup=False, highlight=False, emoji=False, width=_width())
+    at_terminal = sys.stdout.isatty()  # The lines of the box separate columns too.
     table = Table(
-        box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0)
+        box=box.SIMPLE_HEAD if at_terminal else None,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1 if at_terminal else 2, 0, 0),
     )
     whole = _kept_whole(rows, titles, console.width)
     for position, title in enumerate(titles):

@@ -121,3 +121,9 @@ def test_narrow_table_leaves_no_column_out(monkeypatch: pytest.MonkeyPatch) -> N
     shown = terminal.getvalue()
     once_in_the_title = 20 + 1
     assert dict.fromkeys("bcdf", once_in_the_title) == {letter: shown.count(letter) for letter in "bcdf"}
+
+
+def test_table_for_programs_keeps_two_spaces_between_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    """Cells may hold single spaces; one row is one line."""
+    print_table([["a b", "c"], ["d", "e f"]], ["ONE", "TWO"])
+    assert ["ONE  TWO", "a b  c", "d    e f"] == [line.rstrip() for line in capsys.readouterr().out.splitlines()]
