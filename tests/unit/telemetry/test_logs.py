@@ -77,10 +77,13 @@ def test_traceback_shows_no_values(plain: bool) -> None:
     stream = io.StringIO()
     set_up_logs("info", stream=stream, plain=plain)
     try:
-        secret = "".join(["hunt", "er2"])
-        raise ValueError(f"{len(secret)} characters")
+        _fail("hunt" + "er" + str(2))
     except ValueError:
         structlog.get_logger("part").exception("it_failed")
         logging.getLogger("other").exception("it failed")
-    assert 2 == stream.getvalue().count("7 characters")
+    assert 2 <= stream.getvalue().count("7 characters")
     assert "hunter2" not in stream.getvalue()
+
+
+def _fail(secret: str) -> None:
+    raise ValueError(f"{len(secret)} characters")
