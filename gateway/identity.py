@@ -1,17 +1,21 @@
 """Who is at the keyboard: a token, authenticated by the store; never a name alone."""
 
 import os
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from proctor.contracts.errors import NotAuthorised, Unavailable
+from proctor.contracts.errors import InvalidInput, NotAuthorised, Unavailable
 from proctor.contracts.human import Principal, Role
 from proctor.contracts.ids import PrincipalName
 from proctor.contracts.ports import People
 
 TOKEN_VARIABLE = "PROCTOR_TOKEN"  # noqa: S105 - the variable's name
 PRINCIPAL_VARIABLE = "PROCTOR_PRINCIPAL"
+PRINCIPAL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+OUR_OWN_NAMES = frozenset({"temporal", "proctor", "policy", "planner"})
+"""Names that records give to what is not a person."""
 LOCAL_PRINCIPALS: dict[str, frozenset[Role]] = {
     "operator": frozenset({Role.REQUESTER, Role.OPERATOR, Role.AUDITOR}),
     "maria.ops": frozenset({Role.OWNER, Role.APPROVER}),
@@ -74,7 +78,17 @@ async def enrol(people: People, state: Path, name: str, roles: frozenset[Role]) 
     """Create a principal, or give it new roles and a new token; the token's file is readable by its owner alone.
 
     The file is put in place before the store knows the token, so a failure in between locks out and lets nobody in.
+
+    Raises:
+        InvalidInput: the name is not plain, or is one of our own. `Maria` and `maria` must not be two people, of
+            whom one asks and the other approves.
+
     """
+    if PRINCIPAL_NAME.fullmatch(name) is None or name in OUR_OWN_NAMES:
+        raise InvalidInput(
+            f"{name!r} cannot be the name of a principal",
+            hint="use lower-case letters, digits, dots, dashes and underscores: no two people may look alike",
+        )
     path = token_path(state, name)
     token = secrets.token_urlsafe(32)
     write_token(path, token)

@@ -256,3 +256,13 @@ def test_chosen_model_reaches_the_catalog() -> None:
     catalog = FakeCatalog()
     load_agent(catalog, "resolver", "openai:gpt-5")
     assert catalog.asked_for_model == "openai:gpt-5"
+
+
+@pytest.mark.parametrize(
+    "name", ["Operator", "operator ", " operator", "оperator", "OPERATOR", "op\u200berator", "temporal", ""]
+)
+async def test_principal_that_looks_like_another_cannot_be_made(tmp_path: Path, name: str) -> None:
+    """Nobody approves their own request under another spelling of their name (rule 5)."""
+    with pytest.raises(ProctorError, match="cannot be the name of a principal"):
+        await enrol(FakeStore(), tmp_path, name, frozenset({Role.APPROVER}))
+    assert [] == list(tmp_path.rglob("*.token"))
