@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 from proctor.contracts.decision import Verdict
 from proctor.contracts.human import HumanRequest, RequestKind
 from proctor.contracts.ids import RunId
+from proctor.contracts.kill import Fence
 from proctor.contracts.planning import Proposal, Situation
 from proctor.contracts.ports import Admitted, Judge, People, Planner, Prior, Refusal, RunJournal, ToolPort, Transcript
 from proctor.contracts.run import (
@@ -111,6 +112,11 @@ class _MeteredJournal:
         if standing.state != "pending":
             self._metrics.request_decided(standing.word or standing.state, applied=True)
         return standing
+
+    async def acknowledge_cancel(self, run_id: RunId) -> Fence:
+        fence = await self._journal.acknowledge_cancel(run_id)
+        self._metrics.fenced("run")
+        return fence
 
     async def close_run(self, run_id: RunId, status: RunStatus, reason: str) -> tuple[RunRecord, AuditHead]:
         run, head = await self._journal.close_run(run_id, status, reason)

@@ -52,7 +52,7 @@ class Metrics:
         )
         self._decided = self._counter(names.APPROVALS_DECIDED, "Decisions of people", "word", "applied")
         self._denials = self._counter(names.DENIALS, "Calls that policy denied", "rule")
-        self._fences = self._counter(names.FENCES, "Calls and plans that a kill stopped", "scope")
+        self._fences = self._counter(names.FENCES, "Runs, plans and calls that a kill stopped", "scope")
         self._lag = Gauge(names.EVENT_LOOP_LAG_SECONDS, "How late the event loop runs", registry=self.registry)
         self._ready = Gauge(names.READY, "1 while this process can do its work", registry=self.registry)
 
