@@ -95,7 +95,7 @@ class PlanningActivities:
                 policy = self._policies.of(_pinned(facts), bundle)
                 bench = Bench(facts.run, bundle, policy, self._tools, facts.demotions)
                 step = judge_step(bench, calls, step=ref.step, cost_usd=cost, window=_window(bundle.manifest))
-                plan |= {"calls": step.calls, "summary": summarize("; ".join(call.summary for call in step.calls))}
+                plan |= {"calls": step.calls}
                 decisions, requests = step.decisions, list(step.requests)
             case QuestionProposal(question=question):
                 request = _ask(facts, ref, RequestKind.QUESTION, bundle.manifest, {"question": question})

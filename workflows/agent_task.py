@@ -116,7 +116,7 @@ class AgentTaskWorkflow:
         ref = StepRef(run_id=state.run_id, step=state.step, bundle=state.opened.bundle_digest[:16])
         if state.opened.plans_locally:
             plan = await workflow.execute_local_activity_method(
-                PlanningActivities.plan_step, ref, **options.local_planning(f"plan step {state.step}")
+                PlanningActivities.plan_step, ref, **options.local_planning()
             )
         else:
             asked = options.model_planning(state.opened.planning_timeout_s, f"plan step {state.step}")
