@@ -21,7 +21,7 @@ from gateway.admission import submit
 from gateway.agents import load_agent
 from gateway.approvals import decide
 from gateway.auditing import read_trail
-from gateway.cli.output import emit
+from gateway.cli.output import emit, encode
 from gateway.connections import Gateway, open_catalog, open_gateway
 from gateway.following import follow
 from gateway.identity import find_token
@@ -135,7 +135,8 @@ async def _play(stage: Stage, number: int, scene: Scene) -> bool:
     if scene.breaks:
         await stage.world.wedge()
         tell("fault", "the service now accepts connections and answers none")
-    tell("alert", ", ".join(f"{name}: {value}" for name, value in alert.items()))
+    facts = ", ".join(f"{name} {value}" for name, value in alert.items() if name != "alert")
+    tell("alert", f"{alert['alert']} ({facts})")
     record = await _start(stage, alert)
     emit(f"   run       {stage.ui_url}/namespaces/default/workflows/{record.run_id}")
     denied = await _follow(stage, record.run_id)
@@ -172,6 +173,7 @@ async def _follow(stage: Stage, run_id: RunId) -> bool:
 
 
 async def _decide(stage: Stage, request: HumanRequest) -> Word:
+    tell("", f"with exactly {encode(request.details.get('arguments', {}))}")
     word: Word = "approve"
     if sys.stdin.isatty():
         answer = await asyncio.to_thread(input, f"             Approve, as {APPROVER}? [Y/n] ")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.output import Format, fit, plain, print_json, say
+from gateway.cli.output import Format, encode, fit, plain, print_json, say
 from gateway.cli.session import Session, perform
 
 if TYPE_CHECKING:
@@ -91,6 +91,9 @@ async def _say_whose_turn(session: Session, run_id: "RunId", told: set[str]) -> 
             f"          waits until {request.expires_at:%Y-%m-%d %H:%M:%S %Z} for {request.owner} or an approver "
             f"other than {request.requester}, signed in or by --as NAME:"
         )
+        if arguments := request.details.get("arguments"):
+            for line in fit(f"            with exactly {encode(arguments)}", sys.stderr, indent=14):
+                say(line)
         for way in ways_to_decide(request):
             say(f"            {way}")
 

@@ -402,3 +402,15 @@ def test_times_in_tables_are_short_and_in_json_exact(proctor: Call, installation
     installation.store.rows["run-1"] = record
     assert f"{NOW:%Y-%m-%d %H:%M:%S}Z" in proctor("ps")[1]
     assert ".123456Z" in proctor("ps", "-o", "json")[1]
+
+
+def test_whoever_decides_sees_the_arguments_uncut(proctor: Call, installation: FakeInstallation) -> None:
+    """Titles are cut to fit; an approval is for exact arguments, so both views show them whole, and harmless."""
+    arguments = {"why": "it does not answer " * 20 + "\x1b[2J"}
+    request = human_request(details={"arguments": arguments})
+    installation.store.rows["run-1"] = run_record(status=RunStatus.WAITING)
+    installation.store.requests[request.id] = request
+    installation.store.record("run-1", ("approval_requested", {"step": 0, "request": request.id}))
+    for command in (("show", "run-1"), ("watch", "run-1", "-o", "table", "--timeout", "1")):
+        err = proctor(*command)[2]
+        assert "with exactly " + json.dumps(arguments, separators=(",", ":")) in err
