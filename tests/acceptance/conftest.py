@@ -102,6 +102,14 @@ def product() -> Iterator[Product]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Make a folder whose path is short enough for sockets in it."""
+    folder = Path(tempfile.mkdtemp(prefix="bad-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def _until_ready(dev: "subprocess.Popen[bytes]", folder: Path) -> None:
     deadline = time.monotonic() + START_S
     while not (folder / "state" / "dev.json").exists():
