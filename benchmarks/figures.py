@@ -17,7 +17,7 @@ class Goal:
 
     def __str__(self) -> str:
         sign = "≤" if self.sense == "at_most" else "≥"
-        return f"{sign} {self.limit:g}" + (" times bare" if self.of == "ratio" else "")
+        return f"{sign} {self.limit:,.6g}" + (" times bare" if self.of == "ratio" else "")
 
     def is_met(self, value: float) -> bool:
         """Tell whether a value keeps to it."""
