@@ -58,23 +58,21 @@ def standing_of(locked: LockedRun, effect: Row) -> Prior | Refusal:
 def report_of(effect: Row, head: AuditHead | None) -> CallReport:
     """Report an effect as it stands in the ledger."""
     statuses: dict[str, CallStatus] = {"confirmed": "confirmed", "intent": "unknown", "unknown": "unknown"}
-    return CallReport(
-        status=statuses.get(effect["state"], "failed"),
-        result=(effect["result_digest"] or "")[:DIGEST_SHOWN],
-        summary=effect["summary"],
-        request_id=effect["request_id"],
-        head=head,
-    )
+    status = statuses.get(effect["state"], "failed")
+    found = report(status, effect["result_digest"] or "", effect["summary"], head)
+    return found if effect["request_id"] is None else found.model_copy(update={"request_id": effect["request_id"]})
 
 
 def report_of_entry(entry: Row, head: AuditHead | None) -> CallReport:
     """Report a call whose outcome is in the transcript."""
-    return CallReport(
-        status=_STATUS_OF_ENTRY[entry["kind"]],
-        result=entry["content_digest"][:DIGEST_SHOWN],
-        summary=entry["summary"],
-        head=head,
-    )
+    return report(_STATUS_OF_ENTRY[entry["kind"]], entry["content_digest"], entry["summary"], head)
+
+
+def report(status: CallStatus, digest: str, summary: str, head: AuditHead | None) -> CallReport:
+    """Report an outcome to the workflow. What a tool gave stays in the store: history gets its digest only."""
+    if status == "confirmed":
+        return CallReport(status=status, result=digest[:DIGEST_SHOWN], head=head)
+    return CallReport(status=status, result=digest[:DIGEST_SHOWN], summary=summary, head=head)
 
 
 def fenced_report(locked: LockedRun, tools: tuple[str, ...]) -> CallReport | None:

@@ -10,13 +10,13 @@ from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import Corrupted, UnknownName
 from proctor.contracts.human import HumanRequest, RequestKind
 from proctor.contracts.ids import ToolName
-from proctor.contracts.run import CallRef, CallReport
+from proctor.contracts.run import CallRef, CallReport, CallStatus
 from proctor.contracts.tool import Confirmed, Failed, ToolOutcome, Unknown
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes, Overtaken
 from proctor.store.database import Connection, Database
 from proctor.store.dispatch import lock_call, recorded_arguments
-from proctor.store.ledger import OPEN_STATES, intent_row, report_of, report_of_entry, settled
+from proctor.store.ledger import OPEN_STATES, intent_row, report, report_of, report_of_entry, settled
 from proctor.store.locked import LockedRun
 from proctor.store.recent import RecentReads
 from proctor.store.requests import open_item, open_request
@@ -217,12 +217,12 @@ async def _write_read(connection: Connection, locked: LockedRun, ref: CallRef, o
         return report_of_entry(locked.outcome, locked.head)
     changes = Changes.to(locked)
     if isinstance(outcome, Confirmed):
-        status, kind, content = "confirmed", "result", outcome.result
-        digest, summary = _observe(changes, locked, ref, kind, content, **_seen_in(outcome))
+        status: CallStatus = "confirmed"
+        digest, summary = _observe(changes, locked, ref, "result", outcome.result, **_seen_in(outcome))
     else:
         # Whether a read that gave no answer happened does not matter: it changed nothing.
-        status, kind, content = "failed", "failure", {"error": outcome.error}
-        digest, summary = _observe(changes, locked, ref, kind, content)
+        status = "failed"
+        digest, summary = _observe(changes, locked, ref, "failure", {"error": outcome.error})
     changes.audit(
         "read_recorded",
         step=ref.step,
@@ -233,7 +233,7 @@ async def _write_read(connection: Connection, locked: LockedRun, ref: CallRef, o
         **_signals(outcome),
     )
     head = await changes.write(connection)
-    return CallReport.model_validate({"status": status, "result": digest[:16], "summary": summary, "head": head})
+    return report(status, digest, summary, head)
 
 
 def _seen_in(outcome: Confirmed) -> dict[str, Any]:
