@@ -8,7 +8,7 @@ from proctor.contracts.tool import Effect, Idempotency, Risk
 from proctor.documents.problems import Problem
 from proctor.documents.source import parse_source
 from proctor.documents.tool import assumptions, read_tools
-from tests.unit.documents import seed
+from tests.unit.documents import forms
 
 TOOL = """\
 tool:
@@ -29,10 +29,10 @@ def problems(text: str) -> list[Problem]:
 
 def test_contract_loads_as_the_blueprint_writes_it() -> None:
     """A bare JSON Schema is a contract whose every undeclared part is the most dangerous."""
-    documents, found = read_tools(parse_source(seed.TOOL, "t.json", is_json=True), None, None)
+    documents, found = read_tools(parse_source(forms.TOOL, "t.json", is_json=True), None, None)
     assert found == []
     contract = documents[0].contract
-    assert (contract.name, contract.input_schema) == ("CreateSupportTicket", json.loads(seed.TOOL))
+    assert (contract.name, contract.input_schema) == ("FileCorrection", json.loads(forms.TOOL))
     dangerous = (Effect.IRREVERSIBLE, Risk.HIGH, Idempotency.NONE, None)
     assert (contract.effect, contract.risk, contract.idempotency, contract.compensation) == dangerous
     assert any("not called" in note for note in assumptions(contract))

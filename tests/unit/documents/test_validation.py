@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 
 from proctor.documents.validation import validate
-from tests.unit.documents import seed
+from tests.unit.documents import forms
 from tests.unit.documents.agents import MANIFEST, PLAYBOOK, TOOLS, write_agent
 
 FORMS = {
-    "agent.yaml": (seed.AGENT, "agent", "egress: denied, except kb.internal.company"),
-    "tool.json": (seed.TOOL, "tool contract", "irreversible, risk high"),
-    "slo.yaml": (seed.SLO, "slo", "objective 0.99 over 30 days"),
-    "eval.yaml": (seed.EVALUATION, "evaluation", "$.severity"),
+    "agent.yaml": (forms.AGENT, "agent", "egress: denied, except postings.example.org"),
+    "tool.json": (forms.TOOL, "tool contract", "irreversible, risk high"),
+    "slo.yaml": (forms.SLO, "slo", "objective 0.99 over 30 days"),
+    "eval.yaml": (forms.EVALUATION, "evaluation", "$.severity"),
     "playbook.yaml": (PLAYBOOK, "playbook", "2 steps"),
     "tools.yaml": (TOOLS, "tool contract", "Refund 1(order?): write, risk high, read back by FindRefund"),
 }

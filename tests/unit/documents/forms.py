@@ -1,16 +1,16 @@
-"""The four document forms as the blueprint shows them, word for word."""
+"""The four document forms, with contents of our own."""
 
 AGENT = """\
 agent:
-  name: incident-resolver
+  name: ledger-clerk
   autonomy: approval_required
   allowed_tools:
-    - SearchKB
-    - CreateSupportTicket
+    - FindPosting
+    - FileCorrection
   blocked_domains:
     - "*"  # default deny
   allow_domains:
-    - "kb.internal.company"
+    - "postings.example.org"
   max_iterations: 8
   max_cost_usd: 0.50
   guardrails:
@@ -22,7 +22,7 @@ agent:
 TOOL = """\
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
-  "title": "CreateSupportTicket",
+  "title": "FileCorrection",
   "type": "object",
   "required": ["title", "severity"],
   "properties": {
@@ -35,11 +35,11 @@ TOOL = """\
 
 SLO = """\
 slos:
-  - name: ticket-creation-success
+  - name: corrections-filed
     objective: ">= 99.0% over 30 days"
     sli:
-      numerator: tool_calls{tool="CreateSupportTicket",status="ok"}
-      denominator: tool_calls{tool="CreateSupportTicket"}
+      numerator: tool_calls{tool="FileCorrection",status="ok"}
+      denominator: tool_calls{tool="FileCorrection"}
     alerts:
       - burn_rate_window: 2h
         threshold: 14x
@@ -47,9 +47,9 @@ slos:
 
 EVALUATION = """\
 tests:
-  - name: create_ticket_high_sev
+  - name: large_difference
     inputs:
-      user_text: "Customer data loss risk in EU region"
+      user_text: "The totals of March differ by a large sum"
     expected:
       severity: high
     metrics:
@@ -57,5 +57,5 @@ tests:
         path: $.severity
         equals: "high"
       - type: tool_success
-        tool: CreateSupportTicket
+        tool: FileCorrection
 """
