@@ -24,7 +24,7 @@ from proctor.contracts.tool import (
     Unknown,
 )
 
-STOPPING_GRACE_S = 1.0
+STOPPING_GRACE_S = 0.25
 """How long a cancelled tool may go on to its own end before it is cut off."""
 SETTLING_PATIENCE_S = 30.0
 """How long we keep trying to write the outcome of an effect that happened, within one attempt."""

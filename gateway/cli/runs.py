@@ -10,7 +10,6 @@ from gateway.cli.session import AsOption, OutputOption, Session, perform
 if TYPE_CHECKING:
     from proctor.contracts.run import RunRecord, TaskRequest
 
-EXIT_PENDING = 8
 EXIT_INTERRUPTED = 130
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
@@ -223,18 +222,3 @@ def print_receipt(found: Any, output: Format) -> None:
         say("no effect was attempted")
     for item in found.open_items:
         say(f"open item: {item} (proctor approvals)")
-
-
-def exit_code_of(status: Any) -> int:
-    """Give the exit code that stands for how a run ended; 8 when it has not."""
-    from proctor.contracts.run import RunStatus
-
-    codes = {
-        RunStatus.COMPLETED: 0,
-        RunStatus.FAILED: 5,
-        RunStatus.BLOCKED: 6,
-        RunStatus.DENIED: 3,
-        RunStatus.CANCELLED: 3,
-        RunStatus.KILLED: 3,
-    }
-    return codes.get(status, EXIT_PENDING)

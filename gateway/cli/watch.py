@@ -111,7 +111,7 @@ async def _standing(session: Session, run_id: "RunId") -> "RunRecord":
 
 
 async def _print_result(session: Session, run_id: "RunId", output: Format) -> int:
-    from gateway.cli.runs import exit_code_of
+    from gateway.cli.exits import exit_code_of
 
     record = await _standing(session, run_id)
     report: Any = None
@@ -127,7 +127,7 @@ async def _print_result(session: Session, run_id: "RunId", output: Format) -> in
 
 
 async def _stream(session: Session, run_id: "RunId", timeout_s: float | None) -> int:
-    from gateway.cli.runs import exit_code_of
+    from gateway.cli.exits import exit_code_of
     from gateway.following import follow
 
     try:
