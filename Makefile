@@ -22,7 +22,7 @@ check: setup ## Format, lint, types, import contracts
 	@.venv/bin/lint-imports --no-logo
 
 test: setup ## Run all tests, on real embedded parts
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -n 4 --dist loadfile
 
 bench: setup ## Measure, beside a bare hand-written loop
 	@$(PY) -m benchmarks

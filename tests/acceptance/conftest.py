@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from workers.embedded.tether import tethered
+
 ROOT = Path(__file__).parents[2]
 PROCTOR = str(Path(sys.executable).with_name("proctor"))
 START_S = 60
@@ -89,7 +91,7 @@ def product() -> Iterator[Product]:
     }
     with (folder / "dev.log").open("wb") as log:
         dev = subprocess.Popen(
-            [PROCTOR, "dev", "--port", "0", "--ui-port", "0"], env=environ, cwd=ROOT, stdout=log, stderr=log
+            tethered([PROCTOR, "dev", "--port", "0", "--ui-port", "0"]), env=environ, cwd=ROOT, stdout=log, stderr=log
         )
     try:
         _until_ready(dev, folder)
