@@ -8,13 +8,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
+from tests.acceptance.siege import Siege, siege
 from workers.embedded.tether import tethered
 
 ROOT = Path(__file__).parents[2]
@@ -118,3 +120,14 @@ def _until_ready(dev: "subprocess.Popen[bytes]", folder: Path) -> None:
         if dev.poll() is not None or time.monotonic() > deadline:
             raise AssertionError((folder / "dev.log").read_text())
         time.sleep(0.1)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def besieged() -> AsyncIterator[Siege]:
+    """Start a stack that tests drive from Temporal, the database and the people."""
+    folder = Path(tempfile.mkdtemp(prefix="siege-"))
+    try:
+        async with siege(folder) as running:
+            yield running
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

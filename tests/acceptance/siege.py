@@ -1,6 +1,7 @@
 """A stack that is attacked from inside: by who can reach Temporal, by who can write to the database."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from temporalio.api.workflowservice.v1 import PauseWorkflowExecutionRequest, UnpauseWorkflowExecutionRequest
 from temporalio.client import Client
 
 from gateway.admission import submit
@@ -147,3 +149,27 @@ async def siege(folder: Path) -> AsyncIterator[Siege]:
     async with local_stack(folder / "state", AGENTS, order=order) as stack, open_gateway(stack.settings) as gateway:
         client = await connect_temporal(stack.endpoints.temporal)
         yield Siege(stack, gateway, client, witness)
+
+
+_numbers = itertools.count(1)
+
+
+def key(name: str) -> str:
+    """Give an idempotency key that no other test uses."""
+    return f"{name}-{next(_numbers)}"
+
+
+async def freeze_in_place(besieged: Siege, run_id: RunId) -> None:
+    await besieged.client.workflow_service.pause_workflow_execution(
+        PauseWorkflowExecutionRequest(
+            namespace=besieged.client.namespace, workflow_id=run_id, request_id=key("pause"), reason="attack"
+        )
+    )
+
+
+async def thaw(besieged: Siege, run_id: RunId) -> None:
+    await besieged.client.workflow_service.unpause_workflow_execution(
+        UnpauseWorkflowExecutionRequest(
+            namespace=besieged.client.namespace, workflow_id=run_id, request_id=key("pause"), reason="attack"
+        )
+    )
