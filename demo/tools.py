@@ -118,7 +118,9 @@ async def get_service_health(
     deadline = loop.time() + wait_healthy_s
     while True:
         health: ServiceHealth = await _ask(resources, "GET", f"/services/{service}/health")
-        if health["status"] == "healthy" or loop.time() + POLL_S > deadline:
+        # Where no process runs, none becomes healthy by waiting: nobody but a restart starts one.
+        is_settled = health["status"] == "healthy" or health["pid"] is None
+        if is_settled or loop.time() + POLL_S > deadline:
             return health
         await asyncio.sleep(POLL_S)
 
