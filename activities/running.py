@@ -36,12 +36,6 @@ class RunActivities:
 
     @activity.defn
     @speaks_temporal
-    async def mark_status(self, ending: Ending) -> None:
-        """Show a change of status on the run's row."""
-        await self._journal.mark_status(ending.run_id, ending.status, ending.reason)
-
-    @activity.defn
-    @speaks_temporal
     async def close_run(self, ending: Ending) -> RunOutcome:
         """End the run: status, receipt and last audit record."""
         run, head = await self._journal.close_run(ending.run_id, ending.status, ending.reason)

@@ -256,9 +256,6 @@ class RunJournal(Protocol):
         `compensate`, so that no intent can follow. Marks the run stopping.
         """
 
-    async def mark_status(self, run_id: RunId, status: RunStatus, reason: str) -> None:
-        """Project a change of status (running, waiting, stopping) onto the run row."""
-
     async def close_run(self, run_id: RunId, status: RunStatus, reason: str) -> tuple[RunRecord, AuditHead]:
         """End the run: status, report, receipt, audit `run_closed`; withdraws pending requests. Repeated: as first."""
 

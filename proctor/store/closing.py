@@ -16,7 +16,6 @@ from proctor.store.locked import LockedRun, lock_run
 from proctor.store.queries import query
 from proctor.store.receipts import build_receipt
 from proctor.store.rows import Row, to_run
-from proctor.store.storable import clean
 
 OPEN_ITEMS = frozenset({RequestKind.UNKNOWN_OUTCOME, RequestKind.FAILED_COMPENSATION})
 """Kinds that stay open past their deadline: what they ask about does not go away (rule 4)."""
@@ -62,11 +61,6 @@ class ClosingJournal:
                 fence = await _acknowledge(connection, run_id)
         assert fence is not None
         return fence
-
-    async def mark_status(self, run_id: RunId, status: RunStatus, reason: str) -> None:
-        """Project a change of status onto the run's row; never onto a run that has ended."""
-        async with self._database.connection() as connection:
-            await connection.execute(query("mark_status"), run_id, status, clean(reason))
 
     async def close_run(self, run_id: RunId, status: RunStatus, reason: str) -> tuple[RunRecord, AuditHead]:
         """End the run: status, report, receipt, audit; withdraws pending requests. Repeated: as first."""

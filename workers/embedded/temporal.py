@@ -74,11 +74,6 @@ class EmbeddedTemporal:
         return f"http://{LOOPBACK}:{self._ports.ui}"
 
     @property
-    def metrics_url(self) -> str:
-        """Address of the server's own Prometheus metrics."""
-        return f"http://{LOOPBACK}:{self._ports.metrics}/metrics"
-
-    @property
     def pid(self) -> int | None:
         """Process id while it runs."""
         return self._process.pid if self._process is not None and self._process.returncode is None else None

@@ -37,17 +37,6 @@ async def test_closing_withdraws_what_nobody_needs_to_decide_any_more(store: Pos
     assert not (await scene.decide(request.id, "approve")).applied
 
 
-async def test_a_closed_run_does_not_change_its_status(store: PostgresStore) -> None:
-    """A late projection is dropped."""
-    scene = await open_scene(store)
-    await store.journal.mark_status(scene.run_id, RunStatus.WAITING, "for adam")
-    waiting = await store.archive.run(scene.run_id)
-    assert (RunStatus.WAITING, "for adam") == (waiting.status, waiting.status_reason)
-    await store.journal.close_run(scene.run_id, RunStatus.COMPLETED, "done")
-    await store.journal.mark_status(scene.run_id, RunStatus.RUNNING, "")
-    assert RunStatus.COMPLETED is (await store.archive.run(scene.run_id)).status
-
-
 async def test_following_ends_with_the_run_and_misses_nothing(store: PostgresStore) -> None:
     """Whoever follows sees every record in order, the last included."""
     scene = await open_scene(store)
