@@ -59,10 +59,9 @@ class DispatchJournal:
             locked = await lock_call(connection, ref, fenced=True)
             if locked.effect is not None:
                 return standing_of(locked, locked.effect)
-            refusal = _already(locked)
-            if refusal is not None:
-                return refusal
-            gate = _gate(locked, ref, judge)
+            gate = _already(locked) or _gate(locked, ref, judge)
+            if isinstance(gate, Refusal):
+                return gate
             if not gate.is_open:
                 return await self._refuse(connection, locked, ref, gate)
             changes = Changes.to(locked)
@@ -96,10 +95,9 @@ class DispatchJournal:
         async with self._database.connection() as connection:
             # No transaction: the locks end with the statement. A read has no intent that a kill must be ordered with.
             locked = await lock_call(connection, ref, fenced=True)
-        refusal = _already(locked)
-        if refusal is not None:
-            return refusal
-        gate = _gate(locked, ref, judge)
+        gate = _already(locked) or _gate(locked, ref, judge)
+        if isinstance(gate, Refusal):
+            return gate
         if gate.is_open and gate.consent is None:
             self._recent.keep(ref, locked)
             return Admitted(attempt=1)
@@ -108,10 +106,9 @@ class DispatchJournal:
     async def _begin_gated_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal:
         async with self._database.transaction() as connection:
             locked = await lock_call(connection, ref, fenced=True)
-            refusal = _already(locked)
-            if refusal is not None:
-                return refusal
-            gate = _gate(locked, ref, judge)
+            gate = _already(locked) or _gate(locked, ref, judge)
+            if isinstance(gate, Refusal):
+                return gate
             if not gate.is_open:
                 return await self._refuse(connection, locked, ref, gate)
             changes = Changes.to(locked)
