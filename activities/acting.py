@@ -1,6 +1,7 @@
 """Acting: calls to tools, and taking effects back."""
 
 import asyncio
+from functools import partial
 
 from temporalio import activity
 
@@ -10,6 +11,7 @@ from activities.dispatch import Dispatcher, Effect
 from activities.guarding import guarded
 from activities.judging import PolicyShelf, judge_at_dispatch
 from activities.pinning import check_call
+from activities.stopping import Stop, heeding
 from proctor.contracts.errors import Corrupted
 from proctor.contracts.ids import ToolName, compensation_key
 from proctor.contracts.manifest import AgentBundle
@@ -31,10 +33,7 @@ class ActingActivities:
     @speaks_temporal
     async def call_tool(self, ref: CallRef) -> CallReport:
         """Carry out one effect: intent, effect, outcome. Retried until the outcome is known or a person is asked."""
-        plan, bundle = await self._recorded(ref)
-        async with beating():
-            begun = await self._journal.begin_effect(ref, self._judge(plan, bundle))
-            return await self._dispatcher.carry_out(self._effect(ref, plan, bundle), begun)
+        return await heeding(partial(self._call, ref))
 
     @activity.defn
     @speaks_temporal
@@ -51,6 +50,24 @@ class ActingActivities:
     @speaks_temporal
     async def compensate(self, ref: CallRef) -> CallReport:
         """Take one effect back, if it happened and was not taken back before (rule 4)."""
+        return await heeding(partial(self._take_back, ref))
+
+    @activity.defn
+    @speaks_temporal
+    async def abandon_call(self, ref: CallRef) -> CallReport:
+        """Write down that no attempt of a call ever came back: unknown, and a person's to settle."""
+        lost = Unknown(error="every attempt was lost; its outcome is not known")
+        return await self._journal.settle_effect(ref, lost, final=True)
+
+    async def _call(self, ref: CallRef, stop: Stop) -> CallReport:
+        plan, bundle = await self._recorded(ref)
+        effect = self._effect(ref, plan, bundle)
+        async with beating():
+            stop.raise_if_told()
+            begun = await self._journal.begin_effect(ref, self._judge(plan, bundle))
+            return await self._dispatcher.carry_out(effect, begun, stop)
+
+    async def _take_back(self, ref: CallRef, stop: Stop) -> CallReport:
         begun = await self._journal.begin_compensation(ref)
         if isinstance(begun, Refusal):
             return begun.report
@@ -60,14 +77,7 @@ class ActingActivities:
             wrong = Failed(error=f"the compensation's arguments cannot be filled: {error}")
             return await self._journal.settle_compensation(ref, wrong, final=True)
         async with beating():
-            return await self._dispatcher.carry_out(effect, begun)
-
-    @activity.defn
-    @speaks_temporal
-    async def abandon_call(self, ref: CallRef) -> CallReport:
-        """Write down that no attempt of a call ever came back: unknown, and a person's to settle."""
-        lost = Unknown(error="every attempt was lost; its outcome is not known")
-        return await self._journal.settle_effect(ref, lost, final=True)
+            return await self._dispatcher.carry_out(effect, begun, stop)
 
     async def _recorded(self, ref: CallRef) -> tuple[CallPlan, AgentBundle]:
         plan = await self._journal.call_plan(ref)

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.stopping import Stop
 from proctor.contracts.errors import Unavailable
 from proctor.contracts.ports import Admitted, EffectStanding, Prior, Refusal, ToolPort
 from proctor.contracts.run import CallReport
@@ -33,6 +33,8 @@ LATE_ANSWER_MARGIN_S = 2.0
 
 
 NOT_HAPPENED = Failed(error="read back: it did not happen", retryable=True, is_read_back=True)
+LOST = Unknown(error="an earlier attempt was sent, and its answer was lost")
+NOT_SENT = Failed(error="stopped before it was dispatched", retryable=True)
 
 
 @dataclass(frozen=True)
@@ -53,59 +55,73 @@ class Dispatcher:
         """Take the tools."""
         self._tools = tools
 
-    async def carry_out(self, effect: Effect, begun: Admitted | Prior | Refusal) -> CallReport:
+    async def carry_out(self, effect: Effect, begun: Admitted | Prior | Refusal, stop: Stop) -> CallReport:
         """Bring an effect to a recorded outcome, or raise to be tried again. Never dispatches without an intent."""
         if isinstance(begun, Prior):
-            begun = await self._after_lost_attempt(effect, begun.standing)
+            begun = await self._after_lost_attempt(effect, begun.standing, stop)
         if isinstance(begun, Refusal):
             return begun.report
-        outcome, stopped = await self._attempt(effect)
-        return await self._settle(effect, outcome, attempt=begun.attempt, stopped=stopped)
+        outcome = await self._attempt(effect, stop)
+        return await self._settle(effect, outcome, attempt=begun.attempt, stop=stop)
 
-    async def _attempt(self, effect: Effect) -> tuple[ToolOutcome, bool]:
-        """Invoke once; tells also whether we were told to stop. A stopped tool gets a short grace to end by itself."""
+    async def settle_lost(self, effect: Effect, standing: EffectStanding, stop: Stop) -> CallReport:
+        """Settle what a lost attempt left, sending nothing: as its probe says, and unknown where none can tell."""
+        return await _written(effect, await self._find_out(effect, standing, stop) or LOST, final=True)
+
+    async def _attempt(self, effect: Effect, stop: Stop) -> ToolOutcome:
+        """Invoke once. A stopped tool gets a short grace to end by itself."""
+        if stop.is_told:
+            return NOT_SENT
         call = asyncio.ensure_future(self._tools.invoke(effect.contract, effect.invocation))
-        try:
-            return await asyncio.shield(call), False
-        except asyncio.CancelledError:
+        await stop.wait_for(call)
+        if not call.done():
             await asyncio.wait({call}, timeout=STOPPING_GRACE_S)
             call.cancel()
-            try:
-                return await call, _is_told_to_stop()
-            except asyncio.CancelledError:
-                return Failed(error="stopped before it was dispatched", retryable=True), _is_told_to_stop()
+        try:
+            return await call
+        except asyncio.CancelledError:
+            return NOT_SENT
 
-    async def _settle(self, effect: Effect, outcome: ToolOutcome, *, attempt: int, stopped: bool) -> CallReport:
-        exhausted = stopped or attempt >= effect.contract.retry.max_attempts
+    async def _settle(self, effect: Effect, outcome: ToolOutcome, *, attempt: int, stop: Stop) -> CallReport:
+        is_last = attempt >= effect.contract.retry.max_attempts and outcome is not NOT_SENT
+        exhausted = stop.ends_run or is_last
         if isinstance(outcome, Unknown) and (exhausted or not _may_resend(effect.contract)):
             outcome = await self._read_back(effect) or outcome
         if exhausted or not _may_try_again(effect.contract, outcome):
             return await _written(effect, outcome, final=True)
         await _written(effect, outcome, final=False)
+        if stop.ends_run:  # told while it was written: there will be no further attempt
+            return await _written(effect, outcome, final=True)
         raise ApplicationError(_error_of(outcome), type="ToolAttemptFailed")
 
-    async def _after_lost_attempt(self, effect: Effect, standing: EffectStanding) -> Admitted | Refusal:
+    async def _after_lost_attempt(self, effect: Effect, standing: EffectStanding, stop: Stop) -> Admitted | Refusal:
         """Decide what an intent without an outcome means, before anything is sent again."""
         if standing.state == "attempt_failed":
-            return await self._send_again(effect, otherwise=Failed(error="stopped before it was tried again"))
-        lost = Unknown(error="an earlier attempt was sent, and its answer was lost")
+            otherwise = Failed(error="stopped before it was tried again")
+            return await self._send_again(effect, stop, otherwise=otherwise)
         if effect.contract.idempotency is Idempotency.NATIVE:
-            return await self._send_again(effect, otherwise=lost)
-        if effect.contract.idempotency is Idempotency.READ_BACK:
-            await asyncio.sleep(max(0.0, effect.contract.timeout_s + LATE_ANSWER_MARGIN_S - standing.age_s))
-        found = await self._read_back(effect) or lost
+            return await self._send_again(effect, stop, otherwise=LOST)
+        found = await self._find_out(effect, standing, stop) or LOST
         if isinstance(found, Failed):
             await _written(effect, found, final=False)
-            return await self._send_again(effect, otherwise=found)
+            return await self._send_again(effect, stop, otherwise=found)
         return Refusal(report=await _written(effect, found, final=True))
 
-    async def _send_again(self, effect: Effect, *, otherwise: ToolOutcome) -> Admitted | Refusal:
-        """Get the intent for a further attempt. Where a fence forbids it, settle as `otherwise` or as read back."""
-        again = await effect.retry()
-        if isinstance(again, Admitted) or again.report.status != "fenced":
-            return again
+    async def _send_again(self, effect: Effect, stop: Stop, *, otherwise: ToolOutcome) -> Admitted | Refusal:
+        """Get the intent for a further attempt. Where a stop forbids it, settle as `otherwise` or as read back."""
+        if not stop.ends_run:
+            stop.raise_if_told()
+            again = await effect.retry()
+            if isinstance(again, Admitted) or again.report.status != "fenced":
+                return again
         outcome = await self._read_back(effect) or otherwise if isinstance(otherwise, Unknown) else otherwise
         return Refusal(report=await _written(effect, outcome, final=True))
+
+    async def _find_out(self, effect: Effect, standing: EffectStanding, stop: Stop) -> ToolOutcome | None:
+        """Read a lost attempt back, once it cannot be under way any more."""
+        if effect.contract.idempotency is Idempotency.READ_BACK:
+            await stop.sleep(max(0.0, effect.contract.timeout_s + LATE_ANSWER_MARGIN_S - standing.age_s))
+        return await self._read_back(effect)
 
     async def _read_back(self, effect: Effect) -> ToolOutcome | None:
         """Ask the tool's probe whether the effect of our key happened; None when it cannot tell."""
@@ -119,12 +135,6 @@ class Dispatcher:
         if happened is True:
             return Confirmed(result=answer.result, labels=answer.labels)
         return NOT_HAPPENED if happened is False else None
-
-
-def _is_told_to_stop() -> bool:
-    """Whether the run is being stopped, and not just this worker."""
-    details = activity.cancellation_details()
-    return details is None or details.cancel_requested
 
 
 def _may_resend(contract: ToolContract) -> bool:

@@ -181,6 +181,7 @@ class AgentTaskWorkflow:
         except ActivityError as error:
             if is_cancelled_exception(error) or not endings.is_lost(error):
                 raise
+        raise_if_cancelled()  # a failure that Temporal did not retry because of the cancel: it is not lost
         lost = options.store_call(f"write down that its outcome is unknown: {call.summary}")
         return await workflow.execute_local_activity_method(ActingActivities.abandon_call, ref, **lost)
 

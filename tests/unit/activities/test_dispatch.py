@@ -1,13 +1,16 @@
 """Rules 1 and 2: what is dispatched, what is sent again, and what is left to a person."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
+from temporalio.activity import ActivityCancellationDetails
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.dispatch import LATE_ANSWER_MARGIN_S, NOT_HAPPENED, Dispatcher, Effect
+from activities.dispatch import LATE_ANSWER_MARGIN_S, NOT_HAPPENED, NOT_SENT, Dispatcher, Effect
+from activities.stopping import Stop, heeding
 from proctor.contracts.errors import Unavailable
 from proctor.contracts.ids import EffectKey, RunId
 from proctor.contracts.ports import Admitted, EffectStanding, Prior, Refusal
@@ -60,6 +63,19 @@ class FakeLedger:
         return CallReport(status=outcome.status)
 
 
+class FakeSlowLedger(FakeLedger):
+    """Takes its time over each outcome."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writing, self.may_write = asyncio.Event(), asyncio.Event()
+
+    async def settle(self, outcome: ToolOutcome, final: bool) -> CallReport:
+        self.writing.set()
+        await self.may_write.wait()
+        return await super().settle(outcome, final)
+
+
 def effect(ledger: FakeLedger, **contract: Any) -> Effect:
     probe = ToolContract(name="Probe", input_schema={}, effect="read") if "probe" in contract else None
     made = ToolContract(name="Act", input_schema={}, effect="write", timeout_s=0.01, **contract)
@@ -69,7 +85,8 @@ def effect(ledger: FakeLedger, **contract: Any) -> Effect:
 async def carry_out(
     tools: FakeTools, ledger: FakeLedger, begun: Admitted | Prior | Refusal, **contract: Any
 ) -> CallReport:
-    return await ActivityEnvironment().run(Dispatcher(tools).carry_out, effect(ledger, **contract), begun)
+    work = partial(Dispatcher(tools).carry_out, effect(ledger, **contract), begun)
+    return await ActivityEnvironment().run(heeding, work)
 
 
 def lost(state: str = "intent") -> Prior:
@@ -187,9 +204,8 @@ async def test_a_stopped_tool_is_cut_off_and_its_outcome_written() -> None:
     """A kill stops the tool after a short grace, and the ledger says what is not known."""
     tools, ledger = FakeTools(hang=True), FakeLedger()
     environment = ActivityEnvironment()
-    running = asyncio.create_task(
-        environment.run(Dispatcher(tools).carry_out, effect(ledger, idempotency="native"), Admitted(attempt=1))
-    )
+    work = partial(Dispatcher(tools).carry_out, effect(ledger, idempotency="native"), Admitted(attempt=1))
+    running = asyncio.create_task(environment.run(heeding, work))
     await asyncio.sleep(0.05)
     environment.cancel()
     report = await running
@@ -229,3 +245,90 @@ async def test_an_outcome_is_written_through_a_short_absence_of_the_store() -> N
     tools, ledger = FakeTools(Confirmed(result=1)), FakeLedger(absences=1)
     assert "confirmed" == (await carry_out(tools, ledger, Admitted(attempt=1))).status
     assert [(Confirmed(result=1), True)] == ledger.settled
+
+
+async def test_a_stop_while_the_outcome_is_written_does_not_lose_it() -> None:
+    """The effect has happened and its answer is in hand: no cancellation may come between it and the ledger."""
+    ledger = FakeSlowLedger()
+    environment = ActivityEnvironment()
+    work = partial(Dispatcher(FakeTools(Confirmed(result=1))).carry_out, effect(ledger), Admitted(attempt=1))
+    running = asyncio.create_task(environment.run(heeding, work))
+    await ledger.writing.wait()
+    environment.cancel()
+    await asyncio.sleep(0)
+    ledger.may_write.set()
+    assert "confirmed" == (await running).status
+    assert [(Confirmed(result=1), True)] == ledger.settled
+
+
+async def test_a_stop_before_the_effect_leaves_it_undone_and_says_so() -> None:
+    """An intent that was written when the stop came is settled as failed: it was never sent."""
+    tools, ledger = FakeTools(), FakeLedger()
+    environment = ActivityEnvironment()
+
+    async def stopped_in_between(stop: Stop) -> CallReport:
+        environment.cancel()
+        await asyncio.sleep(0)
+        return await Dispatcher(tools).carry_out(effect(ledger, idempotency="native"), Admitted(attempt=1), stop)
+
+    assert "failed" == (await environment.run(heeding, stopped_in_between)).status
+    assert ([], [(NOT_SENT, True)]) == (tools.sent, ledger.settled)
+
+
+async def test_a_stop_while_a_failure_is_noted_ends_the_call() -> None:
+    """There will be no further attempt, so the failure is final."""
+    ledger = FakeSlowLedger()
+    environment = ActivityEnvironment()
+    passing = Failed(error="503", retryable=True)
+    work = partial(Dispatcher(FakeTools(passing)).carry_out, effect(ledger), Admitted(attempt=1))
+    running = asyncio.create_task(environment.run(heeding, work))
+    await ledger.writing.wait()
+    environment.cancel()
+    await asyncio.sleep(0)
+    ledger.may_write.set()
+    assert "failed" == (await running).status
+    assert [(passing, False), (passing, True)] == ledger.settled
+
+
+async def test_a_lost_attempt_is_read_back_though_the_run_is_stopped() -> None:
+    """The probe tells what happened; nothing is sent again."""
+    tools, ledger = FakeTools(Confirmed(result={"happened": False})), FakeLedger()
+    environment = ActivityEnvironment()
+    young = Prior(standing=EffectStanding(state="intent", attempt=1, age_s=LATE_ANSWER_MARGIN_S - 0.3))
+    reading = effect(ledger, idempotency="read_back", probe="Probe")
+    running = asyncio.create_task(environment.run(heeding, partial(Dispatcher(tools).carry_out, reading, young)))
+    await asyncio.sleep(0.05)
+    environment.cancel()
+    assert "failed" == (await running).status
+    assert [("Probe", KEY)] == tools.sent
+    assert (NOT_HAPPENED, True) == ledger.settled[-1]
+
+
+async def test_a_worker_that_stops_leaves_a_lost_attempt_to_the_next() -> None:
+    """A drain ends no run: nothing is settled in a hurry."""
+    tools, ledger = FakeTools(), FakeLedger()
+    environment = ActivityEnvironment()
+    reading = effect(ledger, idempotency="read_back", probe="Probe")
+    young = Prior(standing=EffectStanding(state="intent", attempt=1, age_s=0))
+    running = asyncio.create_task(environment.run(heeding, partial(Dispatcher(tools).carry_out, reading, young)))
+    await asyncio.sleep(0.05)
+    environment.cancel(ActivityCancellationDetails(worker_shutdown=True))
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert ([], []) == (tools.sent, ledger.settled)
+
+
+async def test_a_worker_that_stops_before_the_effect_costs_the_tool_no_attempt() -> None:
+    """The only attempt that the tool has is not used up by one that was never sent."""
+    tools, ledger = FakeTools(), FakeLedger()
+    environment = ActivityEnvironment()
+
+    async def drained_in_between(stop: Stop) -> CallReport:
+        environment.cancel(ActivityCancellationDetails(worker_shutdown=True))
+        await asyncio.sleep(0)
+        once = effect(ledger, retry=RetryRule(max_attempts=1))
+        return await Dispatcher(tools).carry_out(once, Admitted(attempt=1), stop)
+
+    with pytest.raises(ApplicationError):
+        await environment.run(heeding, drained_in_between)
+    assert ([], [(NOT_SENT, False)]) == (tools.sent, ledger.settled)
