@@ -9,7 +9,7 @@ from activities.beating import beating
 from activities.boundary import speaks_temporal
 from activities.dispatch import Dispatcher, Effect
 from activities.guarding import guarded
-from activities.judging import PolicyShelf, judge_at_dispatch
+from activities.judging import DispatchJudge, PolicyShelf
 from activities.pinning import check_call
 from activities.stopping import Stop, heeding
 from proctor.contracts.errors import Corrupted
@@ -89,7 +89,7 @@ class ActingActivities:
     def _judge(self, plan: CallPlan, bundle: AgentBundle) -> Judge:
         assert plan.run.bundle_digest is not None
         policy = self._policies.of(plan.run.bundle_digest, bundle)
-        return judge_at_dispatch(plan, bundle, policy, self._tools)
+        return DispatchJudge(plan, bundle, policy, self._tools)
 
     async def _read(self, bundle: AgentBundle, plan: CallPlan) -> ToolOutcome:
         contract = _contract(bundle, plan.tool)

@@ -10,6 +10,7 @@ from policies.guardrails import scrub_pii
 from policies.manifest_policy import compile_policy, tightened
 from proctor.contracts.canonical import digest_json, summarize
 from proctor.contracts.decision import CallFacts, Decision, RecordedDecision, Verdict
+from proctor.contracts.governing import WindowQuery
 from proctor.contracts.human import ApprovalBinding, HumanRequest, RequestKind
 from proctor.contracts.ids import Digest, RequestId, RunId
 from proctor.contracts.manifest import AgentBundle, Autonomy
@@ -104,15 +105,26 @@ def _contract_facts(contract: ToolContract, tools: ToolPort, call: ProposedCall)
     }
 
 
-def judge_at_dispatch(plan: CallPlan, bundle: AgentBundle, policy: Policy, tools: ToolPort) -> Callable[..., Decision]:
-    """Give the judge that the journal calls inside its transaction: live facts, and never looser than recorded."""
-    call = ProposedCall(tool=plan.tool, arguments=plan.arguments, node=plan.node)
+@dataclass(frozen=True)
+class DispatchJudge:
+    """Judges one recorded call on live facts, and never looser than it was recorded."""
 
-    def judge(live: LiveFacts) -> Decision:
-        bench = Bench(plan.run, bundle, policy, tools, live.demotions)
-        return tightened(plan.decision.decision, bench.judge(call, step=live.step, cost_usd=live.cost_usd))
+    plan: CallPlan
+    bundle: AgentBundle
+    policy: Policy
+    tools: ToolPort
 
-    return judge
+    @property
+    def windows(self) -> tuple[WindowQuery, ...]:
+        """What the store must answer before it asks for the decision."""
+        return ()
+
+    def __call__(self, live: LiveFacts) -> Decision:
+        """Decide, inside the store's transaction."""
+        call = ProposedCall(tool=self.plan.tool, arguments=self.plan.arguments, node=self.plan.node)
+        bench = Bench(self.plan.run, self.bundle, self.policy, self.tools, live.demotions)
+        judged = bench.judge(call, step=live.step, cost_usd=live.cost_usd)
+        return tightened(self.plan.decision.decision, judged)
 
 
 @dataclass(frozen=True)

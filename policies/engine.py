@@ -7,6 +7,7 @@ from policies.rules import Rule, RuleEffect
 from proctor.contracts.canonical import digest_json, summarize
 from proctor.contracts.decision import CallFacts, Decision, FiredRule, Verdict
 from proctor.contracts.ids import Digest, ToolName
+from proctor.contracts.obligations import Obligation
 
 ENGINE_VERSION = 1
 """Part of every policy digest: raise it when the same rules would be judged differently."""
@@ -121,5 +122,5 @@ def _fired(rule: Rule, reason: str) -> FiredRule:
     return FiredRule(id=rule.id, effect=rule.effect, reason=reason)
 
 
-def _obligations(fired: list[tuple[Rule, FiredRule]]) -> tuple[str, ...]:
+def _obligations(fired: list[tuple[Rule, FiredRule]]) -> tuple[Obligation, ...]:
     return tuple(dict.fromkeys(obligation for rule, _ in fired for obligation in rule.obligations))

@@ -10,12 +10,13 @@ from policies.engine import RuleSet, tightened
 from policies.rules import Rule
 from proctor.contracts.decision import CallFacts
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, Threshold
+from proctor.contracts.obligations import Obligation, ReviewAfter
 from proctor.contracts.schemas import checker
 from proctor.contracts.tool import Effect, HttpImplementation, ToolContract
 
 __all__ = ["REVIEW_AFTER", "compile_policy", "tightened"]
 
-REVIEW_AFTER: Final = "review_after"
+REVIEW_AFTER: Final = ReviewAfter()
 """Obligation: a person looks at the effect afterwards (autonomy level `supervised`)."""
 LARGEST_NUMBER: Final = 2**53
 """Beyond it JSON numbers are no longer exact, so a limit on them would mean nothing."""
@@ -180,7 +181,9 @@ def _autonomy_rules(manifest: AgentManifest) -> Iterator[Rule]:
         rank = min(_RANK[facts.autonomy], declared.get(facts.tool, default))
         return rank == _RANK[level] and facts.effect in effects
 
-    def rule(name: str, effect: Any, reason: str, applies: Callable[[CallFacts], bool], *obligations: str) -> Rule:
+    def rule(
+        name: str, effect: Any, reason: str, applies: Callable[[CallFacts], bool], *obligations: Obligation
+    ) -> Rule:
         return Rule(f"autonomy-{name}", effect, applies, reason, terms, obligations=obligations)
 
     both = (Effect.WRITE, Effect.IRREVERSIBLE)

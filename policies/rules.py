@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from proctor.contracts.decision import CallFacts
 from proctor.contracts.ids import ToolName
+from proctor.contracts.obligations import Obligation
 
 RuleEffect = Literal["permit", "require_approval", "forbid"]
 
@@ -23,7 +24,7 @@ class Rule:
     """JSON: everything that `applies` was built from, so that the digest changes whenever the meaning does."""
     tool: ToolName | None = None
     """The rule looks at calls of this tool only."""
-    obligations: tuple[str, ...] = ()
+    obligations: tuple[Obligation, ...] = ()
 
     def explain(self, facts: CallFacts) -> str:
         """Say why the rule applies to this call."""
@@ -36,5 +37,5 @@ class Rule:
             "effect": self.effect,
             "terms": self.terms,
             "tool": self.tool,
-            "obligations": list(self.obligations),
+            "obligations": [one.model_dump(mode="json") for one in self.obligations],
         }

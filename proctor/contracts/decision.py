@@ -8,8 +8,9 @@ from pydantic import Field
 
 from proctor.contracts.base import Contract
 from proctor.contracts.ids import AgentName, Digest, PrincipalName, TenantId, ToolName
-from proctor.contracts.labels import Labels
+from proctor.contracts.labels import Flow, Labels
 from proctor.contracts.manifest import Autonomy
+from proctor.contracts.obligations import Obligation
 from proctor.contracts.tool import Effect, Risk
 
 
@@ -47,11 +48,15 @@ class CallFacts(Contract):
     cost_usd: Decimal = Decimal(0)
 
 
+RuleEffect = Literal["permit", "require_approval", "forbid", "oblige"]
+"""`oblige` decides nothing and only adds obligations; documents cannot write it."""
+
+
 class FiredRule(Contract):
     """A rule that applied."""
 
     id: str
-    effect: Literal["permit", "require_approval", "forbid"]
+    effect: RuleEffect
     reason: str
 
 
@@ -61,9 +66,11 @@ class Decision(Contract):
     verdict: Verdict
     determining: str
     fired: tuple[FiredRule, ...] = ()
-    obligations: tuple[str, ...] = ()
+    obligations: tuple[Obligation, ...] = ()
     reason: str
-    """For people and for the planner: what was decided, why, and what is allowed instead."""
+    """For people: what was decided, and why."""
+    advice: str = ""
+    """For the planner: what is allowed instead."""
     policy_digest: Digest
 
 
@@ -73,3 +80,9 @@ class RecordedDecision(Contract):
     call: int
     decision: Decision
     arguments_digest: Digest = Field(pattern=r"^[0-9a-f]{64}$")
+    facts: dict[str, Any] = Field(default_factory=dict)
+    """All that was judged on, by the facts' names, without `arguments`; as JSON."""
+    flows: dict[str, Flow] = Field(default_factory=dict)
+    """Where each argument comes from, by its top-level name."""
+    goal: str = ""
+    """Names what the call is for, apart from its words: see `policies/goals.py`. Empty for reads."""

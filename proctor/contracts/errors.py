@@ -8,7 +8,8 @@
     │   └── IdempotencyConflict   the key belongs to a different request                exit 2
     ├── NotAuthorised             this person may not do this                           exit 4
     ├── Refused                   policy, a fence or the state of the run forbids it    exit 6
-    │   └── Fenced                a kill covers this action                             exit 6
+    │   ├── Fenced                a kill covers this action                             exit 6
+    │   └── PolicyMoved           another policy became active in between               exit 6, retryable
     ├── Unavailable               a part that we need does not answer                   exit 1, retryable
     ├── PlannerFailed             a planner gave nothing usable                         exit 5
     │   └── PlannerUnavailable    the model's provider asks us to come back             exit 5, retryable
@@ -80,6 +81,17 @@ class Refused(ProctorError):
 
 class Fenced(Refused):
     """A kill covers this action."""
+
+
+class PolicyMoved(Refused):
+    """Another policy became active in between: load it and judge again."""
+
+    retryable = True
+
+    def __init__(self, bundle_digest: str) -> None:
+        """Name the bundle of the policy that is active now."""
+        self.bundle_digest = bundle_digest
+        super().__init__()
 
 
 class Unavailable(ProctorError):

@@ -39,3 +39,29 @@ class Labels(Contract):
             confidentiality=max(self.confidentiality, other.confidentiality, key=_ORDER.index),
             sources=tuple(sorted({*self.sources, *other.sources})),
         )
+
+
+class Origin(StrEnum):
+    """Where a part of a value comes from."""
+
+    REQUEST = "request"
+    """The goal or the input that the requester gave."""
+    MANIFEST = "manifest"
+    """Written by the agent's owner: manifest, playbook, policy."""
+    ADDRESS_BOOK = "address_book"
+    PERSON = "person"
+    """A recorded decision or answer of a person."""
+    VALIDATED = "validated"
+    """A part of a tool's result that a validating rule accepted."""
+    TOOL = "tool"
+    """A tool's result: untrusted."""
+    PLANNER = "planner"
+    """Made up by a model. Trusted no further than all that the model had read."""
+
+
+class Flow(Contract):
+    """Where an argument comes from: its labels, and the kinds of places that its parts were found in."""
+
+    labels: Labels
+    origins: tuple[Origin, ...]
+    """Sorted, without repetition."""

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from proctor.contracts.base import Contract
 from proctor.contracts.ids import AgentName, ToolName
-from proctor.contracts.tool import ToolContract
+from proctor.contracts.policy import PolicyDocument
+from proctor.contracts.tool import Risk, ToolContract
 
 
 class Autonomy(StrEnum):
@@ -84,6 +85,8 @@ class AgentManifest(Contract):
     description: str = ""
     autonomy: Autonomy
     autonomy_by_tool: dict[ToolName, Autonomy] = Field(default_factory=dict)
+    autonomy_by_risk: dict[Risk, Autonomy] = Field(default_factory=dict)
+    """Level of a risk tier; a tool's own level and its tier's both hold, so that the lower one counts."""
     allowed_tools: tuple[ToolName, ...] = ()
     blocked_domains: tuple[str, ...] = ("*",)
     allow_domains: tuple[str, ...] = ()
@@ -97,15 +100,17 @@ class AgentManifest(Contract):
     output_schema: dict[str, Any] = Field(default_factory=dict)
     """JSON Schema of the final report."""
 
-    def autonomy_for(self, tool: ToolName) -> Autonomy:
-        """Give the declared level for a tool."""
-        return self.autonomy_by_tool.get(tool, self.autonomy)
+    def autonomy_for(self, tool: ToolName, risk: Risk | None = None) -> Autonomy:
+        """Give the declared level for a tool, at a risk tier."""
+        level = self.autonomy_by_tool.get(tool, self.autonomy)
+        return level if risk is None else level.lower_of(self.autonomy_by_risk.get(risk, level))
 
 
 class AgentBundle(Contract):
     """All that decides how an agent behaves, pinned by one digest at `open_run`."""
 
     manifest: AgentManifest
+    policy: PolicyDocument | None = None
     tools: tuple[ToolContract, ...]
     """Contracts of the allowed tools, their probes and their compensations."""
 

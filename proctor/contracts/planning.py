@@ -21,6 +21,32 @@ class ProposedCall(Contract):
     """Playbook node that proposed it; empty for models."""
     provider_call_id: str = ""
     """The model's own id of the call, so that the result can be paired with it in the next prompt."""
+    derivation: dict[str, tuple[str, ...]] | None = None
+    """Set by the playbook planner, which is ours, and by no model: for each top-level argument the roots that it was
+    rendered from, e.g. `manifest`, `input`, `goal`, `steps.diagnose`. None: to be traced by value."""
+
+
+class DeclaredArgument(Contract):
+    """Where an argument of a declared call will come from; no value."""
+
+    sources: tuple[str, ...] = Field(min_length=1)
+    """`request`, `manifest`, or the `id` of a call declared before it."""
+
+
+class DeclaredCall(Contract):
+    """A call that the planner says it will make."""
+
+    id: str = Field(min_length=1, max_length=64)
+    tool: ToolName
+    max_count: int = Field(default=1, ge=1, le=1000)
+    arguments: dict[str, DeclaredArgument] = Field(default_factory=dict)
+    """By the argument's top-level name; one that is not listed must come from the request or the manifest."""
+
+
+class DeclaredPlan(Contract):
+    """What a run will do, said before any untrusted data was read; it cannot be changed afterwards."""
+
+    calls: tuple[DeclaredCall, ...] = Field(max_length=64)
 
 
 class CallsProposal(Contract):
@@ -70,6 +96,10 @@ class Proposal(Contract):
     cursor: dict[str, Any] = Field(default_factory=dict)
     """The planner's own position (JSON, at most 64 KiB), given back to it at the next step."""
     usage: Usage = Usage()
+    alternatives: tuple[CallsProposal, ...] = Field(default=(), max_length=4)
+    """Other ways that would do as well: policy takes the least strict, then the one that soft constraints prefer."""
+    declares: DeclaredPlan | None = None
+    """Taken at the run's first steps only, before any untrusted data was read."""
 
 
 EntryKind = Literal["proposal", "result", "failure", "denial", "human"]

@@ -8,11 +8,24 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
+from pydantic import AwareDatetime
+
 from proctor.contracts.audit import AuditRecord
 from proctor.contracts.base import Contract
 from proctor.contracts.decision import CallFacts, Decision
+from proctor.contracts.governing import (
+    CellLevel,
+    ChangeKind,
+    DeniedGoal,
+    Evidence,
+    PolicyVersion,
+    Review,
+    ReviewVerdict,
+    WindowAnswer,
+    WindowQuery,
+)
 from proctor.contracts.human import DecisionReceipt, HumanDecision, HumanRequest, Principal, Role
-from proctor.contracts.ids import AgentName, Digest, PrincipalName, RequestId, RunId
+from proctor.contracts.ids import AgentName, Digest, PrincipalName, RequestId, RunId, ToolName
 from proctor.contracts.kill import Fence, KillOrder, Receipt
 from proctor.contracts.manifest import AgentBundle, Autonomy
 from proctor.contracts.planning import Observation, Proposal, Situation
@@ -33,7 +46,7 @@ from proctor.contracts.run import (
     StepRef,
     TaskRequest,
 )
-from proctor.contracts.tool import ToolContract, ToolInvocation, ToolOutcome
+from proctor.contracts.tool import Risk, ToolContract, ToolInvocation, ToolOutcome
 
 
 class AgentCatalog(Protocol):
@@ -118,6 +131,15 @@ class LiveFacts(Contract):
     demotions: dict[str, Autonomy]
     cost_usd: Decimal
     step: int
+    reserved_usd: Decimal = Decimal(0)
+    at: AwareDatetime | None = None
+    """The database's clock."""
+    cells: tuple[CellLevel, ...] = ()
+    windows: tuple[WindowAnswer, ...] = ()
+    """Answers to the judge's own queries, read under a lock that orders calls of the same window."""
+    denied_goals: tuple[DeniedGoal, ...] = ()
+    active_bundle: Digest | None = None
+    """Bundle of the policy version that is active now for the agent; None: none was recorded yet."""
 
 
 class Admitted(Contract):
@@ -138,7 +160,19 @@ class Refusal(Contract):
     report: CallReport
 
 
-Judge = Callable[[LiveFacts], Decision]
+class Judge(Protocol):
+    """Judges one recorded call at dispatch."""
+
+    @property
+    def windows(self) -> tuple[WindowQuery, ...]:
+        """What the store must answer before it asks for the decision."""
+
+    def __call__(self, live: LiveFacts) -> Decision:
+        """Decide on live facts, never looser than recorded.
+
+        Raises `PolicyMoved` when the active policy is one that was not loaded: nothing was written, load it and begin
+        again.
+        """
 
 
 class RunJournal(Protocol):
@@ -315,6 +349,58 @@ class KillSwitch(Protocol):
 
     async def receipt(self, run_id: RunId) -> Receipt:
         """Give the truth about a run's effects, from the ledger."""
+
+
+class PolicyRegister(Protocol):
+    """Versions of each agent's policy: what is active, who asked for it and who approved it. Append-only."""
+
+    async def active(self, agent: AgentName) -> PolicyVersion | None:
+        """Give the version in force; None before the first run of the agent."""
+
+    async def versions(self, agent: AgentName) -> list[PolicyVersion]:
+        """List all versions, newest first."""
+
+    async def propose(
+        self, bundle: AgentBundle, policy_digest: Digest, change: ChangeKind, summary: Sequence[str], by: PrincipalName
+    ) -> PolicyVersion:
+        """Record a version. The first, a tightening and a neutral one are active at once; a loosening is proposed.
+
+        `change` is against the version that is active now; when that changed in between, `Refused`: diff again.
+        The same bundle again gives the version that it is.
+        """
+
+    async def decide(self, version_id: str, word: str, by: Principal, reason: str) -> PolicyVersion:
+        """Record `approve` or `reject` on a proposed loosening.
+
+        Active once the agent's owner and a second, different person (role approver or owner) approved; the proposer's
+        own word counts only if the proposer is the owner, and then as the owner's. One rejection ends it.
+        Raises `NotAuthorised`, `UnknownName`, or `Refused` when it is decided already.
+        """
+
+
+class AutonomyRecord(Protocol):
+    """Reviews, and the live levels that follow from them."""
+
+    async def levels(self, agent: AgentName) -> tuple[CellLevel, ...]:
+        """List the levels in force that differ from the manifest."""
+
+    async def history(self, agent: AgentName) -> list[CellLevel]:
+        """List every change, newest first."""
+
+    async def evidence(self, agent: AgentName, tool: ToolName, risk: Risk) -> Evidence:
+        """Collect what speaks for and against a cell since its level last changed."""
+
+    async def set_level(self, level: CellLevel) -> None:
+        """Record a promotion or demotion, in force from this commit on; audited in the append-only table itself."""
+
+    async def reviews(self, agent: AgentName | None = None, *, open_only: bool = True) -> list[Review]:
+        """List reviews, oldest first."""
+
+    async def review(self, review_id: str, verdict: ReviewVerdict, by: Principal, reason: str) -> Review:
+        """Record a verdict, once: `Refused` when there is one. Needs role approver or owner, never the requester.
+
+        `harmful` lowers the cell one level in the same transaction.
+        """
 
 
 class RunArchive(Protocol):

@@ -12,10 +12,11 @@ from pydantic import AwareDatetime, Field
 
 from proctor.contracts.base import Contract
 from proctor.contracts.decision import RecordedDecision, Verdict
+from proctor.contracts.governing import CellLevel, DeniedGoal
 from proctor.contracts.ids import AgentName, Digest, EffectKey, PrincipalName, RequestId, RunId, TenantId, ToolName
 from proctor.contracts.kill import Fence
 from proctor.contracts.manifest import Autonomy, Bounds
-from proctor.contracts.planning import Proposal
+from proctor.contracts.planning import DeclaredPlan, Proposal
 from proctor.contracts.tool import Effect, RetryRule
 
 MAX_INPUT_BYTES = 262_144
@@ -224,6 +225,15 @@ class PlanFacts(Contract):
     """Live ceilings by tool name; `*` is for all tools of the agent."""
     budget_extension_usd: Decimal = Decimal(0)
     """What people granted beyond the manifest's cost bound."""
+    reserved_usd: Decimal = Decimal(0)
+    at: AwareDatetime | None = None
+    """The database's clock."""
+    cells: tuple[CellLevel, ...] = ()
+    denied_goals: tuple[DeniedGoal, ...] = ()
+    active_bundle: Digest | None = None
+    """Bundle of the agent's active policy version, if there is one."""
+    declared: DeclaredPlan | None = None
+    """What the planner declared before any untrusted data was read."""
 
 
 class PlanRecord(Contract):
@@ -258,3 +268,5 @@ class CallPlan(Contract):
     node: str = ""
     arguments: dict[str, Any]
     decision: RecordedDecision
+    active_bundle: Digest | None = None
+    """Bundle of the agent's active policy version, if there is one."""

@@ -92,6 +92,19 @@ class HttpImplementation(Contract):
 Implementation = Annotated[PythonImplementation | HttpImplementation, Field(discriminator="kind")]
 
 
+class ArgumentRole(StrEnum):
+    """What an argument steers; undeclared means target.
+
+    `target`: where the effect goes or what it acts on (account, address, host, record). `amount`: how much.
+    `content`: what is said or stored there, which may quote untrusted data. `filter`: narrows what a read gives.
+    """
+
+    TARGET = "target"
+    AMOUNT = "amount"
+    CONTENT = "content"
+    FILTER = "filter"
+
+
 class ToolContract(Contract):
     """What a tool takes, gives and does. Every default is the most dangerous value (rule 7)."""
 
@@ -109,6 +122,12 @@ class ToolContract(Contract):
     """For `read_back`: a read tool called with `{"idempotency_key": KEY}` that answers `{"happened": bool, …}`."""
     risk: Risk = Risk.HIGH
     compensation: CompensationRule | None = None
+    argument_roles: dict[str, ArgumentRole] = Field(default_factory=dict)
+    """By the top-level name of the argument."""
+    action: str = ""
+    """What an effect is for, one word for all tools that do the same (H6); empty: the tool's own name."""
+    egress_arguments: tuple[str, ...] = ()
+    """Arguments that leave for a place outside (a URL, a search on the web), of a read too."""
     timeout_s: float = Field(default=10.0, gt=0, le=3600)
     retry: RetryRule = RetryRule()
     implementation: Implementation | None = None

@@ -268,7 +268,7 @@ def _write_judgement(
         verdict=decision.verdict,
         rule=decision.determining,
         fired=[rule.model_dump() for rule in decision.fired],
-        obligations=decision.obligations,
+        obligations=[one.model_dump(mode="json") for one in decision.obligations],
         reason=decision.reason,
         policy=decision.policy_digest,
         options=record.proposal.options,

@@ -6,6 +6,7 @@ import pytest
 from policies.engine import RuleSet, tightened
 from policies.rules import Rule
 from proctor.contracts.decision import CallFacts, Decision, Verdict
+from proctor.contracts.obligations import Notify, ReviewAfter
 from tests.unit.policies.builders import facts
 
 EFFECTS = ("permit", "require_approval", "forbid")
@@ -64,10 +65,10 @@ def test_reason_that_cannot_be_rendered_denies() -> None:
 
 def test_all_fired_rules_and_their_obligations_are_named() -> None:
     """The decision log sees every rule that applied."""
-    rules = [rule("permit", obligations=("review_after",)), rule("require_approval")]
+    rules = [rule("permit", obligations=(ReviewAfter(),)), rule("require_approval")]
     decision = RuleSet(rules).judge(facts())
     assert [fired.id for fired in decision.fired] == ["permit", "require_approval"]
-    assert decision.obligations == ("review_after",)
+    assert decision.obligations == (ReviewAfter(),)
 
 
 def test_facts_that_cannot_be_read_are_denied() -> None:
@@ -92,7 +93,11 @@ def test_two_rules_with_one_id_are_refused() -> None:
 
 def decision(verdict: Verdict, *obligations: str) -> Decision:
     return Decision(
-        verdict=verdict, determining="r", reason="x", policy_digest="0" * 64, obligations=tuple(obligations)
+        verdict=verdict,
+        determining="r",
+        reason="x",
+        policy_digest="0" * 64,
+        obligations=tuple(Notify(who=(n,)) for n in obligations),
     )
 
 
@@ -102,4 +107,4 @@ def test_tightened_never_loosens(recorded: Verdict, live: Verdict) -> None:
     result = tightened(decision(recorded, "a"), decision(live, "b"))
     assert recorded.stricter_of(live) is result.verdict
     if result.verdict is not Verdict.DENY:
-        assert {"a", "b"} == set(result.obligations)
+        assert {"a", "b"} == {one.who[0] for one in result.obligations if isinstance(one, Notify)}

@@ -1,0 +1,62 @@
+"""Obligations: what must be done along with a call that is allowed."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from proctor.contracts.base import Contract
+from proctor.contracts.ids import PrincipalName
+
+
+class ReviewAfter(Contract):
+    """A person looks at the effect afterwards (autonomy level `supervised`)."""
+
+    kind: Literal["review_after"] = "review_after"
+
+
+class Redact(Contract):
+    """Take these out of the result before anything records or sees it: dotted paths into the result."""
+
+    kind: Literal["redact"] = "redact"
+    fields: tuple[str, ...] = Field(min_length=1)
+
+
+class Quorum(Contract):
+    """Ask `count` different people with this role, not one; the requester is never among them."""
+
+    kind: Literal["quorum"] = "quorum"
+    count: int = Field(ge=1, le=10)
+    role: Literal["approver", "owner", "operator"] = "approver"
+
+
+class Notify(Contract):
+    """Tell these principals when the call is dispatched."""
+
+    kind: Literal["notify"] = "notify"
+    who: tuple[PrincipalName, ...] = Field(min_length=1)
+
+
+class MaxAmount(Contract):
+    """Where the rule applies, the argument (dotted path) may not be beyond `max`; more is forbidden."""
+
+    kind: Literal["max_amount"] = "max_amount"
+    argument: str
+    max: float
+
+
+class CoolDown(Contract):
+    """Where the rule applies, the next call of the tool by this agent is forbidden for so long."""
+
+    kind: Literal["cool_down"] = "cool_down"
+    seconds: int = Field(gt=0, le=366 * 86_400)
+
+
+def _named(value: Any) -> Any:
+    """Read an obligation that is written as its bare name, as the first records do."""
+    return {"kind": value} if isinstance(value, str) else value
+
+
+Obligation = Annotated[
+    Annotated[ReviewAfter | Redact | Quorum | Notify | MaxAmount | CoolDown, Field(discriminator="kind")],
+    BeforeValidator(_named),
+]
