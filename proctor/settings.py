@@ -17,6 +17,7 @@ from proctor.devstate import running_stack
 
 DEFAULT_HEALTH_PORT = 9464
 DEFAULT_DRAIN_S = 20.0
+ENVIRONMENTS = ("production", "staging", "development")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 TEMPORAL_NAMES = ("TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE")
 POSTGRES_NAMES = ("PGHOST", "PGDATABASE")
@@ -65,6 +66,20 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     configured: Endpoints | None = field(default=None, repr=False)
     """Endpoints that the environment names."""
+    declared_environment: str = ""
+    """What the environment says that it is; empty when it says nothing."""
+
+    @property
+    def environment(self) -> str:
+        """Where this is: a fact for policy, and what decides whether a loosening waits for two people.
+
+        Said by PROCTOR_ENVIRONMENT; otherwise `development` on the stack of a `proctor dev`, and `production`
+        everywhere else, so that forgetting to say it never loosens anything.
+        """
+        if self.declared_environment:
+            return self.declared_environment
+        is_dev = self.configured is None or self.configured.source == "dev"
+        return "development" if is_dev and running_stack(self.home) is not None else "production"
 
     @classmethod
     def load(cls, environ: Mapping[str, str], cwd: Path) -> "Settings":
@@ -90,6 +105,7 @@ class Settings:
             principal=environ.get("PROCTOR_PRINCIPAL") or _os_user(),
             token=environ.get("PROCTOR_TOKEN") or None,
             configured=_configured(environ),
+            declared_environment=_environment(environ),
         )
 
     def endpoints(self) -> Endpoints:
@@ -147,6 +163,13 @@ def _log_level(environ: Mapping[str, str]) -> str:
     if level not in LOG_LEVELS:
         raise InvalidInput(f"PROCTOR_LOG_LEVEL is unknown: {level!r}", hint=f"use one of {', '.join(LOG_LEVELS)}")
     return level
+
+
+def _environment(environ: Mapping[str, str]) -> str:
+    name = environ.get("PROCTOR_ENVIRONMENT") or ""
+    if name and name not in ENVIRONMENTS:
+        raise InvalidInput(f"PROCTOR_ENVIRONMENT is unknown: {name!r}", hint=f"use one of {', '.join(ENVIRONMENTS)}")
+    return name
 
 
 def _configured(environ: Mapping[str, str]) -> Endpoints | None:

@@ -79,6 +79,7 @@ def test_pg_variables_make_a_url_that_keeps_every_character(tmp_path: Path) -> N
         ({"PROCTOR_DRAIN_S": "soon"}, "PROCTOR_DRAIN_S"),
         ({"PROCTOR_DRAIN_S": "nan"}, "PROCTOR_DRAIN_S"),
         ({"PROCTOR_LOG_LEVEL": "loud"}, "PROCTOR_LOG_LEVEL"),
+        ({"PROCTOR_ENVIRONMENT": "prod"}, "PROCTOR_ENVIRONMENT"),
         ({**PRODUCTION, "TEMPORAL_ADDRESS": "http://x:1"}, "TEMPORAL_ADDRESS"),
         ({**PRODUCTION, "TEMPORAL_ADDRESS": "nowhere"}, "TEMPORAL_ADDRESS"),
         ({**PRODUCTION, "TEMPORAL_CONFIG_FILE": "/does/not/exist", "TEMPORAL_PROFILE": "x"}, "TEMPORAL_"),
@@ -141,3 +142,13 @@ def test_what_the_environment_names_wins_over_a_running_stack(tmp_path: Path) ->
         settings.endpoints().source,
         settings.endpoints().temporal.address,
     ) == ("environment", "temporal.internal:7233")
+
+
+def test_environment_is_production_unless_it_is_said_or_seen_to_be_another(tmp_path: Path) -> None:
+    """Nobody gets a development installation by forgetting to say something."""
+    assert "production" == Settings.load({}, tmp_path).environment
+    assert "production" == Settings.load(PRODUCTION, tmp_path).environment
+    assert "staging" == Settings.load({**PRODUCTION, "PROCTOR_ENVIRONMENT": "staging"}, tmp_path).environment
+    write_stack(tmp_path / ".proctor", stack(Process.of(os.getpid())))
+    assert "development" == Settings.load({}, tmp_path).environment
+    assert "production" == Settings.load(PRODUCTION, tmp_path).environment
