@@ -149,6 +149,7 @@ def test_environment_is_production_unless_it_is_said_or_seen_to_be_another(tmp_p
     assert "production" == Settings.load({}, tmp_path).environment
     assert "production" == Settings.load(PRODUCTION, tmp_path).environment
     assert "staging" == Settings.load({**PRODUCTION, "PROCTOR_ENVIRONMENT": "staging"}, tmp_path).environment
+    (tmp_path / ".proctor").mkdir()
     write_stack(tmp_path / ".proctor", stack(Process.of(os.getpid())))
     assert "development" == Settings.load({}, tmp_path).environment
     assert "production" == Settings.load(PRODUCTION, tmp_path).environment
