@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from proctor.contracts.errors import Unavailable
-from workers.embedded.ports import free_port
+from workers.embedded.ports import LOOPBACK, HeldPort
 from workers.embedded.tether import tethered
 
 READY_TIMEOUT_S = 60.0
@@ -45,7 +45,7 @@ class WorkerChild:
         """Describe it; `on_restart` is called whenever supervision has started it again."""
         self._order, self._on_restart = order, on_restart
         self._process: asyncio.subprocess.Process | None = None
-        self._port = 0
+        self._port: HeldPort | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._restarts: list[float] = []
         self.gave_up: str | None = None
@@ -58,8 +58,8 @@ class WorkerChild:
 
     @property
     def health_url(self) -> str:
-        """Address of its health endpoints."""
-        return f"http://127.0.0.1:{self._port}"
+        """Address of its health endpoints, the same whenever it is started again."""
+        return f"http://{LOOPBACK}:{0 if self._port is None else self._port.number}"
 
     @property
     def log_path(self) -> Path:
@@ -68,7 +68,7 @@ class WorkerChild:
 
     async def start(self) -> None:
         """Start the process and return at once."""
-        self._port = self._port or free_port()
+        self._port = self._port or HeldPort()
         self._order.log_path.parent.mkdir(parents=True, exist_ok=True)
         with self._order.log_path.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -77,7 +77,11 @@ class WorkerChild:
                 stdout=log,
                 stderr=log,
                 cwd=self._order.cwd,
-                env={**self._order.environ, "PROCTOR_HEALTH_HOST": "127.0.0.1", "PROCTOR_HEALTH_PORT": str(self._port)},
+                env={
+                    **self._order.environ,
+                    "PROCTOR_HEALTH_HOST": LOOPBACK,
+                    "PROCTOR_HEALTH_PORT": str(self._port.number),
+                },
                 start_new_session=True,
             )
 
@@ -133,6 +137,12 @@ class WorkerChild:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._supervisor
             self._supervisor = None
+        await self._end()
+        if self._port is not None:
+            self._port.release()
+            self._port = None
+
+    async def _end(self) -> None:
         if self._process is None or self._process.returncode is not None:
             return
         with contextlib.suppress(ProcessLookupError):

@@ -203,6 +203,7 @@ class DevStack:
             "PROCTOR_AGENTS": str(self._given.agents.resolve()),
             "PROCTOR_TASK_QUEUE": self._given.task_queue,
             "PROCTOR_DRAIN_S": str(drain_s),
+            "PROCTOR_ENVIRONMENT": self._given.declared_environment or "development",
             "TEMPORAL_ADDRESS": self._temporal.address,
             "DATABASE_URL": self._database_url,
             **given,

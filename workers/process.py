@@ -23,7 +23,7 @@ from proctor.telemetry.logs import set_up_logs
 from proctor.telemetry.metrics import Metrics
 from proctor.telemetry.sdk import SdkMetrics
 from proctor.telemetry.tracing import Tracing, set_up_tracing
-from workers.embedded.ports import free_port
+from workers.embedded.ports import HeldPort
 from workers.health import Check, Health, HealthServer
 from workers.search_attributes import register_search_attributes
 
@@ -82,7 +82,14 @@ async def run_worker(
         Unavailable: Temporal or the store did not answer within `patience_s`, or the health port is occupied.
 
     """
-    metrics, health, sdk = Metrics(), Health(), SdkMetrics(free_port())
+    with HeldPort() as port:
+        return await _run_worker(settings, build, tracing, patience_s, SdkMetrics(port.number))
+
+
+async def _run_worker(
+    settings: Settings, build: BuildWorker, tracing: Tracing | None, patience_s: float, sdk: SdkMetrics
+) -> int:
+    metrics, health = Metrics(), Health()
     server = HealthServer(
         health, lambda: _render(metrics, health, sdk), host=settings.health_host, port=settings.health_port
     )

@@ -9,13 +9,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.service import ConnectConfig, ServiceClient
 
 from proctor.contracts.errors import Unavailable
-from workers.embedded.ports import LOOPBACK, claim_port
+from workers.embedded.last_words import TAKEN, last_words
+from workers.embedded.ports import LOOPBACK, HeldPort, claim_port
 from workers.embedded.tether import tethered
 from workflows.search_attributes import ALL
 
@@ -23,6 +24,8 @@ NAMESPACE = "default"
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 POLL_S = 0.05
+STARTS = 5
+"""How often a server that found a port taken is started. It chooses three of its own, and cannot be told which."""
 
 DYNAMIC_CONFIG = {
     # Without it the server adds some 40 ms to each workflow task after the first few dozen.
@@ -46,6 +49,13 @@ class TemporalPorts:
     metrics: int = 0
 
 
+class Claim(Protocol):
+    """Chooses a port and holds it, as `claim_port`."""
+
+    def __call__(self, port: int, *, what: str, remedy: str) -> HeldPort:
+        """Hold `port`, or a free one for 0."""
+
+
 class EmbeddedTemporal:
     """The server. It dies with this process unless `outlives_parent`; its state is kept in `database`."""
 
@@ -56,11 +66,14 @@ class EmbeddedTemporal:
         database: Path | None = None,
         ports: TemporalPorts | None = None,
         outlives_parent: bool = False,
+        claim: Claim = claim_port,
     ) -> None:
-        """Describe a server; `database=None` keeps its state in memory only."""
+        """Describe a server; `database=None` keeps its state in memory only. `claim` chooses and holds its ports."""
         self._log_path, self._database, self._wanted = log_path, database, ports or TemporalPorts()
-        self._outlives_parent = outlives_parent
-        self._ports = self._wanted
+        self._outlives_parent, self._claim = outlives_parent, claim
+        self._ports, self._has_answered = self._wanted, False
+        self._held: list[HeldPort] = []
+        self._log_start = 0
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -88,10 +101,23 @@ class EmbeddedTemporal:
 
         """
         binary = find_binary()
-        self._ports = self._claim_ports()
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
+        for starts_left in reversed(range(STARTS)):
+            self._hold_ports()
+            try:
+                await self._start(binary)
+            except BaseException as error:
+                await self.stop()
+                if not (isinstance(error, Unavailable) and starts_left and TAKEN in self._said()):
+                    raise
+            else:
+                self._has_answered = True
+                return
+
+    async def _start(self, binary: Path) -> None:
         command = [str(binary), *self._arguments()]
         with self._log_path.open("ab") as log:
+            self._log_start = log.tell()
             self._process = await asyncio.create_subprocess_exec(
                 *(command if self._outlives_parent else tethered(command)),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -101,14 +127,16 @@ class EmbeddedTemporal:
                 start_new_session=True,
                 env=_child_environment(),
             )
-        try:
-            await self._wait_until_it_answers(self._process)
-        except BaseException:
-            await self.stop()
-            raise
+        await self._wait_until_it_answers(self._process)
 
     async def stop(self) -> None:
         """End the server: SIGTERM, and SIGKILL if that is not enough. Does nothing when it does not run."""
+        try:
+            await self._end()
+        finally:
+            self._release_ports()
+
+    async def _end(self) -> None:
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -142,18 +170,29 @@ class EmbeddedTemporal:
         """Stop."""
         await self.stop()
 
-    def _claim_ports(self) -> TemporalPorts:
-        before = self._ports
-
-        def claim(port: int, what: str, remedy: str) -> int:
-            return claim_port(port, what=what, remedy=remedy)
-
-        return TemporalPorts(
-            grpc=claim(before.grpc, "Temporal", "stop what listens there, or give another one with --port"),
-            ui=claim(before.ui, "the Temporal UI", "stop what listens there, or give another one with --ui-port"),
-            http=claim(before.http, "Temporal's HTTP API", "stop what listens there"),
-            metrics=claim(before.metrics, "Temporal's metrics", "stop what listens there"),
+    def _hold_ports(self) -> None:
+        """Hold the ports of the last start that answered, or those asked for; after a kill they still are held."""
+        if self._held:
+            return
+        before = self._ports if self._has_answered else self._wanted
+        told = (
+            (before.grpc, "Temporal", "stop what listens there, or give another one with --port"),
+            (before.ui, "the Temporal UI", "stop what listens there, or give another one with --ui-port"),
+            (before.http, "Temporal's HTTP API", "stop what listens there"),
+            (before.metrics, "Temporal's metrics", "stop what listens there"),
         )
+        try:
+            for port, what, remedy in told:
+                self._held.append(self._claim(port, what=what, remedy=remedy))
+        except Unavailable:
+            self._release_ports()
+            raise
+        self._ports = TemporalPorts(*(held.number for held in self._held))
+
+    def _release_ports(self) -> None:
+        for held in self._held:
+            held.release()
+        self._held = []
 
     def _arguments(self) -> Iterator[str]:
         yield from ("server", "start-dev", "--ip", LOOPBACK, "--namespace", NAMESPACE, "--log-level", "warn")
@@ -175,22 +214,24 @@ class EmbeddedTemporal:
 
     async def _wait_until_it_answers(self, process: asyncio.subprocess.Process) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not await answers(self.address):
+        while not await answers(self.address) or process.returncode is not None:
             if process.returncode is not None:
                 raise Unavailable(
-                    f"Temporal ended while starting (exit {process.returncode}): {self._last_words()}",
+                    f"Temporal ended while starting (exit {process.returncode}): {last_words(self._said())}",
                     hint=f"see {self._log_path}",
                 )
             if time.monotonic() > deadline:
                 raise Unavailable(
-                    f"Temporal did not answer within {START_TIMEOUT_S:g} s: {self._last_words()}",
+                    f"Temporal did not answer within {START_TIMEOUT_S:g} s: {last_words(self._said())}",
                     hint=f"see {self._log_path}",
                 )
             await asyncio.sleep(POLL_S)
 
-    def _last_words(self) -> str:
-        lines = self._log_path.read_text(encoding="utf-8", errors="replace").splitlines()
-        return " | ".join(line.strip() for line in lines[-3:] if line.strip()) or "it said nothing"
+    def _said(self) -> str:
+        """Give what it has logged since its last start."""
+        with self._log_path.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode(errors="replace")
 
 
 def find_binary() -> Path:

@@ -4,16 +4,17 @@ import asyncio
 import os
 import resource
 import signal
-import socket
 import subprocess
 import sys
 from asyncio.subprocess import PIPE
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from proctor.store.postgres import PostgresStore
+from workers.embedded.ports import HeldPort
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -25,10 +26,11 @@ def environ(tmp_path: Path) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), "PROCTOR_HOME": str(tmp_path / "state")}
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """Hold a port on which nothing listens, and nothing can begin to."""
+    with HeldPort() as held:
+        yield held.number
 
 
 def proctor(environ: dict[str, str], folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -56,27 +58,28 @@ def test_nothing_to_connect_to_is_one_line(environ: dict[str, str], tmp_path: Pa
     assert_one_line(proctor(environ, tmp_path, "ps"), 1, "nothing to connect to", "start `proctor dev`")
 
 
-def test_postgres_down_is_one_line_without_the_password(environ: dict[str, str], tmp_path: Path) -> None:
+def test_postgres_down_is_one_line_without_the_password(
+    environ: dict[str, str], closed_port: int, tmp_path: Path
+) -> None:
     """It names the address that was tried, and no secret."""
-    port = free_port()
     environ |= {
-        "DATABASE_URL": f"postgresql://u:s3cret@127.0.0.1:{port}/p",
-        "TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}",
+        "DATABASE_URL": f"postgresql://u:s3cret@127.0.0.1:{closed_port}/p",
+        "TEMPORAL_ADDRESS": f"127.0.0.1:{closed_port}",
     }
     done = proctor(environ, tmp_path, "ps")
-    assert_one_line(done, 1, "Postgres does not answer", f"(tried 127.0.0.1:{port}/p)")
+    assert_one_line(done, 1, "Postgres does not answer", f"(tried 127.0.0.1:{closed_port}/p)")
     assert "s3cret" not in done.stderr
 
 
 def test_database_that_was_not_migrated_is_one_line(
-    environ: dict[str, str], tmp_path: Path, postgres_server: str
+    environ: dict[str, str], closed_port: int, tmp_path: Path, postgres_server: str
 ) -> None:
     """It says which command mends it, and that command does."""
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute("CREATE DATABASE unmigrated")
     environ |= {
         "DATABASE_URL": postgres_server.replace("/proctor?", "/unmigrated?"),
-        "TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}",
+        "TEMPORAL_ADDRESS": f"127.0.0.1:{closed_port}",
     }
     assert_one_line(proctor(environ, tmp_path, "ps"), 1, "proctor migrate")
     assert proctor(environ, tmp_path, "migrate").returncode == 0
@@ -85,34 +88,33 @@ def test_database_that_was_not_migrated_is_one_line(
 
 
 async def test_temporal_down_accepts_nothing(
-    environ: dict[str, str], tmp_path: Path, dsn: str, store: PostgresStore
+    environ: dict[str, str], closed_port: int, tmp_path: Path, dsn: str, store: PostgresStore
 ) -> None:
     """One line that names the address; the store has no new run."""
     from gateway.identity import enrol
     from proctor.contracts.human import Role
 
     await enrol(store.people, tmp_path / "state", "operator", frozenset({Role.REQUESTER}))
-    port = free_port()
     environ |= {
         "DATABASE_URL": dsn,
-        "TEMPORAL_ADDRESS": f"127.0.0.1:{port}",
+        "TEMPORAL_ADDRESS": f"127.0.0.1:{closed_port}",
         "PROCTOR_AGENTS": str(ROOT / "agents"),
         "PROCTOR_PRINCIPAL": "operator",
     }
     source = str(ROOT / "agents/incident-resolver/alerts/wedged.json")
     done = proctor(environ, tmp_path, "run", "incident-resolver", "-i", source)
-    assert_one_line(done, 1, f"127.0.0.1:{port}", "does not answer")
+    assert_one_line(done, 1, f"127.0.0.1:{closed_port}", "does not answer")
     assert await store.archive.runs() == []
 
 
-def test_nobody_signed_in_exits_4(environ: dict[str, str], tmp_path: Path, dsn: str) -> None:
+def test_nobody_signed_in_exits_4(environ: dict[str, str], closed_port: int, tmp_path: Path, dsn: str) -> None:
     """Without a token there is no person."""
-    environ |= {"DATABASE_URL": dsn, "TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}"}
+    environ |= {"DATABASE_URL": dsn, "TEMPORAL_ADDRESS": f"127.0.0.1:{closed_port}"}
     assert_one_line(proctor(environ, tmp_path, "approve", "req-000001"), 4, "nobody is signed in")
 
 
 async def test_interrupted_watch_exits_130(
-    environ: dict[str, str], tmp_path: Path, dsn: str, store: PostgresStore
+    environ: dict[str, str], closed_port: int, tmp_path: Path, dsn: str, store: PostgresStore
 ) -> None:
     """A real Ctrl-C: the exit code is 130, and the run is left alone."""
     from gateway.connections import open_catalog
@@ -124,7 +126,7 @@ async def test_interrupted_watch_exits_130(
         agent="incident-resolver", input={}, requester="operator", tenant="default", idempotency_key="r"
     )
     await store.admissions.admit(request, bundle)
-    environ |= {"DATABASE_URL": dsn, "TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}"}
+    environ |= {"DATABASE_URL": dsn, "TEMPORAL_ADDRESS": f"127.0.0.1:{closed_port}"}
     command = [sys.executable, "-m", "proctor.command", "watch", "r"]
     child = await asyncio.create_subprocess_exec(*command, env=environ, cwd=tmp_path, stdout=PIPE, stderr=PIPE)
     assert child.stdout is not None

@@ -1,7 +1,6 @@
 """The run engine on a real Temporal server."""
 
 import asyncio
-import socket
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from proctor.contracts.manifest import Autonomy
 from proctor.contracts.run import AuditHead, RunRecord, RunStatus
 from proctor.contracts.wire import RequestDecided
 from proctor.settings import TemporalEndpoint
+from workers.embedded.ports import HeldPort
 from workers.embedded.temporal import NAMESPACE, EmbeddedTemporal
 from workers.search_attributes import register_search_attributes
 from workflows import search_attributes
@@ -136,14 +136,13 @@ async def test_heads_are_read_through_continuations(client: Client, engine: Temp
 
 async def test_absent_server_is_one_clear_error() -> None:
     """It names the address that was tried, within seconds."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    engine = TemporalRunEngine(
-        lambda: connect_temporal(TemporalEndpoint(address, "default")), address=address, task_queue="q"
-    )
-    with pytest.raises(Unavailable, match=address):
-        await asyncio.wait_for(engine.ping(), 10)
+    with HeldPort() as closed:
+        address = f"127.0.0.1:{closed.number}"
+        engine = TemporalRunEngine(
+            lambda: connect_temporal(TemporalEndpoint(address, "default")), address=address, task_queue="q"
+        )
+        with pytest.raises(Unavailable, match=address):
+            await asyncio.wait_for(engine.ping(), 10)
 
 
 async def test_server_that_dies_is_one_clear_error(tmp_path: Path) -> None:

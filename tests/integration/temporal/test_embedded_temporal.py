@@ -16,7 +16,8 @@ from temporalio.worker import Worker
 from proctor.contracts.errors import Unavailable
 from proctor.devstate import Process
 from tests.integration.workers.worker_under_test import ROOT
-from workers.embedded.temporal import EmbeddedTemporal, TemporalPorts
+from workers.embedded.ports import HeldPort, claim_port
+from workers.embedded.temporal import STARTS, EmbeddedTemporal, TemporalPorts, answers
 from workers.search_attributes import registered, wanted
 
 
@@ -76,6 +77,62 @@ async def test_an_occupied_port_is_named_with_what_to_do(tmp_path: Path) -> None
                 await server.start()
             assert option in caught.value.hint
             assert None is server.pid
+
+
+class FakeUnluckyClaim:
+    """Chooses ports as always, but the first `thefts` for the gRPC service are taken before the server is there."""
+
+    def __init__(self, thefts: int) -> None:
+        self.left, self.thieves = thefts, [socket.socket() for _ in range(thefts)]
+        self.stolen: list[int] = []
+
+    def __call__(self, port: int, *, what: str, remedy: str) -> HeldPort:
+        held = claim_port(port, what=what, remedy=remedy)
+        if what == "Temporal" and self.left:
+            self.left -= 1
+            held.release()
+            self.thieves[self.left].bind(("127.0.0.1", held.number))
+            self.thieves[self.left].listen()
+            self.stolen.append(held.number)
+        return held
+
+    def close(self) -> None:
+        for thief in self.thieves:
+            thief.close()
+
+
+async def test_a_chosen_port_that_is_taken_before_the_server_is_there_is_chosen_anew(tmp_path: Path) -> None:
+    """Somebody else was quicker, twice: the server starts on other ports."""
+    claim = FakeUnluckyClaim(2)
+    try:
+        async with EmbeddedTemporal(tmp_path / "log", database=tmp_path / "temporal.db", claim=claim) as server:
+            assert await answers(server.address)
+            assert (2, False) == (len(set(claim.stolen)), int(server.address.split(":")[1]) in claim.stolen)
+    finally:
+        claim.close()
+
+
+async def test_ports_that_are_always_taken_end_the_start_with_the_reason(tmp_path: Path) -> None:
+    """It is not tried for ever, and the error says which port it was and not where a stack ended."""
+    claim = FakeUnluckyClaim(STARTS + 1)
+    server = EmbeddedTemporal(tmp_path / "log", claim=claim)
+    try:
+        with pytest.raises(Unavailable, match=r"ended while starting .*: address already in use"):
+            await server.start()
+        assert (STARTS, None) == (len(claim.stolen), server.pid)
+    finally:
+        claim.close()
+
+
+async def test_ports_stay_with_a_server_that_was_killed(tmp_path: Path) -> None:
+    """Nobody else can listen on them until it is back, and no connection goes out from them."""
+    async with EmbeddedTemporal(tmp_path / "log", database=tmp_path / "temporal.db") as server:
+        host, port = server.address.split(":")
+        await server.kill()
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind((host, int(port)))
+        await server.start()
+        assert f"{host}:{port}" == server.address
 
 
 async def test_a_server_that_ends_at_its_start_leaves_its_last_words(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from workers.embedded.ports import free_port
+from workers.embedded.ports import HeldPort
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = Path(__file__).with_name("sample_worker.py")
@@ -24,7 +24,8 @@ class WorkerUnderTest:
     def __init__(
         self, folder: Path, address: str, *, port: int | None = None, environ: dict[str, str] | None = None
     ) -> None:
-        self.port = port or free_port()
+        self._held = HeldPort() if port is None else None
+        self.port = port if self._held is None else self._held.number
         self.store = folder / "store"
         self.store.touch()
         self.log = folder / f"worker-{self.port}.log"
@@ -77,3 +78,5 @@ class WorkerUnderTest:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        if self._held is not None:
+            self._held.release()
