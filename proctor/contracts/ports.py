@@ -382,7 +382,7 @@ class AutonomyRecord(Protocol):
     """Reviews, and the live levels that follow from them."""
 
     async def levels(self, agent: AgentName) -> tuple[CellLevel, ...]:
-        """List the levels in force that differ from the manifest."""
+        """List the levels in force: of each cell the newest promotion, and the demotions after it."""
 
     async def history(self, agent: AgentName) -> list[CellLevel]:
         """List every change, newest first."""
@@ -390,8 +390,12 @@ class AutonomyRecord(Protocol):
     async def evidence(self, agent: AgentName, tool: ToolName, risk: Risk) -> Evidence:
         """Collect what speaks for and against a cell since its level last changed."""
 
-    async def set_level(self, level: CellLevel) -> None:
-        """Record a promotion or demotion, in force from this commit on; audited in the append-only table itself."""
+    async def set_level(self, level: CellLevel, seen: Evidence | None = None) -> None:
+        """Record a promotion or demotion, in force from this commit on; audited in the append-only table itself.
+
+        A promotion passes the evidence that it was granted on as `seen`: `Refused` when what speaks for and against
+        the cell is no longer that, so that a breach in between is never promoted over.
+        """
 
     async def reviews(self, agent: AgentName | None = None, *, open_only: bool = True) -> list[Review]:
         """List reviews, oldest first."""
