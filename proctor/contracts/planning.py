@@ -23,14 +23,15 @@ class ProposedCall(Contract):
     """The model's own id of the call, so that the result can be paired with it in the next prompt."""
     derivation: dict[str, tuple[str, ...]] | None = None
     """Set by the playbook planner, which is ours, and by no model: for each top-level argument the roots that it was
-    rendered from, e.g. `manifest`, `input`, `goal`, `steps.diagnose`. None: to be traced by value."""
+    rendered from: `manifest`, `input`, `goal`, `run` (the platform's own), `person` (an answer), or `steps.NODE` of a
+    call. None: to be traced by value."""
 
 
 class DeclaredArgument(Contract):
     """Where an argument of a declared call will come from; no value."""
 
     sources: tuple[str, ...] = Field(min_length=1)
-    """`request`, `manifest`, or the `id` of a call declared before it."""
+    """`request`, `manifest`, `person`, or the `id` of a call declared before it (in a playbook's loop: beside it)."""
 
 
 class DeclaredCall(Contract):
@@ -109,7 +110,8 @@ class Observation(Contract):
     """One thing that happened in the run, as a planner may see it.
 
     `content` by kind — proposal: the dumped `Proposal`; result: the tool's result; failure: `{"error": str}`;
-    denial: `{"rule": str, "reason": str, "by": "policy" | "person"}`; human: `{"question": str, "answer": str | null}`.
+    denial: `{"rule": str, "reason": str, "by": "policy" | "person"}`, with `"advice": str` where policy knows what is
+    allowed instead; human: `{"question": str, "answer": str | null}`.
     """
 
     n: int
@@ -136,3 +138,9 @@ class Situation(Contract):
     remaining_iterations: int
     remaining_cost_usd: Decimal
     deadline: datetime
+    offered: tuple[ToolName, ...] | None = None
+    """The allowed tools that policy could permit at all; None: all of them. No other is offered to a model."""
+    limits: tuple[str, ...] = ()
+    """Hard limits in the owner's words, e.g. "refunds above 500 are forbidden"; no untrusted text."""
+    preferences: tuple[str, ...] = ()
+    """Soft constraints in the owner's words; no untrusted text."""

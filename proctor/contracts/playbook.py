@@ -147,19 +147,35 @@ class Call(Part):
     arguments: dict[str, Any] = Field(default_factory=dict, alias="with")
 
 
+class OtherCall(Part):
+    """A call that would do as well; its outcome is that of the node."""
+
+    call: ToolName = Field(min_length=1, max_length=64)
+    arguments: dict[str, Any] = Field(default_factory=dict, alias="with")
+
+
 class CallNode(Step):
     """Call a tool."""
 
     id: NodeId
     call: ToolName = Field(min_length=1, max_length=64)
     arguments: dict[str, Any] = Field(default_factory=dict, alias="with")
+    others: tuple[OtherCall, ...] = Field(default=(), alias="or", max_length=4)
     on_denied: Reaction | None = None
     on_failed: Reaction | None = None
 
     @property
     def orders(self) -> tuple[Call, ...]:
         """The calls that the node makes in one step."""
-        return (Call.model_validate({"id": self.id, "call": self.call, "with": self.arguments}),)
+        return (self._order(self),)
+
+    @property
+    def alternatives(self) -> tuple[Call, ...]:
+        """The calls of which policy may take one instead."""
+        return tuple(map(self._order, self.others))
+
+    def _order(self, form: "CallNode | OtherCall") -> Call:
+        return Call.model_validate({"id": self.id, "call": form.call, "with": form.arguments})
 
 
 class CallsNode(Step):

@@ -34,11 +34,11 @@ ROOTS = {
     "input": None,
     "goal": frozenset[str](),
     "run": frozenset({"id", "step", "remaining_iterations"}),
-    "trouble": frozenset({"node", "tool", "status", "reason"}),
+    "trouble": frozenset({"node", "tool", "status", "reason", "advice"}),
     "steps": None,
 }
 _ATTRIBUTES = {
-    "call": frozenset({"status", "result", "error", "reason", "step"}),
+    "call": frozenset({"status", "result", "error", "reason", "advice", "step", "tool"}),
     "ask": frozenset({"status", "answer", "step"}),
     "repeat": frozenset({"status", "passes"}),
 }
@@ -209,6 +209,8 @@ def _templates(node: Node) -> Iterator[tuple[Any, Place]]:
     yield node.why, ("why",)
     if isinstance(node, CallNode):
         yield node.arguments, ("with",)
+        for index, other in enumerate(node.others):
+            yield other.arguments, ("or", index, "with")
     if isinstance(node, CallsNode):
         for index, call in enumerate(node.calls):
             yield call.arguments, ("calls", index, "with")
