@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from policies.rules import Rule, RuleEffect
+from policies.former import Rule, RuleEffect
 from proctor.contracts.canonical import digest_json, summarize
 from proctor.contracts.decision import CallFacts, Decision, FiredRule, Verdict
 from proctor.contracts.ids import Digest, ToolName

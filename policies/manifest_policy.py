@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from policies.egress import EgressList
 from policies.engine import RuleSet, tightened
-from policies.rules import Rule
+from policies.former import Rule
 from proctor.contracts.decision import CallFacts
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, Threshold
 from proctor.contracts.obligations import Obligation, ReviewAfter

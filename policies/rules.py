@@ -1,41 +1,33 @@
-"""Rules: what they look at is in `CallFacts`, and nothing else."""
+"""Rules: what applies when, and what follows. All of them, built in or written by people, are in one language."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from proctor.contracts.decision import CallFacts
+from policies.conditions import Condition
+from proctor.contracts.decision import RuleEffect
 from proctor.contracts.ids import ToolName
 from proctor.contracts.obligations import Obligation
 
-RuleEffect = Literal["permit", "require_approval", "forbid"]
+Facts = Mapping[str, Any]
+"""What a call is judged on: the facts' names, each with its JSON value (`policies/facts.py` lists them)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `applies` is pure, reads nothing but the facts and gives True or False."""
+    """One rule. Texts are fixed, so that decisions can be kept; `explain` shows the values of the call at hand."""
 
     id: str
     effect: RuleEffect
-    applies: Callable[[CallFacts], bool]
-    reason: str | Callable[[CallFacts], str]
-    """For people and for the planner; a callable says it of the call at hand."""
-    terms: dict[str, Any] = field(default_factory=dict)
-    """JSON: everything that `applies` was built from, so that the digest changes whenever the meaning does."""
-    tool: ToolName | None = None
-    """The rule looks at calls of this tool only."""
+    when: Condition
+    reason: str
+    """For people."""
+    advice: str = ""
+    """For the planner: what is allowed instead."""
+    tools: tuple[ToolName, ...] | None = None
+    """The rule looks at calls of these tools only; None is all."""
     obligations: tuple[Obligation, ...] = ()
 
-    def explain(self, facts: CallFacts) -> str:
-        """Say why the rule applies to this call."""
-        return self.reason if isinstance(self.reason, str) else self.reason(facts)
-
-    def canonical(self) -> dict[str, Any]:
-        """Give the rule as JSON, for the digest."""
-        return {
-            "id": self.id,
-            "effect": self.effect,
-            "terms": self.terms,
-            "tool": self.tool,
-            "obligations": [one.model_dump(mode="json") for one in self.obligations],
-        }
+    def covers(self, tool: ToolName) -> bool:
+        """Whether the rule looks at calls of this tool."""
+        return self.tools is None or tool in self.tools

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from policies.engine import RuleSet, tightened
-from policies.rules import Rule
+from policies.former import Rule
 from proctor.contracts.decision import CallFacts, Decision, Verdict
 from proctor.contracts.obligations import Notify, ReviewAfter
 from tests.unit.policies.builders import facts
