@@ -22,6 +22,7 @@ from proctor.contracts.ports import Transcript
 from proctor.contracts.schemas import problems
 from proctor.contracts.templates import MissingValueError, fill
 from proctor.models.conditions import holds
+from proctor.models.playbook_derivation import derive
 from proctor.models.playbook_facts import Cursor, Facts, Trouble
 from proctor.models.playbook_program import (
     Again,
@@ -148,9 +149,12 @@ class _Walk:
             self._mark_proposed([node.id])
             return self._proposal(QuestionProposal(question=question[:2000]), self._reason(node, f"{node.id}: ask"))
         calls = tuple(self._call(order) for order in node.orders)
+        others = node.alternatives if isinstance(node, CallNode) else ()
+        alternatives = tuple(CallsProposal(calls=(self._call(order),)) for order in others)
         self._mark_proposed([order.id for order in node.orders])
         tools = ", ".join(call.tool for call in calls)
-        return self._proposal(CallsProposal(calls=calls), self._reason(node, f"{node.id}: call {tools}"))
+        reason = self._reason(node, f"{node.id}: call {tools}")
+        return self._proposal(CallsProposal(calls=calls), reason, alternatives)
 
     @_take.register
     async def _(self, move: Finish) -> Proposal:
@@ -177,7 +181,8 @@ class _Walk:
         wrong = problems(contract.input_schema, arguments) if contract else []
         if wrong:
             raise PlannerFailed(f"node {order.id}: {order.call} does not take these arguments: {'; '.join(wrong)}")
-        return ProposedCall(tool=order.call, arguments=arguments, node=order.id)
+        derivation = derive(order.arguments, self._facts)
+        return ProposedCall(tool=order.call, arguments=arguments, node=order.id, derivation=derivation)
 
     def _fill(self, node: str, value: Any) -> Any:
         try:
@@ -198,9 +203,20 @@ class _Walk:
             raise PlannerFailed(f"node {name}: the report does not fit the output schema: {'; '.join(wrong)}")
         return self._proposal(final, reason)
 
-    def _proposal(self, proposed: CallsProposal | FinalProposal | QuestionProposal, reason: str) -> Proposal:
-        cursor = self._facts.cursor.model_dump(exclude_defaults=True)
-        return Proposal(proposed=proposed, reason=summarize(reason, 500), cursor=cursor)
+    def _proposal(
+        self,
+        proposed: CallsProposal | FinalProposal | QuestionProposal,
+        reason: str,
+        alternatives: tuple[CallsProposal, ...] = (),
+    ) -> Proposal:
+        is_first = not self._situation.cursor
+        return Proposal(
+            proposed=proposed,
+            reason=summarize(reason, 500),
+            cursor=self._facts.cursor.model_dump(exclude_defaults=True),
+            alternatives=alternatives,
+            declares=self._program.declares if is_first and proposed.kind != "final" else None,
+        )
 
 
 def _read_cursor(raw: dict[str, Any], moves: int) -> Cursor:

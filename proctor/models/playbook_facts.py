@@ -22,6 +22,7 @@ class Trouble(Contract):
     tool: str
     status: str
     reason: str
+    advice: str = ""
 
 
 class Cursor(Contract):
@@ -69,20 +70,35 @@ class Facts:
             return descend(self._standing(str(rest[0])), tuple(rest[1:]))
         return descend(self._roots()[str(root)], tuple(rest))
 
+    def root(self, path: Path) -> str:
+        """Name where the value at a path comes from, as `ProposedCall.derivation` does."""
+        root, *rest = map(str, path.parts)
+        if root == "trouble":
+            return "run" if self.cursor.trouble is None else self._origin(self.cursor.trouble.node)
+        return self._origin(rest[0]) if root == "steps" else root
+
+    def _origin(self, node: str) -> str:
+        if node in self._tools:
+            return f"steps.{node}"
+        # What a loop tells is the platform's own count of its passes.
+        return "run" if node in self.cursor.passes else "person"
+
     def trouble(self, node: str) -> Trouble | None:
         """Tell how the newest call of `node` went wrong; None when it did not."""
         standing = self._standing(node)
         if standing["status"] == "confirmed":
             return None
         reason = str(standing.get("reason", "its outcome is not known"))[:200]
-        return Trouble(node=node, tool=self._tools[node], status=standing["status"], reason=reason)
+        advice = str(standing.get("advice", ""))[:300]
+        tool = standing.get("tool", self._tools[node])
+        return Trouble(node=node, tool=tool, status=standing["status"], reason=reason, advice=advice)
 
     def citation(self, node: str) -> dict[str, Any] | None:
         """Name the newest entry of a node for a report; None when the node did not run."""
         if node not in self.cursor.proposed:
             return None
         standing = self._standing(node)
-        tool = {"tool": self._tools[node]} if node in self._tools else {}
+        tool = {"tool": standing.get("tool", self._tools[node])} if node in self._tools else {}
         return {"node": node, **tool, "step": standing["step"], "status": standing["status"]}
 
     def _roots(self) -> dict[str, Any]:
@@ -111,12 +127,13 @@ class Facts:
         # An entry of an earlier pass says nothing of this one: without its own, a call's outcome is unknown.
         if entry is None or entry.step != step or entry.kind not in _STATUS:
             return {"status": "unknown", "step": step}
-        known = {"status": _STATUS[entry.kind], "step": step}
+        # Of a node with other calls, the entry alone tells which of them was taken.
+        known = {"status": _STATUS[entry.kind], "step": step, **({"tool": entry.tool} if entry.tool else {})}
         if entry.kind == "result":
             return {**known, "result": entry.content}
         content = entry.content if isinstance(entry.content, dict) else {}
         if entry.kind == "denial":
-            return {**known, "reason": content.get("reason", "")}
+            return {**known, "reason": content.get("reason", ""), "advice": content.get("advice", "")}
         return {**known, "error": content.get("error", ""), "reason": content.get("error", "")}
 
 

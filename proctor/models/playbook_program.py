@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from proctor.contracts.planning import DeclaredPlan
 from proctor.contracts.playbook import (
     AllOf,
     AnyOf,
@@ -22,6 +23,7 @@ from proctor.contracts.playbook import (
     RepeatNode,
 )
 from proctor.contracts.playbook_check import parse_playbook
+from proctor.contracts.playbook_plan import declared_plan
 from proctor.contracts.templates import Path, parse_path, references
 
 
@@ -105,10 +107,12 @@ Move = Propose | Settle | Unless | Jump | Enter | Again | Finish | GiveUp
 
 @dataclass(frozen=True)
 class Program:
-    """The moves, and the tool that each call id uses."""
+    """The moves, and the tool that each call id uses; `A or B` where policy has a choice."""
 
     moves: tuple[Move, ...]
     tools: dict[str, str]
+    declares: DeclaredPlan | None
+    """What the playbook can do at all; None when it is more than a plan can name."""
 
 
 def program_of(document: dict[str, Any]) -> Program:
@@ -126,6 +130,7 @@ class _Assembly:
 
     def __init__(self, playbook: Playbook) -> None:
         self._moves: list[Move] = []
+        self._declares = declared_plan(playbook)
         self._tools: dict[str, str] = {}
         self._denied: Mark | None = Mark()
         self._failed: Mark | None = Mark()
@@ -137,7 +142,7 @@ class _Assembly:
         self._common(failed, playbook.on_failed, "failed")
 
     def program(self) -> Program:
-        return Program(tuple(self._moves), self._tools)
+        return Program(tuple(self._moves), self._tools, self._declares)
 
     def _common(self, mark: Mark, steps: list[Node], outcome: str) -> None:
         self._place(mark)
@@ -170,10 +175,12 @@ class _Assembly:
             self._act(node)
 
     def _act(self, node: CallNode | CallsNode | AskNode) -> None:
-        values = [node.ask] if isinstance(node, AskNode) else [order.arguments for order in node.orders]
+        orders = () if isinstance(node, AskNode) else node.orders
+        others = node.alternatives if isinstance(node, CallNode) else ()
+        values = [node.ask] if isinstance(node, AskNode) else [order.arguments for order in (*orders, *others)]
         self._moves.append(Propose(node, frozenset(_read_in([values, node.why]))))
-        if not isinstance(node, AskNode):
-            self._tools.update({order.id: order.call for order in node.orders})
+        for order in orders:
+            self._tools[order.id] = " or ".join(dict.fromkeys([order.call, *(other.call for other in others)]))
         on_failed = None if isinstance(node, AskNode) else node.on_failed
         denied, failed = _target(node.on_denied, self._denied), _target(on_failed, self._failed)
         self._moves.append(Settle(node, denied, failed))

@@ -48,7 +48,7 @@ def test_correct_playbook_has_no_problems() -> None:
         (call(when={"all": []}), "steps[0].when.all", "at least 1"),
         (call(**{"with": {"k": ["${nope.x}"]}}), "steps[0].with.k[0]", "begin with one of input"),
         (call(**{"with": {"k": "${steps.b.result}"}}), "steps[0].with.k", "no node with the id 'b'"),
-        (call(**{"with": {"k": "${steps.a.reslt}"}}), "steps[0].with.k", "a has error, reason, result"),
+        (call(**{"with": {"k": "${steps.a.reslt}"}}), "steps[0].with.k", "a has advice, error, reason, result"),
         (call(**{"with": {"k": "${input.x"}}), "steps[0].with.k", "not closed"),
         (call(**{"with": {"k": "${input.x|default: oops}"}}), "steps[0].with.k", "double quotes"),
         (call(on_denied="ignore"), "steps[0].on_denied", "continue"),
