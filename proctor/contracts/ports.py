@@ -152,6 +152,8 @@ class Prior(Contract):
     """An earlier attempt left an intent without an outcome: settle before anything else."""
 
     standing: EffectStanding
+    is_of_call: bool = False
+    """Of a compensation: it is the call itself that has no outcome. Settle that, and begin the compensation again."""
 
 
 class Refusal(Contract):
@@ -262,7 +264,8 @@ class RunJournal(Protocol):
 
         `Refusal`: it never happened (failed), was taken back already (confirmed), is unknown (an open item exists),
         or a freezing fence covers the run (fenced). A compensating fence lets compensations through. The compensation's
-        effect row has the key `…/undo`, so its own intent and outcome obey rules 1 and 2.
+        effect row has the key `…/undo`, so its own intent and outcome obey rules 1 and 2. Nothing is taken back while
+        nobody knows whether it happened: see `Prior.is_of_call`.
         """
 
     async def retry_compensation(self, ref: CallRef) -> Admitted | Refusal:
