@@ -15,7 +15,7 @@ from activities.stopping import Stop, heeding
 from proctor.contracts.errors import Corrupted
 from proctor.contracts.ids import ToolName, compensation_key
 from proctor.contracts.manifest import AgentBundle
-from proctor.contracts.ports import Admitted, Judge, Refusal, RunJournal, ToolPort
+from proctor.contracts.ports import Admitted, EffectStanding, Judge, Prior, Refusal, RunJournal, ToolPort
 from proctor.contracts.run import CallPlan, CallRef, CallReport
 from proctor.contracts.templates import MissingValueError, descend, fill
 from proctor.contracts.tool import Failed, ToolContract, ToolInvocation, ToolOutcome, Unknown
@@ -69,6 +69,9 @@ class ActingActivities:
 
     async def _take_back(self, ref: CallRef, stop: Stop) -> CallReport:
         begun = await self._journal.begin_compensation(ref)
+        if isinstance(begun, Prior) and begun.is_of_call:
+            await self._settle_lost_call(ref, begun.standing, stop)
+            begun = await self._journal.begin_compensation(ref)
         if isinstance(begun, Refusal):
             return begun.report
         try:
@@ -78,6 +81,11 @@ class ActingActivities:
             return await self._journal.settle_compensation(ref, wrong, final=True)
         async with beating():
             return await self._dispatcher.carry_out(effect, begun, stop)
+
+    async def _settle_lost_call(self, ref: CallRef, standing: EffectStanding, stop: Stop) -> None:
+        plan, bundle = await self._recorded(ref)
+        async with beating():
+            await self._dispatcher.settle_lost(self._effect(ref, plan, bundle), standing, stop)
 
     async def _recorded(self, ref: CallRef) -> tuple[CallPlan, AgentBundle]:
         plan = await self._journal.call_plan(ref)

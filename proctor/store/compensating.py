@@ -4,13 +4,12 @@ from proctor.contracts.errors import Corrupted
 from proctor.contracts.ids import ToolName
 from proctor.contracts.ports import Admitted, Prior, Refusal
 from proctor.contracts.run import CallRef, CallReport
-from proctor.contracts.tool import Unknown
 from proctor.store.changes import Changes
 from proctor.store.database import Connection
 from proctor.store.dispatch import lock_call, write_intent
-from proctor.store.ledger import OPEN_STATES, intent_row, report_of, standing_of
+from proctor.store.ledger import OPEN_STATES, effect_standing, intent_row, report_of, standing_of
 from proctor.store.locked import LockedRun
-from proctor.store.settling import Settling, SettlingJournal
+from proctor.store.settling import SettlingJournal
 
 
 class CompensationJournal(SettlingJournal):
@@ -22,8 +21,7 @@ class CompensationJournal(SettlingJournal):
             locked = await lock_call(connection, ref, fenced=True)
             if locked.undo is not None:
                 return standing_of(locked, locked.undo)
-            refusal = await self._cannot_undo(connection, ref, locked)
-            return refusal or await self._intend(connection, ref, locked)
+            return _unfit(locked) or await self._intend(connection, ref, locked)
 
     async def retry_compensation(self, ref: CallRef) -> Admitted | Refusal:
         """Write the intent of a further attempt of a compensation."""
@@ -34,21 +32,6 @@ class CompensationJournal(SettlingJournal):
             if locked.undo["state"] not in OPEN_STATES:
                 return Refusal(report=report_of(locked.undo, locked.head))
             return await self._intend(connection, ref, locked)
-
-    async def _cannot_undo(self, connection: Connection, ref: CallRef, locked: LockedRun) -> Refusal | None:
-        """Refuse what did not happen, and what nobody knows to have happened."""
-        state = "failed" if locked.effect is None else locked.effect["state"]
-        if state == "confirmed":
-            return None
-        if state == "unknown":
-            return Refusal(report=report_of(locked.effect, locked.head))
-        if state == "intent":
-            assert locked.effect is not None
-            lost = Unknown(error="its answer was lost before it could be taken back")
-            return Refusal(
-                report=await self._settle(connection, Settling(ref, locked, locked.effect), lost, final=True)
-            )
-        return Refusal(report=CallReport(status="failed", summary="it never happened", head=locked.head))
 
     async def _intend(self, connection: Connection, ref: CallRef, locked: LockedRun) -> Admitted | Refusal:
         bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
@@ -65,3 +48,15 @@ class CompensationJournal(SettlingJournal):
         write_intent(changes, row)
         await changes.write(connection)
         return Admitted(attempt=row["attempt"])
+
+
+def _unfit(locked: LockedRun) -> Prior | Refusal | None:
+    """Say why there is nothing to take back: it did not happen, or nobody knows (yet) that it did."""
+    effect = locked.effect
+    if effect is not None and effect["state"] == "confirmed":
+        return None
+    if effect is not None and effect["state"] == "intent":
+        return Prior(standing=effect_standing(locked, effect), is_of_call=True)
+    if effect is not None and effect["state"] == "unknown":
+        return Refusal(report=report_of(effect, locked.head))
+    return Refusal(report=CallReport(status="failed", summary="it never happened", head=locked.head))

@@ -51,8 +51,13 @@ def standing_of(locked: LockedRun, effect: Row) -> Prior | Refusal:
     """Tell what an existing effect means for whoever wants to begin it."""
     if effect["state"] not in OPEN_STATES:
         return Refusal(report=report_of(effect, locked.head))
+    return Prior(standing=effect_standing(locked, effect))
+
+
+def effect_standing(locked: LockedRun, effect: Row) -> EffectStanding:
+    """Tell how an effect without an outcome stands."""
     age_s = max(0.0, (locked.at - effect["intent_at"]).total_seconds())
-    return Prior(standing=EffectStanding(state=effect["state"], attempt=effect["attempt"], age_s=age_s))
+    return EffectStanding(state=effect["state"], attempt=effect["attempt"], age_s=age_s)
 
 
 def report_of(effect: Row, head: AuditHead | None) -> CallReport:

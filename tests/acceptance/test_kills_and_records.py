@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from contextlib import closing
 
+import psycopg
 import pytest
 from temporalio.client import WorkflowFailureError
 
@@ -10,6 +12,7 @@ from proctor.contracts.audit import chain
 from proctor.contracts.ids import RunId
 from proctor.contracts.run import AuditHead, RunStatus
 from tests.acceptance.siege import Siege, freeze_in_place, key
+from tests.acceptance.witness import connect
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -56,7 +59,10 @@ async def test_kill_of_a_closed_run_changes_nothing(besieged: Siege) -> None:
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.05, 0.1, 0.2, 0.4])
 async def test_kill_at_any_moment_leaves_no_effect_standing_and_none_after(besieged: Siege, delay_s: float) -> None:
-    """While planning, between intent and effect, or acting: nothing stands, and nothing comes after the receipt."""
+    """While planning, between intent and effect, or acting: nothing stands, and nothing comes after the receipt.
+
+    Nothing is left to a person either: the worker lives, so it learns of every effect that it began.
+    """
     run_id = await besieged.start(key("kill-moment"), "append", times=50)
     await asyncio.sleep(delay_s)
     report = await besieged.kill(run_id)
@@ -66,6 +72,40 @@ async def test_kill_at_any_moment_leaves_no_effect_standing_and_none_after(besie
     assert ((), RunStatus.KILLED) == (report.still_open, await besieged.status(run_id))
     done = [what for what in happened if not what.startswith("undo")]
     assert [f"undo of {run_id}/{n}/0" for n in reversed(range(len(done)))] == happened[len(done) :]
+    (receipt,) = report.receipts
+    assert (len(done), ()) == (sum(line.fate == "confirmed" for line in receipt.lines), receipt.open_items)
+    assert {("confirmed", "done"), ("failed", "not_needed")} >= {(x.fate, x.compensation) for x in receipt.lines}
+
+
+async def test_stop_while_an_outcome_is_written_does_not_lose_it(besieged: Siege) -> None:
+    """The effect happened and its answer is in hand: it is recorded and taken back, not left to a person as unknown."""
+    with (
+        closing(connect(str(besieged.witness))) as held_up,
+        psycopg.connect(besieged.stack.endpoints.database_url) as store,
+    ):
+        held_up.execute("BEGIN IMMEDIATE")
+        run_id = await besieged.start(key("stop-writing"), "append", times=50)
+        await besieged.until(lambda: _has(besieged, run_id, "effect_intended"))
+        store.execute("SELECT 1 FROM proctor.run WHERE run_id = %s FOR UPDATE", (run_id,))
+        held_up.execute("COMMIT")
+        await besieged.until(lambda: _some_effect(besieged, run_id))
+        await besieged.client.get_workflow_handle(run_id).cancel()
+        await asyncio.sleep(1)  # The worker hears of it, while its outcome waits for the row.
+        store.rollback()
+    assert RunStatus.CANCELLED is (await besieged.end(run_id)).status
+    assert ["item 0", f"undo of {run_id}/0/0"] == besieged.effects(run_id)
+    assert () == (await besieged.gateway.store.kills.receipt(run_id)).open_items
+
+
+async def test_kill_after_the_worker_was_lost_reads_back_and_takes_back(besieged: Siege) -> None:
+    """Nobody heard the tool's answer, but its probe tells that the effect happened; so nobody has to be asked."""
+    run_id = await besieged.start(key("kill-lost"), "die_probed")
+    await besieged.until(lambda: _some_effect(besieged, run_id))
+    report = await besieged.kill(run_id)
+    assert ((), RunStatus.KILLED) == (report.still_open, await besieged.status(run_id))
+    assert ["lost", f"undo of {run_id}/0/0"] == besieged.effects(run_id)
+    assert [("confirmed", "done")] == [(line.fate, line.compensation) for line in report.receipts[0].lines]
+    assert () == report.receipts[0].open_items
 
 
 async def test_kill_before_the_workflow_was_ever_started_holds(besieged: Siege) -> None:
@@ -175,6 +215,10 @@ async def test_demotion_during_a_run_takes_effect_at_the_next_dispatch(besieged:
     finally:
         besieged.tamper("DELETE FROM proctor.demotion WHERE agent = 'prober'")
         await besieged.kill(run_id)
+
+
+async def _has(besieged: Siege, run_id: RunId, kind: str) -> bool:
+    return kind in await besieged.kinds(run_id)
 
 
 async def _some_effect(besieged: Siege, run_id: RunId) -> bool:

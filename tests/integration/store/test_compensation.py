@@ -67,8 +67,11 @@ async def test_what_may_have_happened_is_a_persons_to_settle(store: PostgresStor
     scene = await open_scene(store)
     await scene.plan(Verdict.ALLOW)
     await store.journal.begin_effect(scene.call(), ALLOW)
-    if settled:
-        await store.journal.settle_effect(scene.call(), Unknown(error="lost"), final=True)
+    if not settled:
+        begun = await store.journal.begin_compensation(scene.call())
+        assert isinstance(begun, Prior)
+        assert (True, "intent") == (begun.is_of_call, begun.standing.state)
+    await store.journal.settle_effect(scene.call(), Unknown(error="lost"), final=True)
     assert "unknown" == _status(await store.journal.begin_compensation(scene.call()))
     assert "unknown" == _status(await store.journal.begin_compensation(scene.call()))
     (item,) = await store.people.pending(scene.run_id)
