@@ -195,6 +195,13 @@ class RunJournal(Protocol):
     def transcript(self, run_id: RunId) -> Transcript:
         """Give read access to the run's transcript."""
 
+    async def windows(self, run: RunRecord, queries: Sequence[WindowQuery]) -> tuple[WindowAnswer, ...]:
+        """Answer windows for a call that is being planned, as the store stands now; no lock is held afterwards.
+
+        A window over values that cannot be read (a summed argument that is no number, altered content) has no answer:
+        its fact is missing, and policy denies.
+        """
+
     async def reserve_cost(self, ref: StepRef, attempt: int, amount_usd: Decimal, cap_usd: Decimal) -> bool:
         """Reserve before a paid call; False when spent + reserved + amount would pass the cap (rule 8).
 
@@ -364,12 +371,20 @@ class PolicyRegister(Protocol):
         """List all versions, newest first."""
 
     async def propose(
-        self, bundle: AgentBundle, policy_digest: Digest, change: ChangeKind, summary: Sequence[str], by: PrincipalName
+        self,
+        bundle: AgentBundle,
+        policy_digest: Digest,
+        change: ChangeKind,
+        summary: Sequence[str],
+        by: PrincipalName,
+        *,
+        against: Digest | None,
     ) -> PolicyVersion:
         """Record a version. The first, a tightening and a neutral one are active at once; a loosening is proposed.
 
-        `change` is against the version that is active now; when that changed in between, `Refused`: diff again.
-        The same bundle again gives the version that it is.
+        `against` is the bundle of the version that `change` was found against, None when there was none: when another
+        is active now, `Refused`: diff again. The same bundle against the same version gives what was recorded first.
+        Another owner is a loosening, whatever `change` says.
         """
 
     async def decide(self, version_id: str, word: str, by: Principal, reason: str) -> PolicyVersion:
