@@ -1,4 +1,4 @@
-"""An agent's folder: manifest, tools, playbook and prompts, read together."""
+"""An agent's folder: manifest, tools, policy, playbook and prompts, read together."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,10 +7,12 @@ from typing import Any
 from proctor.contracts.errors import InvalidDocument
 from proctor.contracts.manifest import AgentBundle, ModelPlannerSpec, PlannerSpec, PlaybookPlannerSpec
 from proctor.contracts.playbook_check import playbook_problems
+from proctor.contracts.policy import PolicyDocument
 from proctor.documents.agreement import Tools, disagreements, needed_tools
 from proctor.documents.folder import Folder
 from proctor.documents.lines import Place
 from proctor.documents.manifest import AgentForm, ModelForm, PlaybookForm, read_manifest, to_manifest
+from proctor.documents.policy import POLICY, read_policy, review
 from proctor.documents.problems import Problem, Problems, from_error
 from proctor.documents.schema import check_schema
 from proctor.documents.source import Source
@@ -27,7 +29,11 @@ class AgentReading:
     form: AgentForm | None = None
     bundle: AgentBundle | None = None
     """Present when there are no problems."""
+    policy: Source | None = None
+    """The policy document, where there is one that could be parsed."""
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    """What does not keep the agent from running, and is hardly meant."""
 
 
 def read_agent(root: Path, derive: SchemaSource | None, model: str | None = None) -> AgentReading:
@@ -41,12 +47,30 @@ def read_agent(root: Path, derive: SchemaSource | None, model: str | None = None
     reading.form, problems = read_manifest(source)
     reading.problems += problems
     tools = _read_all_tools(reading, derive)
-    if reading.form is not None:
-        _read_rest(reading, source, reading.form, tools, model)
+    policy = _read_policy(reading)
+    _read_rest(reading, source, tools, policy, model)
     return reading
 
 
-def _read_rest(reading: AgentReading, source: Source, form: AgentForm, tools: Tools, model: str | None) -> None:
+def _read_policy(reading: AgentReading) -> PolicyDocument | None:
+    if not reading.folder.has(POLICY):
+        return None
+    try:
+        reading.policy = reading.folder.source(POLICY)
+    except InvalidDocument as error:
+        reading.problems.append(from_error(error))
+        return None
+    document, problems = read_policy(reading.policy)
+    reading.problems += problems
+    return document
+
+
+def _read_rest(
+    reading: AgentReading, source: Source, tools: Tools, policy: PolicyDocument | None, model: str | None
+) -> None:
+    form = reading.form
+    if form is None:
+        return
     problems = Problems(source)
     if form.name != reading.folder.root.resolve().name:
         message = f"the agent is named {form.name}, and its folder {reading.folder.root.resolve().name}"
@@ -56,7 +80,10 @@ def _read_rest(reading: AgentReading, source: Source, form: AgentForm, tools: To
     reading.problems += problems.found + disagreements(source, form, tools)
     if not reading.problems:
         manifest = to_manifest(form, planner, schemas)
-        reading.bundle = AgentBundle(manifest=manifest, tools=tuple(needed_tools(form, tools)))
+        bundle = AgentBundle(manifest=manifest, policy=policy, tools=tuple(needed_tools(form, tools)))
+        if reading.policy is not None:
+            reading.problems, reading.warnings = review(reading.policy, bundle)
+        reading.bundle = bundle if not reading.problems else None
 
 
 def _read_all_tools(reading: AgentReading, derive: SchemaSource | None) -> Tools:

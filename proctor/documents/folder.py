@@ -21,8 +21,10 @@ class Folder:
         return tuple(self._stamps)
 
     def has(self, name: str) -> bool:
-        """Whether there is a file of that name."""
-        return (self.root / name).is_file()
+        """Whether there is a file of that name; remembered, so that one which appears is noticed."""
+        path = self.root / name
+        self._stamps.append(stamp(path))
+        return path.is_file()
 
     def source(self, name: str, *, named_by: Source | None = None) -> Source:
         """Parse a file of the folder. Raises `InvalidDocument`."""

@@ -10,6 +10,7 @@ from policies.hosts import ANY_HOST, parse_pattern
 from proctor.contracts.base import Contract
 from proctor.contracts.ids import AgentName, ToolName
 from proctor.contracts.manifest import AgentManifest, Autonomy, Bounds, PlannerSpec, Threshold
+from proctor.contracts.tool import Risk
 from proctor.documents.lines import Place
 from proctor.documents.problems import Problem, Problems, did_you_mean, read_form
 from proctor.documents.source import Source
@@ -66,6 +67,7 @@ class AgentForm(Contract):
     description: str = ""
     autonomy: Autonomy
     autonomy_by_tool: dict[ToolName, Autonomy] = Field(default_factory=dict)
+    autonomy_by_risk: dict[Risk, Autonomy] = Field(default_factory=dict)
     allowed_tools: tuple[ToolName, ...] = ()
     blocked_domains: tuple[str, ...] = (ANY_HOST,)
     allow_domains: tuple[str, ...] = ()
@@ -100,6 +102,7 @@ def read_manifest(source: Source) -> tuple[AgentForm | None, list[Problem]]:
     form = read_form(AgentForm, data["agent"], problems, ("agent",))
     if form is not None:
         _check_tools(form, problems)
+        _check_tiers(form, problems)
         _check_domains(form, problems)
         _check_guardrails(form, problems)
         _check_planners(form, problems)
@@ -136,6 +139,15 @@ def _check_tools(form: AgentForm, problems: Problems) -> None:
             place = ("agent", "thresholds", n, "tool")
             message = f"limits {threshold.tool}, and {threshold.tool} is not allowed"
             problems.add(place, message, _allow_hint(threshold.tool, form))
+
+
+def _check_tiers(form: AgentForm, problems: Problems) -> None:
+    highest = max((form.autonomy, *form.autonomy_by_tool.values()), key=list(Autonomy).index)
+    for risk, level in form.autonomy_by_risk.items():
+        if highest.lower_of(level) is not level:
+            message = f"gives risk {risk} the level {level}, and no tool has more than {highest}: the lower one counts"
+            hint = f"raise `autonomy` and hold back the other tiers, or write {highest}"
+            problems.add(("agent", "autonomy_by_risk", risk.value), message, hint)
 
 
 def _allow_hint(tool: str, form: AgentForm) -> str:

@@ -1,6 +1,7 @@
 """What is wrong with a document: one line each, with file, line and fix."""
 
 import json
+import re
 import types
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
@@ -93,12 +94,23 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 
 def _note(detail: ErrorDetails, form: type[BaseModel], data: Any, problems: Problems, at: Place) -> None:
     place, value = _place(detail["loc"], data)
-    name = str(place[-1]) if place else "the document"
+    name = _name(place)
     message, hint = _explain(detail, name, value)
     if detail["type"] == "extra_forbidden":
-        known = sorted({field for model in _models_at(form, place[:-1]) for field in model.model_fields})
-        hint = did_you_mean(name, known)
+        known = {spelled for model in _models_at(form, place[:-1]) for spelled in _keys(model)} - {name}
+        hint = did_you_mean(name, sorted(known))
     problems.add((*at, *place), message, hint)
+
+
+def _name(place: Place) -> str:
+    """Name a place by its key; an element of a list by the list's, counted from 1."""
+    if not place:
+        return "the document"
+    return str(place[-1]) if isinstance(place[-1], str) else f"{_name(place[:-1])} {place[-1] + 1}"
+
+
+def _keys(model: type[BaseModel]) -> Iterator[str]:
+    return (field.alias or name for name, field in model.model_fields.items())
 
 
 def _explain(detail: ErrorDetails, name: str, value: Any) -> tuple[str, str]:
@@ -121,7 +133,9 @@ def _explain(detail: ErrorDetails, name: str, value: Any) -> tuple[str, str]:
 
 
 def _words(expected: str) -> list[str]:
-    return [word.strip(" '") for word in expected.replace(" or ", ", ").split(",")]
+    """List the values that Pydantic names; it shows those of an enumeration as `<Risk.LOW: 'low'>`."""
+    plain = re.sub(r"<[\w.]+: ('[^']*')>", r"\1", expected)
+    return [word.strip(" '") for word in plain.replace(" or ", ", ").split(",")]
 
 
 def _shown(value: Any) -> str:
@@ -145,7 +159,8 @@ def _models_at(form: type[BaseModel], place: Place) -> Iterator[type[BaseModel]]
     kinds: list[Any] = [form]
     for part in place:
         models = [model for kind in kinds for model in _members(kind)]
-        kinds = [field.annotation for model in models for name, field in model.model_fields.items() if name == part]
+        fields = [(field.alias or name, field) for model in models for name, field in model.model_fields.items()]
+        kinds = [field.annotation for name, field in fields if name == part]
         if not kinds and (isinstance(part, int) or not models):
             kinds = list(models)
     yield from (model for kind in kinds for model in _members(kind))

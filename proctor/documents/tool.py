@@ -9,6 +9,7 @@ from proctor.contracts.base import Contract
 from proctor.contracts.errors import InvalidDocument, ProctorError
 from proctor.contracts.ids import ToolName
 from proctor.contracts.tool import (
+    ArgumentRole,
     CompensationRule,
     Effect,
     Idempotency,
@@ -21,8 +22,8 @@ from proctor.contracts.tool import (
 from proctor.documents.folder import Folder
 from proctor.documents.lines import Place
 from proctor.documents.manifest import SchemaOrFile, VersionText
-from proctor.documents.problems import Problem, Problems, from_error, read_form
-from proctor.documents.schema import check_schema
+from proctor.documents.problems import Problem, Problems, did_you_mean, from_error, read_form
+from proctor.documents.schema import check_schema, is_open, property_at
 from proctor.documents.source import Source
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -49,6 +50,9 @@ class ToolForm(Contract):
     probe: ToolName | None = None
     risk: Risk = Risk.HIGH
     compensation: CompensationRule | None = None
+    argument_roles: dict[str, ArgumentRole] = Field(default_factory=dict)
+    action: str = Field(default="", pattern=r"^$|^[A-Za-z][A-Za-z0-9_-]{0,63}$")
+    egress_arguments: tuple[str, ...] = ()
     timeout_s: float = Field(default=10.0, gt=0, le=3600)
     retry: RetryRule = RetryRule()
     implementation: Implementation | None = None
@@ -147,6 +151,7 @@ class _ToolReader:
         if output_schema:
             check_schema(output_schema, self.problems, (*place, "output"))
         self._check(form, place)
+        self._check_arguments(form, input_schema, place)
         if len(self.problems.found) == before:
             same = {name: getattr(form, name) for name in ToolForm.model_fields if name not in {"input", "output"}}
             contract = ToolContract(**same, input_schema=input_schema, output_schema=output_schema)
@@ -186,6 +191,18 @@ class _ToolReader:
         if form.effect is Effect.READ and form.compensation is not None:
             hint = "remove the compensation, or declare the effect"
             self.problems.add((*place, "compensation"), f"{form.name} only reads, so nothing can be taken back", hint)
+
+    def _check_arguments(self, form: ToolForm, schema: dict[str, Any], place: Place) -> None:
+        known = sorted(schema.get("properties", {}))
+        named: list[tuple[Place, str]] = [(("argument_roles", name), name) for name in form.argument_roles]
+        named += [(("egress_arguments", n), name) for n, name in enumerate(form.egress_arguments)]
+        for where, name in named:
+            if property_at(schema, [name]) is None and (known or not is_open(schema)):
+                hint = did_you_mean(name, known) or "declare it in `input:`"
+                self.problems.add((*place, *where), f"{form.name} has no argument {name!r}", hint)
+        for n, name in enumerate(form.egress_arguments):
+            if name in form.egress_arguments[:n]:
+                self.problems.add((*place, "egress_arguments", n), f"names {name!r} twice", "remove one")
 
 
 def load_schema(name: str, place: Place, problems: Problems, folder: Folder | None) -> dict[str, Any]:

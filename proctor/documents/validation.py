@@ -6,17 +6,21 @@ from typing import Literal
 
 from proctor.contracts.base import Contract
 from proctor.contracts.errors import InvalidDocument
-from proctor.contracts.manifest import AgentBundle
+from proctor.contracts.manifest import AgentBundle, Autonomy
 from proctor.contracts.tool import ToolContract
 from proctor.documents import evaluation, slo
 from proctor.documents.agent import MANIFEST, check_playbook, read_agent
 from proctor.documents.folder import Folder
 from proctor.documents.manifest import AgentForm, ModelForm, PlaybookForm, notes_on, read_manifest
+from proctor.documents.policy import POLICY, SECTIONS, describe_policy, read_policy
+from proctor.documents.policy_tests import POLICY_TESTS, case_problems, read_policy_tests
 from proctor.documents.problems import Problem, did_you_mean, from_error
 from proctor.documents.source import Source, read_source
 from proctor.documents.tool import SchemaSource, assumptions, is_bare_schema, read_tools
 
-Kind = Literal["agent", "agent folder", "tool contract", "slo", "evaluation", "playbook", "unknown"]
+Kind = Literal[
+    "agent", "agent folder", "tool contract", "policy", "policy tests", "slo", "evaluation", "playbook", "unknown"
+]
 _KINDS: dict[str, Kind] = {
     "agent": "agent",
     "tool": "tool contract",
@@ -24,6 +28,8 @@ _KINDS: dict[str, Kind] = {
     "slos": "slo",
     "tests": "evaluation",
     "steps": "playbook",
+    **dict.fromkeys(SECTIONS, "policy"),
+    "cases": "policy tests",
 }
 
 
@@ -55,6 +61,8 @@ def validate(path: Path, derive_schema: SchemaSource | None = None) -> Validatio
     kind = _kind_of(source)
     if kind == "tool contract":
         return _validate_tools(path, source, derive_schema)
+    if kind == "policy" and path.name == POLICY and (path.parent / MANIFEST).is_file():
+        return _validate_policy_of(path, source, derive_schema)
     return _READERS[kind](source)
 
 
@@ -63,6 +71,8 @@ def _kind_of(source: Source) -> Kind:
         return "unknown"
     if is_bare_schema(source.data):
         return "tool contract"
+    if Path(source.path).name == POLICY:
+        return "policy"
     return next((kind for key, kind in _KINDS.items() if key in source.data), "unknown")
 
 
@@ -74,13 +84,52 @@ def _validate_folder(path: Path, derive: SchemaSource | None) -> ValidationRepor
         understood, notes = _describe_agent(reading.form, reading.bundle), notes_on(reading.form)
     for contract in reading.bundle.tools if reading.bundle else ():
         notes += assumptions(contract)
+    notes += [_warning(problem) for problem in reading.warnings]
     return ValidationReport(
         path=str(path),
         kind="agent folder",
         understood=tuple(understood),
         notes=tuple(notes),
-        problems=tuple(reading.problems),
+        problems=(*reading.problems, *_problems_of_cases(path, reading.bundle)),
     )
+
+
+def _problems_of_cases(path: Path, bundle: AgentBundle | None) -> list[Problem]:
+    if not (path / POLICY_TESTS).is_file():
+        return []
+    try:
+        source = read_source(path / POLICY_TESTS)
+    except InvalidDocument as error:
+        return [from_error(error)]
+    cases, problems = read_policy_tests(source)
+    return problems if cases is None or bundle is None else case_problems(source, cases, bundle)
+
+
+def _validate_policy(source: Source) -> ValidationReport:
+    document, problems = read_policy(source)
+    alone = "read alone: its facts were not held against an agent's tools"
+    return _report(source, "policy", describe_policy(document) if document else [], [alone], problems)
+
+
+def _validate_policy_of(path: Path, source: Source, derive: SchemaSource | None) -> ValidationReport:
+    reading = read_agent(path.parent, derive)
+    mine = [problem for problem in reading.problems if problem.file == source.path]
+    document = read_policy(source)[0]
+    notes = [_warning(problem) for problem in reading.warnings]
+    if len(mine) < len(reading.problems):
+        notes.insert(0, "other files of the agent are wrong, so that its facts were not held against the agent's tools")
+    return _report(source, "policy", describe_policy(document) if document else [], notes, mine)
+
+
+def _validate_policy_tests(source: Source) -> ValidationReport:
+    cases, problems = read_policy_tests(source)
+    understood = [f"{case.case}: {case.tool}, {case.expect}" for case in (cases.cases if cases else ())]
+    return _report(source, "policy tests", understood, ["read and checked; `proctor policy test` runs them"], problems)
+
+
+def _warning(problem: Problem) -> str:
+    where = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
+    return f"{where}: {problem.message}" + (f" — {problem.hint}" if problem.hint else "")
 
 
 def _validate_manifest(source: Source) -> ValidationReport:
@@ -135,6 +184,8 @@ def _validate_unknown(source: Source) -> ValidationReport:
 
 _READERS: dict[Kind, Callable[[Source], ValidationReport]] = {
     "agent": _validate_manifest,
+    "policy": _validate_policy,
+    "policy tests": _validate_policy_tests,
     "slo": _validate_slos,
     "evaluation": _validate_evaluation,
     "playbook": _validate_playbook,
@@ -152,7 +203,8 @@ def _report(
 
 
 def _describe_agent(form: AgentForm, bundle: AgentBundle | None) -> list[str]:
-    by_tool = "".join(f"; {tool}: {level}" for tool, level in form.autonomy_by_tool.items())
+    by_risk: dict[str, Autonomy] = {f"risk {tier}": level for tier, level in form.autonomy_by_risk.items()}
+    by_tool = "".join(f"; {cell}: {level}" for cell, level in (form.autonomy_by_tool | by_risk).items())
     bounds = form.bounds
     ends = f"{bounds.max_iterations} iterations, {bounds.max_cost_usd} USD, {bounds.max_wall_clock_s} s"
     return [
@@ -163,6 +215,7 @@ def _describe_agent(form: AgentForm, bundle: AgentBundle | None) -> list[str]:
         f"egress: denied, except {', '.join(form.allow_domains) or 'nothing'}",
         *(f"limit: {t.tool}.{t.argument} up to {t.max}, beyond: {t.beyond}" for t in form.thresholds),
         f"bounds: {ends}, {bounds.max_stalled_steps} steps without progress",
+        *(describe_policy(bundle.policy) if bundle and bundle.policy else ()),
         f"guardrails: {', '.join(form.guardrails) or 'none named'} (json_schema_validator is always on)",
         f"planner: {_describe_planner(form)}",
     ]

@@ -1,0 +1,153 @@
+"""The policy document of an agent, `policy.yaml`, read into `PolicyDocument`."""
+
+import re
+from typing import Any, Final
+
+from proctor.contracts.manifest import AgentBundle
+from proctor.contracts.policy import OPERATORS, PolicyDocument
+from proctor.documents.lines import Place
+from proctor.documents.problems import Problem, Problems, did_you_mean, read_form
+from proctor.documents.source import Source
+
+POLICY: Final = "policy.yaml"
+REFERENCE: Final = "see docs/reference/policy.md"
+LONGEST_WINDOW_S: Final = 366 * 86_400
+SECTIONS: Final = ("rules", "windows", "risk", "prefer", "validate", "address_book", "data_flow")
+"""The keys by which a policy document is known."""
+
+_DURATION = re.compile(r"([0-9]{1,6})\s*(s|m|h|d|w)", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_PLACEHOLDER = "Noted"
+"""Stands for a value whose mistake is noted, so that the form does not note it again."""
+_CONNECTIVES = ("all", "any", "not", "fact")
+
+
+def read_policy(source: Source) -> tuple[PolicyDocument | None, list[Problem]]:
+    """Read the form of a policy document; None when it has mistakes, which come with line and fix.
+
+    What its rules mean is checked against the agent's tools by `review`.
+    """
+    problems = Problems(source)
+    if not isinstance(source.data, dict):
+        problems.add((), "a policy is a mapping with `rules:`", REFERENCE)
+        return None, problems.found
+    data = _Spelling(problems).document(source.data)
+    noted, of_form = {problem.line for problem in problems.found}, Problems(source)
+    document = read_form(PolicyDocument, data, of_form)
+    found = [*problems.found, *(problem for problem in of_form.found if problem.line not in noted)]
+    return (None if found else document), [with_fix(problem) for problem in found]
+
+
+def review(source: Source, bundle: AgentBundle) -> tuple[list[Problem], list[Problem]]:
+    """Hold a policy document against the agent that it governs: what is wrong, and what is hardly meant."""
+    del source, bundle
+    return [], []
+
+
+def describe_policy(document: PolicyDocument) -> list[str]:
+    """Say what was understood, a line each."""
+    parts = {
+        "rules": [f"{rule.id} ({rule.effect})" for rule in document.rules],
+        "windows": [f"{window.id} ({window.measure} within {window.within_s} s)" for window in document.windows],
+        "risk": [f"{rule.id} ({rule.risk})" for rule in document.risk],
+        "preferences": [rule.id for rule in document.prefer],
+        "validated results": [f"{rule.tool}.{rule.path}" for rule in document.validate_results],
+    }
+    lines = [f"{name}: {', '.join(found)}" for name, found in parts.items() if found]
+    return [*(f"policy {line}" for line in lines), f"policy data flow: {document.data_flow}"]
+
+
+def with_fix(problem: Problem) -> Problem:
+    """Add the page to read to a problem without a fix."""
+    return problem if problem.hint else problem.model_copy(update={"hint": REFERENCE})
+
+
+def seconds_of(text: str) -> int | None:
+    """Read a duration such as `90s`, `30m`, `24h`, `7d`, `2w`; None when it is none, or is nothing."""
+    found = _DURATION.fullmatch(text.strip())
+    return int(found[1]) * _SECONDS[found[2]] or None if found else None
+
+
+class _Spelling:
+    """Turns what the document spells for people into what the form holds, and notes what only the spelling shows."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+
+    def document(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Give the document in the form's spelling."""
+        spelled = dict(data)
+        if isinstance(data.get("version"), int) and not isinstance(data["version"], bool):
+            spelled["version"] = str(data["version"])
+        for key, read in (
+            ("rules", self._part),
+            ("risk", self._part),
+            ("prefer", self._part),
+            ("windows", self._window),
+        ):
+            if isinstance(data.get(key), list):
+                spelled[key] = [read(value, (key, n)) for n, value in enumerate(data[key])]
+        return spelled
+
+    def _part(self, value: Any, place: Place) -> Any:
+        if not isinstance(value, dict):
+            return value
+        self._condition(value.get("when"), (*place, "when"))
+        return self._tools(value, place)
+
+    def _tools(self, value: dict[str, Any], place: Place) -> dict[str, Any]:
+        tool = value.get("tool")
+        names = tool if isinstance(tool, list) else [tool]
+        if tool is None or (names and all(isinstance(name, str) for name in names)):
+            return value
+        self._problems.add((*place, "tool"), "'tool' must be a tool's name, or a list of them", "write `tool: NAME`")
+        return {**value, "tool": _PLACEHOLDER}
+
+    def _window(self, value: Any, place: Place) -> Any:
+        if not isinstance(value, dict):
+            return value
+        value = dict(self._tools(value, place))
+        if "within_s" in value:
+            self._problems.add((*place, "within_s"), "unknown key 'within_s'", "write `within: 24h`")
+            del value["within_s"]
+        value["within_s"] = self._within(value.pop("within", None), (*place, "within"))
+        return value
+
+    def _within(self, within: Any, place: Place) -> int:
+        hint = "write a number with s, m, h, d or w, e.g. `within: 24h`, at most 366d"
+        if within is None:
+            self._problems.add(place, "'within' is missing", hint)
+            return 1
+        seconds = seconds_of(within) if isinstance(within, str) else None
+        if seconds is None or seconds > LONGEST_WINDOW_S:
+            self._problems.add(place, f"'within' is {within!r}, and not a time that can be looked back", hint)
+            return 1
+        return seconds
+
+    def _condition(self, value: Any, place: Place) -> None:
+        if not isinstance(value, dict):
+            return
+        kinds = [key for key in _CONNECTIVES if key in value]
+        if len(kinds) > 1:
+            self._problems.add(place, f"one condition says {' and '.join(kinds)}", "put each into a list under `all:`")
+        elif kinds == ["fact"]:
+            self._comparison(value, place)
+        for key in ("all", "any"):
+            if isinstance(value.get(key), list):
+                for n, part in enumerate(value[key]):
+                    self._condition(part, (*place, key, n))
+        self._condition(value.get("not"), (*place, "not"))
+
+    def _comparison(self, value: dict[str, Any], place: Place) -> None:
+        given = [name for name in OPERATORS if name in value]
+        unknown = [key for key in value if key not in {*OPERATORS, "fact", "default"}]
+        if len(given) > 1:
+            message = f"one comparison says {' and '.join(given)}"
+            self._problems.add((*place, given[1]), message, "put each into a list under `all:`")
+        if not given and not unknown:
+            message = f"says nothing of the fact {value['fact']!r}"
+            self._problems.add((*place, "fact"), message, f"add one of {', '.join(OPERATORS)}")
+        for key in unknown:
+            guess = did_you_mean(key, OPERATORS)
+            hint = guess if guess.startswith("did") else f"write one of {', '.join(OPERATORS)}"
+            self._problems.add((*place, key), f"unknown operator {key!r}", hint)
