@@ -1,7 +1,7 @@
 """Reading a model's answer: a proposal, or what is wrong with it in words that go back to the model."""
 
 import json
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,12 +19,12 @@ from pydantic_ai.messages import (
 from proctor.contracts.canonical import canonical_json, summarize
 from proctor.contracts.errors import InvalidInput
 from proctor.contracts.ids import ToolName
-from proctor.contracts.planning import CallsProposal, FinalProposal, ProposedCall, QuestionProposal
+from proctor.contracts.planning import CallsProposal, DeclaredPlan, FinalProposal, ProposedCall, QuestionProposal
 from proctor.contracts.schemas import problems
-from proctor.models.offer import ASK, FINISH, Offer
+from proctor.models.asides import TOOL_NAME, other_fault, other_way, plan_fault, read_plan
+from proctor.models.offer import ANSWERS, ASK, DECLARE, FINISH, MAX_ALTERNATIVES, MAX_CALLS, OTHERWISE, Offer
 
-MAX_CALLS = 16
-_TOOL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
+_ASIDES = frozenset({DECLARE, OTHERWISE})
 
 
 @dataclass
@@ -33,25 +33,33 @@ class Answer:
 
     text: str
     calls: list[ProposedCall] = field(default_factory=list)
+    others: list[CallsProposal] = field(default_factory=list)
+    plan: DeclaredPlan | None = None
+    strays: list[ProposedCall] = field(default_factory=list)
+    """The calls of tools that were not offered: attempts that policy has to see."""
     wrong: dict[str, str] = field(default_factory=dict)
     """What is wrong, by call id; a fault of the whole answer has the id ``""``."""
-    unknown: set[str] = field(default_factory=set)
-    """Ids of calls whose only fault is that there is no such tool."""
+    arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Whatever could be read, by call id."""
 
     @property
     def is_usable(self) -> bool:
         """Whether it can be proposed as it is."""
-        return not self.wrong
+        return bool(self.calls) and not self.wrong
 
     @property
-    def is_out_of_scope(self) -> bool:
-        """Whether its only fault is to want tools that the agent does not have."""
-        return bool(self.wrong) and self.wrong.keys() == self.unknown
+    def is_declaration(self) -> bool:
+        """Whether it declares a plan and does nothing else."""
+        return self.plan is not None and not self.calls and not self.wrong
 
     @property
     def complaint(self) -> str:
         """All that is wrong, in one line."""
         return summarize("; ".join(self.wrong.values()), 300)
+
+    def attempts(self) -> "Answer":
+        """Keep of a faulty answer what policy has to see all the same: a second try must not make it disappear."""
+        return Answer(text=self.text, calls=self.strays[:MAX_CALLS], strays=self.strays)
 
     def proposed(self) -> CallsProposal | FinalProposal | QuestionProposal:
         """Turn the answer into what is proposed."""
@@ -67,17 +75,22 @@ def read_answer(response: ModelResponse, offer: Offer) -> Answer:
     """Read and check an answer; never raises for what a model wrote."""
     answer = Answer(text=" ".join(part.content for part in response.parts if isinstance(part, TextPart)).strip())
     parts = [part for part in response.parts if isinstance(part, ToolCallPart)]
-    if response.finish_reason == "length":
-        answer.wrong[""] = "the answer was cut off at the output limit: be brief, and make fewer calls at once"
-    elif not parts:
-        answer.wrong[""] = f"there was no tool call: call a tool, or {FINISH}, or {ASK}"
-    elif len(parts) > MAX_CALLS:
-        answer.wrong[""] = f"there were {len(parts)} calls: at most {MAX_CALLS} in one answer"
-    elif len(parts) > 1 and any(part.tool_name in {FINISH, ASK} for part in parts):
-        answer.wrong[""] = f"{FINISH} and {ASK} must stand alone: make the calls first, and see their results"
-    for part in parts[:MAX_CALLS]:
-        _read_call(part, offer, answer)
+    is_cut = response.finish_reason == "length"
+    fault = _CUT_OFF if is_cut else _whole_fault([part.tool_name for part in parts])
+    if fault is not None:
+        answer.wrong[""] = fault
+    # The name that an answer was cut off in may not be the one that was meant.
+    for part in parts[:-1] if is_cut else parts:
+        _read_part(part, offer, answer)
     return answer
+
+
+def accept_plan(response: ModelResponse, answer: Answer) -> list[ModelMessage]:
+    """Tell the model that its declaration was taken, so that it goes on to its first calls."""
+    part = next(part for part in response.parts if isinstance(part, ToolCallPart))
+    said = ToolCallPart(DECLARE, args=answer.arguments[part.tool_call_id], tool_call_id=part.tool_call_id)
+    taken = ToolReturnPart(DECLARE, content="TAKEN. Now answer with your calls.", tool_call_id=part.tool_call_id)
+    return [ModelResponse(parts=[said]), ModelRequest(parts=[taken])]
 
 
 def repair_request(response: ModelResponse, answer: Answer) -> list[ModelMessage]:
@@ -87,10 +100,9 @@ def repair_request(response: ModelResponse, answer: Answer) -> list[ModelMessage
         text = [part for part in response.parts if isinstance(part, TextPart) and part.content]
         said: list[ModelMessage] = [ModelResponse(parts=text)] if text else []
         return [*said, ModelRequest(parts=[UserPromptPart(content=f"ERROR: {answer.wrong['']}.")])]
-    arguments = {call.provider_call_id: call.arguments for call in answer.calls}
     # Providers refuse a history whose arguments are not JSON, so what could not be read goes back as nothing.
     calls = [
-        ToolCallPart(part.tool_name, args=arguments.get(part.tool_call_id, {}), tool_call_id=part.tool_call_id)
+        ToolCallPart(part.tool_name, args=answer.arguments.get(part.tool_call_id, {}), tool_call_id=part.tool_call_id)
         for part in parts
     ]
     returns: list[ModelRequestPart] = [
@@ -107,20 +119,54 @@ def _verdict(call_id: str, answer: Answer) -> str:
     return f"ERROR, NOT CARRIED OUT: {wrong}. Give the whole answer again, corrected."
 
 
-def _read_call(part: ToolCallPart, offer: Offer, answer: Answer) -> None:
+_CUT_OFF = "the answer was cut off at the output limit: be brief, and make fewer calls at once"
+
+
+def _whole_fault(names: Sequence[str]) -> str | None:
+    """Say what is wrong with the answer as a whole; None when nothing is."""
+    calls = [name for name in names if name not in _ASIDES]
+    if not names:
+        return f"there was no tool call: call a tool, or {FINISH}, or {ASK}"
+    if len(calls) > MAX_CALLS:
+        return f"there were {len(calls)} calls: at most {MAX_CALLS} in one answer"
+    if len(names) > 1 and {FINISH, ASK} & set(names):
+        return f"{FINISH} and {ASK} must stand alone: make the calls first, and see their results"
+    if names.count(DECLARE) > 1:
+        return f"{DECLARE} is said once, with all calls"
+    if names.count(OTHERWISE) > MAX_ALTERNATIVES or (OTHERWISE in names and not calls):
+        return f"{OTHERWISE} stands beside calls, at most {MAX_ALTERNATIVES} times"
+    return None
+
+
+def _read_part(part: ToolCallPart, offer: Offer, answer: Answer) -> None:
+    name, call_id = part.tool_name, part.tool_call_id
     arguments, wrong = _read_arguments(part.args)
-    if wrong is None and not _TOOL_NAME.fullmatch(part.tool_name):
-        wrong = "this is not the name of a tool"
-    elif wrong is None and part.tool_name not in offer.tools:
-        wrong = f"there is no tool {part.tool_name}: the tools are {', '.join(sorted(offer.tools))}"
-        answer.unknown.add(part.tool_call_id)
-    elif wrong is None:
-        found = problems(offer.tools[part.tool_name], arguments)
-        wrong = f"{part.tool_name} does not take these arguments: {'; '.join(found)}" if found else None
+    answer.arguments[call_id] = arguments
+    wrong = wrong or _fault(name, arguments, offer)
     if wrong is not None:
-        answer.wrong[part.tool_call_id] = wrong
-    call = ProposedCall(tool=ToolName(part.tool_name), arguments=arguments, provider_call_id=part.tool_call_id)
-    answer.calls.append(call)
+        answer.wrong[call_id] = wrong
+    elif name == DECLARE:
+        answer.plan = read_plan(arguments)
+    elif name == OTHERWISE:
+        answer.others.append(other_way(arguments))
+    else:
+        call = ProposedCall(tool=ToolName(name), arguments=arguments, provider_call_id=call_id)
+        answer.calls.append(call)
+        answer.strays.extend([] if name in offer.tools else [call])
+
+
+def _fault(name: str, arguments: dict[str, Any], offer: Offer) -> str | None:
+    """Say what is wrong with a call whose arguments are JSON; a tool that is not offered is for policy to deny."""
+    if not TOOL_NAME.fullmatch(name):
+        return "this is not the name of a tool"
+    if name not in offer.tools:
+        return f"{name} cannot be said now" if name in ANSWERS else None
+    found = problems(offer.tools[name], arguments)
+    if found:
+        return f"{name} does not take these arguments: {'; '.join(found)}"
+    if name == DECLARE:
+        return plan_fault(arguments, offer)
+    return other_fault(arguments, offer) if name == OTHERWISE else None
 
 
 def _read_arguments(raw: str | dict[str, Any] | None) -> tuple[dict[str, Any], str | None]:

@@ -17,6 +17,7 @@ from pydantic_ai.messages import (
 
 from proctor.contracts.planning import (
     CallsProposal,
+    DeclaredPlan,
     FinalProposal,
     Observation,
     Proposal,
@@ -24,7 +25,8 @@ from proctor.contracts.planning import (
     QuestionProposal,
     Situation,
 )
-from proctor.models.offer import ASK
+from proctor.models.asides import write_plan
+from proctor.models.offer import ASK, DECLARE
 
 MAX_RESULT_BYTES = 8000
 """How much of one tool result a model gets to read; the cut is stated where it is made."""
@@ -71,16 +73,28 @@ def _exchange(step: int, proposal: Proposal, outcomes: dict[int, Observation]) -
     if isinstance(proposed, FinalProposal):
         return []
     calls = _calls(step, proposed)
+    plan = [] if proposal.declares is None else [_plan_call(step, proposal.declares)]
     text = [TextPart(content=proposal.reason)] if proposal.reason else []
     returns = [
         ToolReturnPart(
             tool_name=call.tool_name,
-            content=_became(call.tool_name, outcomes.get(index)),
+            content=_became(call.tool_name, outcomes.get(index)) + (_not_taken(proposal) if index == 0 else ""),
             tool_call_id=call.tool_call_id,
         )
         for index, call in enumerate(calls)
     ]
-    return [ModelResponse(parts=[*text, *calls]), ModelRequest(parts=returns)]
+    taken = [ToolReturnPart(tool_name=DECLARE, content="TAKEN.", tool_call_id=part.tool_call_id) for part in plan]
+    return [ModelResponse(parts=[*text, *plan, *calls]), ModelRequest(parts=[*taken, *returns])]
+
+
+def _not_taken(proposal: Proposal) -> str:
+    """Tell which of its ways a model should not take for done: the calls are those that policy took."""
+    others = as_data(list(proposal.options))
+    return f"\nPolicy took this of the ways that you gave, and not: {others}" if proposal.options else ""
+
+
+def _plan_call(step: int, plan: DeclaredPlan) -> ToolCallPart:
+    return ToolCallPart(tool_name=DECLARE, args=write_plan(plan), tool_call_id=f"plan-{step}")
 
 
 def _calls(step: int, proposed: CallsProposal | QuestionProposal) -> list[ToolCallPart]:
@@ -99,9 +113,15 @@ def _became(tool: str, entry: Observation | None) -> str:
     if entry is None:
         return "UNKNOWN: no outcome was recorded; it may or may not have taken effect."
     if entry.kind == "denial":
-        return f"DENIED by {entry.content.get('by', 'policy')}: {as_data(entry.content.get('reason', ''))}"
+        return _denied(entry.content)
     word = {"result": "CONFIRMED", "failure": "FAILED", "human": "A PERSON SAYS"}[entry.kind]
     content = entry.content.get("answer") if entry.kind == "human" else entry.content
     if entry.kind == "human" and content is None:
         return "NOBODY ANSWERED."
     return f'{word}\n<tool_output tool="{tool}">\n{as_data(content)}\n</tool_output>'
+
+
+def _denied(content: dict[str, Any]) -> str:
+    advice = content.get("advice")
+    instead = f"\nAllowed instead: {as_data(advice)}" if advice else ""
+    return f"DENIED by {content.get('by', 'policy')}: {as_data(content.get('reason', ''))}{instead}"

@@ -11,10 +11,17 @@ from proctor.contracts.base import Contract
 from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import PlannerFailed
 from proctor.contracts.manifest import ModelPlannerSpec
-from proctor.contracts.planning import CallsProposal, Proposal, QuestionProposal, Situation, Usage
+from proctor.contracts.planning import (
+    CallsProposal,
+    DeclaredPlan,
+    Proposal,
+    QuestionProposal,
+    Situation,
+    Usage,
+)
 from proctor.contracts.ports import Transcript
 from proctor.models.access import Endpoint, ModelAccess
-from proctor.models.answer import Answer, read_answer, repair_request
+from proctor.models.answer import Answer, accept_plan, read_answer, repair_request
 from proctor.models.connection import ModelConnection
 from proctor.models.conversation import MAX_RESULT_BYTES, opening, replay, size_of
 from proctor.models.instructions import instructions_for
@@ -39,9 +46,10 @@ class ModelCursor(Contract):
 class ModelPlanner:
     """Asks a model for the next step, and gives malformed answers back to it at most `max_repairs` times.
 
-    A tool that the agent does not have is an error for the model to mend; if it insists, the call is proposed as it
-    is, so that policy denies it and the attempt is on record. The cost of repairs is in the proposal's usage. When
-    no proposal comes of it, what was spent stays covered by the run's reservation, which then counts as spent.
+    A call of a tool that was not offered is no error to mend: it is proposed as it is, so that policy denies it and
+    the attempt is on record. A plan that is declared alone leads to the next request at once. The cost of every
+    request is in the proposal's usage. When no proposal comes of it, what was spent stays covered by the run's
+    reservation, which then counts as spent.
     """
 
     def __init__(self, access: ModelAccess) -> None:
@@ -56,12 +64,12 @@ class ModelPlanner:
     def estimate_cost_usd(self, situation: Situation) -> Decimal:
         """Bound one plan: every repair used, every answer at its longest. Raises `PlannerFailed` without a price."""
         spec, cursor = _spec(situation), _read_cursor(situation)
-        offer = offer_of(situation.bundle)
+        offer = offer_of(situation)
         new = cursor.open_results * (2 * MAX_RESULT_BYTES + _RESULT_OVERHEAD)
         prompt = size_of(opening(situation, instructions_for(situation, spec))) + offer.size
         first = (prompt + cursor.history_bytes + new) // BYTES_PER_TOKEN
         repair = spec.max_output_tokens + _REPAIR_OVERHEAD // BYTES_PER_TOKEN
-        rounds = range(spec.max_repairs + 1)
+        rounds = range(spec.max_repairs + 1 + offer.may_declare)
         tokens = Tokens(
             input_tokens=sum(first + number * repair for number in rounds),
             output_tokens=len(rounds) * spec.max_output_tokens,
@@ -73,18 +81,20 @@ class ModelPlanner:
         spec = _spec(situation)
         price_usd(spec, Tokens(input_tokens=1, output_tokens=1))
         history = replay(await transcript.all())
-        offer = offer_of(situation.bundle)
+        offer = offer_of(situation)
         exchange = _Exchange(spec, offer, self._connection(spec))
         messages = [*opening(situation, instructions_for(situation, spec)), *history]
         answer = await exchange.answer(messages)
-        proposed = answer.proposed()
-        waiting = (
-            len(proposed.calls) if isinstance(proposed, CallsProposal) else int(isinstance(proposed, QuestionProposal))
+        proposal = Proposal(
+            proposed=answer.proposed(),
+            reason=summarize(answer.text, 500) if answer.text else "the model gave no reason",
+            usage=exchange.usage,
+            alternatives=tuple(answer.others),
+            declares=answer.plan or exchange.plan,
         )
-        own = len(proposed.model_dump_json().encode()) + _RESULT_OVERHEAD
-        cursor = ModelCursor(history_bytes=size_of(history) + 2 * own, open_results=waiting)
-        reason = summarize(answer.text, 500) if answer.text else "the model gave no reason"
-        return Proposal(proposed=proposed, reason=reason, cursor=cursor.model_dump(), usage=exchange.usage)
+        own = len(proposal.model_dump_json().encode()) + _RESULT_OVERHEAD
+        cursor = ModelCursor(history_bytes=size_of(history) + 2 * own, open_results=_open_results(proposal))
+        return proposal.model_copy(update={"cursor": cursor.model_dump()})
 
     def _connection(self, spec: ModelPlannerSpec) -> ModelConnection:
         endpoint = self._access.endpoint(spec)
@@ -101,22 +111,32 @@ class _Exchange:
         self._offer = offer
         self._connection = connection
         self.usage = Usage(model=spec.model)
+        self.plan: DeclaredPlan | None = None
+        """The plan that was declared ahead of the answer that is used."""
 
     async def answer(self, messages: Sequence[ModelMessage]) -> Answer:
         """Ask until the answer can be used. Raises `PlannerFailed` when the repairs are used up."""
-        messages = list(messages)
-        answer = Answer(text="")
-        for _ in range(self._spec.max_repairs + 1):
+        messages, repairs = list(messages), 0
+        while True:
             response = await self._connection.request(self._spec, messages, self._offer.parameters)
             self._count(response, messages)
             answer = read_answer(response, self._offer)
             if answer.is_usable:
                 return answer
+            if answer.strays:
+                return answer.attempts()
+            if answer.is_declaration:
+                self.plan, self._offer = answer.plan, self._offer.declared()
+                messages.extend(accept_plan(response, answer))
+                continue
+            repairs += 1
+            if repairs > self._spec.max_repairs:
+                raise self._gave_up(answer)
             messages.extend(repair_request(response, answer))
-        if answer.is_out_of_scope:
-            return answer
+
+    def _gave_up(self, answer: Answer) -> PlannerFailed:
         hint = "choose a stronger model, or raise max_repairs or max_output_tokens"
-        raise PlannerFailed(
+        return PlannerFailed(
             f"{self._spec.model} gave nothing usable in {self.usage.requests} answers: {answer.complaint}", hint=hint
         )
 
@@ -138,6 +158,13 @@ class _Exchange:
             cost_usd=self.usage.cost_usd + price_usd(self._spec, tokens),
             model=self._spec.model,
         )
+
+
+def _open_results(proposal: Proposal) -> int:
+    """Count the results that the next prompt will hold, whichever way policy takes."""
+    if isinstance(proposal.proposed, CallsProposal):
+        return max(len(way.calls) for way in (proposal.proposed, *proposal.alternatives))
+    return int(isinstance(proposal.proposed, QuestionProposal))
 
 
 def _spec(situation: Situation) -> ModelPlannerSpec:

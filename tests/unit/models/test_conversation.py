@@ -105,6 +105,6 @@ def test_limits_are_stated_from_the_manifest() -> None:
 def test_definitions_of_the_report_schema_still_resolve_inside_finish() -> None:
     """`#/$defs` counts from the root, so the definitions move up with the schema that uses them."""
     schema = {"properties": {"at": {"$ref": "#/$defs/when"}}, "$defs": {"when": {"type": "string"}}}
-    offered = offer_of(situation(SPEC, output_schema=schema).bundle).tools["finish"]
+    offered = offer_of(situation(SPEC, output_schema=schema)).tools["finish"]
     assert offered["$defs"] == {"when": {"type": "string"}}
     assert offered["properties"]["report"] == {"type": "object", "properties": {"at": {"$ref": "#/$defs/when"}}}
