@@ -318,6 +318,21 @@ async def test_a_worker_that_stops_leaves_a_lost_attempt_to_the_next() -> None:
     assert ([], []) == (tools.sent, ledger.settled)
 
 
+async def test_a_worker_that_stops_sends_nothing_again() -> None:
+    """Not even with a key: the next worker will, with an intent of its own."""
+    tools, ledger = FakeTools(), FakeLedger()
+    environment = ActivityEnvironment()
+
+    async def drained_in_between(stop: Stop) -> CallReport:
+        environment.cancel(ActivityCancellationDetails(worker_shutdown=True))
+        await asyncio.sleep(0)
+        return await Dispatcher(tools).carry_out(effect(ledger, idempotency="native"), lost(), stop)
+
+    with pytest.raises(asyncio.CancelledError):
+        await environment.run(heeding, drained_in_between)
+    assert ([], 0, []) == (tools.sent, ledger.retries, ledger.settled)
+
+
 async def test_a_worker_that_stops_before_the_effect_costs_the_tool_no_attempt() -> None:
     """The only attempt that the tool has is not used up by one that was never sent."""
     tools, ledger = FakeTools(), FakeLedger()
