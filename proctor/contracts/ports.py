@@ -411,8 +411,9 @@ class AutonomyRecord(Protocol):
     async def set_level(self, level: CellLevel, seen: Evidence | None = None) -> None:
         """Record a promotion or demotion, in force from this commit on; audited in the append-only table itself.
 
-        The database's clock gives `at`: which of two changes is newer is for no caller to say. A promotion passes the evidence that it was granted on as `seen`: `Refused` when what speaks for and against
-        the cell is no longer that, so that a breach in between is never promoted over.
+        The database's clock gives `at`: which of two changes is newer is for no caller to say. A promotion passes the
+        evidence that it was granted on as `seen`: `Refused` when what speaks for and against the cell is no longer
+        that, so that a breach in between is never promoted over.
         """
 
     async def reviews(self, agent: AgentName | None = None, *, open_only: bool = True) -> list[Review]:
