@@ -46,6 +46,14 @@ def checker(schema: dict[str, Any]) -> Callable[[object], list[str]]:
     return check
 
 
+def fits(schema: dict[str, Any]) -> Callable[[object], bool]:
+    """Compile `schema` to a bare yes or no, for the hot path; raises what the library raises for what is not JSON."""
+    if not schema:
+        return lambda _: True
+    test: Callable[[object], bool] = _validator(json.dumps(schema, sort_keys=True)).is_valid
+    return test
+
+
 def _render(error: Any) -> str:
     where = "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
     return f"at {where}: {summarize(error.message, 160)}"
