@@ -1,50 +1,17 @@
 """The model planner over a real socket, against a server that speaks the providers' HTTP and breaks on demand."""
 
 import json
-from collections.abc import AsyncIterator
 from decimal import Decimal
-from typing import Any
 
 import pytest
-import pytest_asyncio
 from llmock.pytest_plugin import LLMock
 from llmock.scenarios import Reply, ToolCall
-from pydantic import SecretStr
 
 from proctor.contracts.errors import PlannerFailed, PlannerUnavailable
-from proctor.contracts.manifest import ModelPlannerSpec
-from proctor.contracts.planning import CallsProposal, FinalProposal, QuestionProposal, Situation
-from proctor.models.access import ModelAccess
+from proctor.contracts.planning import CallsProposal, FinalProposal, QuestionProposal
 from proctor.models.model import ModelPlanner
-from tests.unit.models.worlds import FakeTranscript, contract, situation
-
-READ = contract("ReadLog", service={"type": "string"}, lines={"type": "integer", "minimum": 1})
-GOOD = {"service": "checkout", "lines": 5}
-MODELS = ["openai-chat:gpt-4o", "openai:gpt-4o", "anthropic:claude-sonnet-5", "local:gpt-4o"]
-
-
-@pytest_asyncio.fixture
-async def planner(llmock: LLMock) -> AsyncIterator[ModelPlanner]:
-    addresses = {name: llmock.base_url(name) for name in ("openai", "anthropic")}
-    keys = {name: SecretStr("a-key") for name in addresses}
-    made = ModelPlanner(ModelAccess(api_keys=keys, base_urls={**addresses, "local": llmock.base_url()}))
-    yield made
-    await made.aclose()
-
-
-def ask(model: str = "openai-chat:gpt-4o", **fields: Any) -> Situation:
-    prices = (
-        {}
-        if not model.startswith("local")
-        else {
-            "price_per_million_input_usd": Decimal(1),
-            "price_per_million_output_usd": Decimal(2),
-        }
-    )
-    spec = ModelPlannerSpec.model_validate(
-        {"model": model, "instructions": "Be careful.", "max_output_tokens": 200, **prices, **fields.pop("spec", {})}
-    )
-    return situation(spec, tools=fields.pop("tools", (READ,)), **fields)
+from tests.integration.models.asking import GOOD, MODELS, ask
+from tests.unit.models.worlds import FakeTranscript
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -104,38 +71,6 @@ async def test_text_without_a_tool_call_is_repaired(planner: ModelPlanner, llmoc
     """Prose is not a proposal."""
     llmock.reply("I would read the log.").call_tool("ReadLog", GOOD)
     assert (await planner.propose(ask(), FakeTranscript())).usage.requests == 2
-
-
-async def test_unknown_tool_can_be_mended(planner: ModelPlanner, llmock: LLMock) -> None:
-    """The model is told which tools there are."""
-    llmock.call_tool("DeleteEverything", {}).call_tool("ReadLog", GOOD)
-    proposal = await planner.propose(ask(), FakeTranscript())
-    assert isinstance(proposal.proposed, CallsProposal)
-    assert proposal.proposed.calls[0].tool == "ReadLog"
-
-
-async def test_unknown_tool_that_a_model_insists_on_is_proposed_for_policy_to_deny(
-    planner: ModelPlanner, llmock: LLMock
-) -> None:
-    """An attempt to leave the scope is put on record, not swallowed."""
-    llmock.add(Reply(tool_calls=(ToolCall("DeleteEverything", {"all": True}),), times=None))
-    proposal = await planner.propose(ask(spec={"max_repairs": 1}), FakeTranscript())
-    assert isinstance(proposal.proposed, CallsProposal)
-    assert (
-        proposal.proposed.calls[0].tool,
-        proposal.proposed.calls[0].arguments,
-    ) == ("DeleteEverything", {"all": True})
-    assert proposal.usage.requests == 2
-
-
-async def test_only_allowed_tools_are_offered(planner: ModelPlanner, llmock: LLMock) -> None:
-    """What only compensates is in the bundle, and a call of it is treated as one of an unknown tool."""
-    undo = contract("UndoIt")
-    llmock.call_tool("UndoIt", {}).call_tool("ReadLog", GOOD)
-    proposal = await planner.propose(ask(tools=(READ, undo), allowed_tools=("ReadLog",)), FakeTranscript())
-    assert proposal.usage.requests == 2
-    offered = {tool["function"]["name"] for tool in llmock.last_request.body["tools"]}
-    assert {"ReadLog", "finish", "ask_person"} == offered
 
 
 async def test_rate_limit_names_the_time_to_come_back(planner: ModelPlanner, llmock: LLMock) -> None:
