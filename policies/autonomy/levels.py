@@ -25,8 +25,9 @@ def effective_level(manifest: AgentManifest, tool: ToolName, risk: Risk, cells: 
       nothing, and the older ceilings are back.
     """
     declared = manifest.autonomy_for(tool, risk)
-    matching = [level for level in cells if level.agent == manifest.name and _names(level.cell, tool, risk)]
-    promotion = newest_promotion(matching, Cell(tool=tool, risk=risk))
+    cell = Cell(tool=tool, risk=risk)
+    matching = [level for level in cells if level.agent == manifest.name and is_within(cell, level.cell)]
+    promotion = _newest_promotion(matching, cell)
     ceilings = [level for level in matching if level.kind == "demotion"]
     if promotion is None:
         return _lowest(declared, ceilings)
@@ -35,20 +36,21 @@ def effective_level(manifest: AgentManifest, tool: ToolName, risk: Risk, cells: 
     return _lowest(promotion.level, (level for level in ceilings if level.at >= promotion.at))
 
 
-def newest_promotion(levels: Iterable[CellLevel], cell: Cell) -> CellLevel | None:
-    """Give the promotion of exactly this cell that counts: the newest; of two at one moment, the lower."""
-    promotions = [level for level in levels if level.kind == "promotion" and level.cell == cell]
-    return max(promotions, key=lambda level: (level.at, -LADDER.index(level.level)), default=None)
-
-
 def one_above(level: Autonomy) -> Autonomy | None:
     """Give the next level up; None at the top."""
     rank = LADDER.index(level) + 1
     return LADDER[rank] if rank < len(LADDER) else None
 
 
-def _names(cell: Cell, tool: ToolName, risk: Risk) -> bool:
-    return cell.tool in {tool, "*"} and cell.risk in {risk, "*"}
+def is_within(cell: Cell, wider: Cell) -> bool:
+    """Whether a cell is all or part of another; `*` has every tool, or every tier, in it."""
+    return wider.tool in {cell.tool, "*"} and wider.risk in {cell.risk, "*"}
+
+
+def _newest_promotion(levels: Iterable[CellLevel], cell: Cell) -> CellLevel | None:
+    """Give the promotion of exactly this cell that counts: the newest; of two at one moment, the lower."""
+    promotions = [level for level in levels if level.kind == "promotion" and level.cell == cell]
+    return max(promotions, key=lambda level: (level.at, -LADDER.index(level.level)), default=None)
 
 
 def _left_of_a_ceiling(promotion: CellLevel) -> list[CellLevel]:
