@@ -8,7 +8,15 @@ from urllib.parse import parse_qs, urlsplit
 
 from gateway.engine import RunEngine
 from proctor.contracts.errors import Unavailable
-from proctor.contracts.ports import Admissions, AgentCatalog, KillSwitch, People, RunArchive, RunJournal
+from proctor.contracts.ports import (
+    Admissions,
+    AgentCatalog,
+    AutonomyRecord,
+    KillSwitch,
+    People,
+    RunArchive,
+    RunJournal,
+)
 from proctor.settings import Endpoints, Settings
 
 if TYPE_CHECKING:
@@ -39,6 +47,10 @@ class Store(Protocol):
     @property
     def journal(self) -> RunJournal:
         """The record of runs; the gateway only closes runs that never started."""
+
+    @property
+    def autonomy(self) -> AutonomyRecord:
+        """Reviews and live levels."""
 
 
 @dataclass(frozen=True)
