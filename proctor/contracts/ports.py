@@ -36,6 +36,7 @@ from proctor.contracts.run import (
     CallReport,
     JudgedCall,
     OpenedRun,
+    PastCall,
     PlanFacts,
     PlanRecord,
     RequestRef,
@@ -451,6 +452,9 @@ class RunArchive(Protocol):
 
     async def calls(self, run_id: RunId) -> list[JudgedCall]:
         """List the recorded calls of a run, in order."""
+
+    def past_calls(self, agent: AgentName, within_s: int) -> AsyncIterator[PastCall]:
+        """Yield the calls that an agent's plans of the last `within_s` seconds recorded, oldest first."""
 
     def follow(self, run_id: RunId, after: int = -1) -> AsyncIterator[AuditRecord]:
         """Yield audit records as they come, until the run has ended."""

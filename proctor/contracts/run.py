@@ -257,6 +257,26 @@ class JudgedCall(Contract):
     arguments: Digest
 
 
+class PastCall(Contract):
+    """A recorded call with all that it was judged on, for judging it again."""
+
+    run_id: RunId
+    step: int
+    call: int
+    at: AwareDatetime
+    """When its plan was recorded."""
+    tenant: TenantId
+    agent: AgentName
+    requester: PrincipalName
+    bundle_digest: Digest
+    """Bundle that the run was opened with."""
+    tool: ToolName
+    arguments: dict[str, Any]
+    recorded: RecordedDecision
+    effect: str | None = None
+    """Where its effect stands; None when no intent was written."""
+
+
 class CallPlan(Contract):
     """A recorded call with all that its dispatch needs."""
 

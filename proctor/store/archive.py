@@ -10,12 +10,13 @@ from proctor.contracts.audit import AuditRecord
 from proctor.contracts.errors import UnknownName
 from proctor.contracts.ids import AgentName, Digest, RunId
 from proctor.contracts.planning import Observation
-from proctor.contracts.run import AuditHead, JudgedCall, RunRecord
+from proctor.contracts.run import AuditHead, JudgedCall, PastCall, RunRecord
 from proctor.store.database import Database
 from proctor.store.rows import Row, to_audit, to_head, to_run, verified
 from proctor.store.transcript import PostgresTranscript
 
 FOLLOW_INTERVAL_S = 0.2
+PAGE = 500
 
 
 class PostgresRunArchive:
@@ -57,6 +58,16 @@ class PostgresRunArchive:
     async def calls(self, run_id: RunId) -> list[JudgedCall]:
         """List the recorded calls of a run, in order."""
         return [JudgedCall.model_validate(dict(row)) for row in await self._database.rows("judged_calls", run_id)]
+
+    async def past_calls(self, agent: AgentName, within_s: int) -> AsyncIterator[PastCall]:
+        """Yield the calls that an agent's plans of the last `within_s` seconds recorded, oldest first."""
+        since, after = await self._database.value("seconds_ago", within_s), ("", -1, -1)
+        while rows := await self._database.rows("past_calls", agent, since, *after, PAGE):
+            for row in rows:
+                fields = {name: row[name] for name in PastCall.model_fields if name not in {"arguments", "recorded"}}
+                arguments = from_json(verified(row["arguments_digest"], row["arguments"]))
+                yield PastCall(**fields, arguments=arguments, recorded=row["decision"])
+            since, after = rows[-1]["at"], (rows[-1]["run_id"], rows[-1]["step"], rows[-1]["call"])
 
     async def follow(self, run_id: RunId, after: int = -1) -> AsyncIterator[AuditRecord]:
         """Yield audit records as they come, until the run has ended. Raises `UnknownName`.
