@@ -11,8 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from demo.process import ROOT, module_command
+from workers.embedded.ports import HeldPort
 
-START_S = 5.0
+START_S = 15.0
+"""A process that ends is seen at once; this bounds one that neither ends nor announces itself."""
 TERM_GRACE_S = 1.0
 """From SIGTERM to SIGKILL."""
 HEALTH_S = 0.75
@@ -26,6 +28,7 @@ class ServiceProcess:
     release: str = "stable"
     port: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _held: HeldPort | None = field(default=None, repr=False)
 
     @property
     def log_path(self) -> Path:
@@ -45,9 +48,10 @@ class ServiceProcess:
     def start(self, release: str) -> bool:
         """Start `release`; False when it ended, or did not announce itself in time, and was removed."""
         self.release = release
+        self._held = self._held or HeldPort()
         with tempfile.TemporaryDirectory(dir=self.state) as folder, (self.state / "checkout.err").open("ab") as errors:
             ready = Path(folder) / "ready.json"
-            options = ["--release", release, "--log", str(self.log_path), "--port", str(self.port)]
+            options = ["--release", release, "--log", str(self.log_path), "--port", str(self._held.number)]
             command = module_command("demo.service", *options, "--announce", str(ready), "--die-with-stdin")
             self.process = subprocess.Popen(  # noqa: S603 - our own module
                 command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
