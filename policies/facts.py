@@ -64,6 +64,7 @@ PLATFORM: Final[dict[str, Fact]] = {
         Fact("labels.sources", Kind.TEXTS),
         _choice("labels.targets.integrity", Integrity),
         Fact("labels.targets.origins", Kind.TEXTS, _ORIGINS),
+        _choice("labels.links.integrity", Integrity),
         Fact("run.has_read_untrusted", Kind.BOOL),
         _choice("run.plan", ("none", "on_plan", "off_plan")),
         GOAL_DENIED,
