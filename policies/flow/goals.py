@@ -1,0 +1,69 @@
+"""Goals: what an effect is for, apart from its words, so that what was denied is not asked again (H6)."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
+
+from policies.flow.provenance import tokens_of
+from policies.flow.values import leaves
+from proctor.contracts.governing import DeniedGoal
+from proctor.contracts.tool import ArgumentRole, ToolContract
+
+Denial = Literal["no", "by_person", "by_policy"]
+MAX_TARGETS: Final = 32
+"""Beyond so many targets, the whole list is one."""
+_DIGITS: Final = 16
+
+
+def goal_of(contract: ToolContract, arguments: Mapping[str, Any]) -> str:
+    """Name what a call is for: `ACTION:TARGETS`, each target by a digest of its normalised value.
+
+    Only arguments that the contract declares as targets tell goals apart: amounts, words and everything undeclared do
+    not, so that a denial covers more rather than less. Without an action it is `?TOOL:TARGETS`. Empty for reads.
+    """
+    if contract.is_read:
+        return ""
+    declared = [name for name, role in contract.argument_roles.items() if role is ArgumentRole.TARGET]
+    found = {_digest(leaf) for name in declared for _, leaf in leaves(arguments.get(name)) if leaf is not None}
+    targets = sorted(found)
+    if len(targets) > MAX_TARGETS:
+        targets = [hashlib.sha256("+".join(targets).encode()).hexdigest()[:_DIGITS]]
+    return f"{contract.action or f'?{contract.name}'}:{'+'.join(targets)}"
+
+
+def denied(goal: str, tool: str, denied_goals: Iterable[DeniedGoal]) -> Denial:
+    """Say whether a goal was denied before in this run.
+
+    A person's denial, or a request that nobody answered in time, covers the goal by every tool. A denial by policy
+    covers it by every *other* tool: the same tool is judged by its own rules again, e.g. on a smaller amount.
+    """
+    if not goal:
+        return "no"
+    same = [one for one in denied_goals if _covers(one.goal, goal)]
+    if any(one.by == "person" for one in same):
+        return "by_person"
+    first = min(same, key=lambda one: (one.step, one.call), default=None)
+    return "by_policy" if first is not None and first.tool != tool else "no"
+
+
+def _covers(earlier: str, goal: str) -> bool:
+    """Whether both are the same in substance: more targets or fewer than were denied make no other goal.
+
+    An undeclared action may be any action, where there are targets to compare.
+    """
+    (old_action, old), (action, new) = _split(earlier), _split(goal)
+    if old_action == action:
+        return old <= new or new <= old
+    is_undeclared = old_action.startswith("?") or action.startswith("?")
+    return is_undeclared and bool(old) and bool(new) and (old <= new or new <= old)
+
+
+def _split(goal: str) -> tuple[str, frozenset[str]]:
+    action, _, targets = goal.rpartition(":")
+    return action, frozenset(targets.split("+")) - {""}
+
+
+def _digest(leaf: Any) -> str:
+    found = tokens_of(leaf) if not isinstance(leaf, bool) else []
+    text = " ".join(token.text for token in found) or f"{type(leaf).__name__}:{leaf}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]

@@ -1,0 +1,176 @@
+"""The flows of one run: everything that its planner was given, and every call that was made, taken in order."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from policies.flow.declared import MADE_OF_WORDS, CallFlow, PlanLedger, Standing
+from policies.flow.goals import denied, goal_of
+from policies.flow.provenance import NOTHING, Provenance, joined
+from policies.flow.validation import validated
+from policies.flow.values import keys
+from proctor.contracts.governing import DeniedGoal
+from proctor.contracts.labels import Flow, Integrity, Labels, Origin
+from proctor.contracts.manifest import AgentBundle, ModelPlannerSpec, PlaybookPlannerSpec
+from proctor.contracts.planning import DeclaredPlan, Observation, ProposedCall
+from proctor.contracts.tool import ArgumentRole, ToolContract
+
+_SCHEMA_WORDS: Final = ("properties", "$defs", "items")
+
+
+class RunFlows:
+    """Where the parts of a run's calls come from.
+
+    Give it the request, then every observation in the order of the transcript; then ask about calls. To judge a call
+    of step N, observe only what came before step N was planned: the planner had read no more than that.
+    """
+
+    def __init__(self, bundle: AgentBundle, goal: str, given: Any, declared: DeclaredPlan | None = None) -> None:
+        self.provenance = Provenance()
+        self.ledger = PlanLedger(declared)
+        self._bundle = bundle
+        self._contracts = {tool.name: tool for tool in bundle.tools}
+        self._proposed: dict[tuple[int, int], ProposedCall] = {}
+        self._by_node: dict[str, list[Labels]] = {}
+        self.provenance.add_trusted(goal, Origin.REQUEST)
+        self.provenance.add_trusted(given, Origin.REQUEST)
+        self.provenance.add_trusted(_written_by_owner(bundle), Origin.MANIFEST)
+        if bundle.policy is not None:
+            self.provenance.add_trusted(list(bundle.policy.address_book), Origin.ADDRESS_BOOK)
+
+    def observe(self, entries: Iterable[Observation]) -> None:
+        """Take in entries of the transcript, each once and in order."""
+        for entry in entries:
+            if entry.kind == "proposal":
+                self._note_proposal(entry)
+            elif entry.kind in {"result", "failure"}:
+                self._note_result(entry)
+            elif entry.kind == "human" and isinstance(entry.content, dict):
+                self.provenance.add_trusted(entry.content.get("answer"), Origin.PERSON)
+
+    def _note_proposal(self, entry: Observation) -> None:
+        content = entry.content if isinstance(entry.content, dict) else {}
+        proposed = content.get("proposed") if isinstance(content.get("proposed"), dict) else content
+        for index, call in enumerate(proposed.get("calls") or () if isinstance(proposed, dict) else ()):
+            self._proposed[entry.step, index] = ProposedCall.model_validate(call)
+
+    def _note_result(self, entry: Observation) -> None:
+        name = f"tool:{entry.tool or 'unknown'}#{entry.step}"
+        labels = entry.labels if entry.labels.sources else entry.labels.model_copy(update={"sources": (name,)})
+        rules = self._bundle.policy.validate_results if self._bundle.policy else ()
+        accepted = validated(entry.content, [rule for rule in rules if rule.tool == entry.tool], labels)
+        contract, call = self._contracts.get(entry.tool or ""), self._proposed.get((entry.step, entry.call))
+        flow = self.of_call(contract, call.arguments, call.derivation) if contract and call else None
+        tainted = self.provenance.has_read_untrusted
+        self.provenance.add_result(entry.content, labels, accepted)
+        self._by_node.setdefault(entry.node, []).append(labels)
+        if flow is not None and entry.kind == "result":
+            was_asked_for = not tainted or not flow.contract.is_read or bool(flow.leaves_by)
+            self.ledger.record(flow, entry.content, was_asked_for=was_asked_for)
+
+    def of_call(
+        self,
+        contract: ToolContract,
+        arguments: Mapping[str, Any],
+        derivation: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> CallFlow:
+        """Trace a call's arguments."""
+        known = _schema_keys(contract.input_schema)
+        roles = {name: contract.argument_roles.get(name, ArgumentRole.TARGET) for name in arguments}
+        flows = {
+            name: self._of_argument(value, roles[name], known, (derivation or {}).get(name))
+            for name, value in arguments.items()
+        }
+        words = [name for name, role in roles.items() if role in MADE_OF_WORDS]
+        links = {name: self._of_links(arguments[name], (derivation or {}).get(name)) for name in words}
+        return CallFlow(contract, arguments, flows, links, derivation)
+
+    def _of_argument(
+        self, value: Any, role: ArgumentRole, known: frozenset[str], roots: tuple[str, ...] | None
+    ) -> Flow:
+        traced = self.provenance.trace(value, as_name=role is ArgumentRole.TARGET, known=known)
+        if roots is None or _is_found_trusted(traced):
+            return traced
+        return self._of_roots(roots)
+
+    def _of_links(self, value: Any, roots: tuple[str, ...] | None) -> Flow:
+        traced = self.provenance.trace_links(value)
+        if roots is None or not traced.origins or _is_found_trusted(traced):
+            return traced
+        return self._of_roots(roots)
+
+    def _of_roots(self, roots: tuple[str, ...]) -> Flow:
+        """Give the exact flow of what was rendered from these roots."""
+        return joined(flow for root in roots for flow in self._of_root(root))
+
+    def _of_root(self, root: str) -> list[Flow]:
+        if root in {"input", "goal"}:
+            return [_trusted(Origin.REQUEST)]
+        if root in {"manifest", "run"}:
+            return [_trusted(Origin.MANIFEST)]
+        read = self._by_node.get(root.removeprefix("steps.")) if root.startswith("steps.") else None
+        if read is None:
+            return [Flow(labels=Labels(sources=(root,)), origins=(Origin.TOOL,))]
+        return [Flow(labels=labels, origins=(Origin.TOOL,)) for labels in read]
+
+    def facts(
+        self,
+        contract: ToolContract,
+        arguments: Mapping[str, Any],
+        derivation: Mapping[str, tuple[str, ...]] | None = None,
+        denied_goals: Iterable[DeniedGoal] = (),
+    ) -> dict[str, Any]:
+        """Give all facts about a call's flows that rules may ask for, by name."""
+        call = self.of_call(contract, arguments, derivation)
+        standing = self.ledger.standing(call)
+        tainted = self.provenance.has_read_untrusted
+        goal = goal_of(contract, arguments)
+        return flow_facts(call, standing, tainted=tainted) | {"goal.denied": denied(goal, contract.name, denied_goals)}
+
+
+def flow_facts(call: CallFlow, plan: Standing, *, tainted: bool) -> dict[str, Any]:
+    """Give the facts `labels.*` and `run.*` of a call, also for arguments that it leaves out."""
+    known = (*_properties(call.contract), *call.contract.argument_roles, *call.contract.egress_arguments)
+    facts: dict[str, Any] = {}
+    for name in dict.fromkeys((*known, *call.flows)):
+        facts |= _labels_of(f"labels.{name}", call.flows.get(name, NOTHING))
+    targets = joined(flow for name, flow in call.flows.items() if call.role_of(name) is ArgumentRole.TARGET)
+    if not targets.origins and tainted:
+        targets = Flow(labels=Labels(), origins=(Origin.PLANNER,))
+    facts |= _labels_of("labels", joined(call.flows.values()))
+    facts["labels.targets.integrity"] = str(targets.labels.integrity)
+    facts["labels.targets.origins"] = [str(origin) for origin in targets.origins]
+    facts["labels.links.integrity"] = str(joined(call.links.values()).labels.integrity)
+    return facts | {"run.has_read_untrusted": tainted, "run.plan": plan}
+
+
+def _labels_of(name: str, flow: Flow) -> dict[str, Any]:
+    return {
+        f"{name}.integrity": str(flow.labels.integrity),
+        f"{name}.confidentiality": str(flow.labels.confidentiality),
+        f"{name}.origins": [str(origin) for origin in flow.origins],
+        f"{name}.sources": list(flow.labels.sources),
+    }
+
+
+def _trusted(origin: Origin) -> Flow:
+    return Flow(labels=Labels(integrity=Integrity.TRUSTED, sources=(str(origin),)), origins=(origin,))
+
+
+def _is_found_trusted(flow: Flow) -> bool:
+    return flow.labels.integrity is Integrity.TRUSTED and Origin.PLANNER not in flow.origins
+
+
+def _written_by_owner(bundle: AgentBundle) -> Any:
+    planner = bundle.manifest.planner
+    if isinstance(planner, ModelPlannerSpec):
+        return planner.instructions
+    return planner.playbook if isinstance(planner, PlaybookPlannerSpec) else None
+
+
+def _properties(contract: ToolContract) -> list[str]:
+    properties = contract.input_schema.get("properties")
+    return list(properties) if isinstance(properties, dict) else []
+
+
+def _schema_keys(schema: dict[str, Any]) -> frozenset[str]:
+    return frozenset(keys(schema))
