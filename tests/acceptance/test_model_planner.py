@@ -11,7 +11,6 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-from llmock.scenarios import Reply, ToolCall
 
 from proctor.connection import connect_temporal
 from tests.acceptance.resolving import (
@@ -88,18 +87,29 @@ async def test_malformed_arguments_are_repaired_within_the_plan(live: Resolving)
     assert ["GetServiceHealth"] == [judged.body["tool"] for judged in await live.trail(run_id, "call_judged")]
 
 
+async def test_a_declared_plan_is_recorded_with_the_first_step(live: Resolving) -> None:
+    """Declared alone, it is no step of its own; it reaches the store, and the next prompt shows it."""
+    read = {"id": "look", "tool": "GetServiceHealth", "arguments": {"service": ["request"]}}
+    live.script(("declare_plan", {"calls": [read]}), ("GetServiceHealth", HEALTH), ("finish", DONE))
+    run_id = await live.detach("model-declares")
+    assert "completed" == await live.end_of(run_id)
+    assert 3 == len(prompts(live))
+    assert "TAKEN" in prompts(live)[1]
+    assert "TAKEN" in prompts(live)[2]
+    assert ["GetServiceHealth"] == [judged.body["tool"] for judged in await live.trail(run_id, "call_judged")]
+
+
 async def test_a_tool_out_of_scope_is_denied_recorded_and_the_model_is_told(live: Resolving) -> None:
-    """G5: a model that insists gets a denial on record, and ends as blocked by policy."""
-    wanted = Reply(text="I need it.", tool_calls=(ToolCall("DropDatabase", {"name": "production"}),), times=3)
-    live.provider.add(wanted)
+    """G5: the first attempt is a denial on record, whatever the model answers next; it ends as blocked by policy."""
+    live.script(("DropDatabase", {"name": "production"}))
     live.script(("finish", {"outcome": "blocked", "report": {"summary": "not allowed", "service": "checkout"}}))
     run_id = await live.detach("model-scope")
     assert "blocked" == await live.end_of(run_id)
     judged = await live.trail(run_id, "call_judged")
     assert [("DropDatabase", "deny")] == [(one.body["tool"], one.body["verdict"]) for one in judged]
-    assert 4 == len(prompts(live))
-    assert "denied" in prompts(live)[3].lower()
-    assert judged[0].body["rule"] in prompts(live)[3]
+    assert 2 == len(prompts(live))
+    assert "DENIED by policy" in prompts(live)[1]
+    assert judged[0].body["rule"] in prompts(live)[1]
     assert 6 == (await live.call("watch", run_id)).returncode
 
 
@@ -171,9 +181,7 @@ async def test_the_demo_plays_all_scenes_by_a_model(running: Resolving, tmp_path
     running.script(("CreateSupportTicket", TICKET), ("finish", DONE))
     running.script(*look, ("RestartService", {**RESTART, "release": "next"}), ("GetServiceHealth", HEALTH))
     running.script(("finish", failed))
-    forbidden = ToolCall("CleanDisk", {"service": "checkout"})
-    running.provider.add(Reply(text="It needs space.", tool_calls=(forbidden,), times=3))
-    running.script(("finish", blocked))
+    running.script(("CleanDisk", {"service": "checkout"}), ("finish", blocked))
     environ = {
         **_bare(tmp_path),
         "OPENAI_BASE_URL": running.provider.base_url("openai"),
@@ -182,7 +190,7 @@ async def test_the_demo_plays_all_scenes_by_a_model(running: Resolving, tmp_path
     done = await asyncio.to_thread(command, ["demo", "--model", MODEL], environ)
     assert 0 == done.returncode, done.stdout + done.stderr
     assert "3 of 3 scenes ended as they should" in done.stdout
-    assert 15 == len(prompts(running))
+    assert 13 == len(prompts(running))
 
 
 @pytest.mark.parametrize(
