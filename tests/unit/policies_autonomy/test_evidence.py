@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from policies.autonomy.evidence import FAR, RULES, Assessment, Coverage, PromotionRule, agreements_to_go, assess
+from policies.autonomy.evidence import (
+    FAR,
+    RULES,
+    Assessment,
+    Coverage,
+    PromotionRule,
+    agreements_to_go,
+    assess,
+    is_proven,
+)
 from proctor.contracts.governing import Cell, Evidence, ReviewVerdict
 from proctor.contracts.ids import PrincipalName
 from proctor.contracts.manifest import Autonomy
@@ -78,6 +87,7 @@ def test_small_sample_is_not_enough_however_good() -> None:
     assert found.lower_bound > 1 - rule.max_error_rate
     assert ("at least 20 verdicts: there are 19",) == found.missing
     assert judged(*[AGREE] * rule.min_verdicts, rule=rule).may_rise
+    assert (False, True) == (is_proven(rule.min_verdicts - 1, 0, rule), is_proven(rule.min_verdicts, 0, rule))
 
 
 def test_agent_that_became_worse_does_not_live_on_old_merit() -> None:
