@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
+from activities.facts import DEVELOPMENT, FactSheet, Moment
 from activities.pinning import fingerprint_of
 from policies.guardrails import scrub_pii
 from policies.manifest_policy import compile_policy, tightened
 from proctor.contracts.canonical import digest_json, summarize
-from proctor.contracts.decision import CallFacts, Decision, RecordedDecision, Verdict
+from proctor.contracts.decision import Decision, RecordedDecision, Verdict
 from proctor.contracts.governing import WindowQuery
 from proctor.contracts.human import ApprovalBinding, HumanRequest, RequestKind
 from proctor.contracts.ids import Digest, RequestId, RunId
@@ -68,41 +70,13 @@ class Bench:
     policy: Policy
     tools: ToolPort
     demotions: dict[str, Autonomy]
+    environment: str = DEVELOPMENT
 
-    def judge(self, call: ProposedCall, *, step: int, cost_usd: Decimal) -> Decision:
-        """Judge one call on the facts as they are known now."""
-        return self.policy.judge(self._facts(call, step, cost_usd))
-
-    def _facts(self, call: ProposedCall, step: int, cost_usd: Decimal) -> CallFacts:
-        contract = self.bundle.tool(call.tool)
-        known = {} if contract is None else _contract_facts(contract, self.tools, call)
-        return CallFacts(
-            tenant=self.run.tenant,
-            requester=self.run.requester,
-            agent=self.run.agent,
-            agent_version=self.run.agent_version,
-            tool=call.tool,
-            tool_version=None if contract is None else contract.version,
-            arguments=call.arguments,
-            autonomy=self._autonomy(call),
-            iteration=step,
-            cost_usd=cost_usd,
-            **known,
-        )
-
-    def _autonomy(self, call: ProposedCall) -> Autonomy:
-        level = self.bundle.manifest.autonomy_for(call.tool)
-        for name in (call.tool, "*"):
-            level = level.lower_of(self.demotions.get(name, level))
-        return level
-
-
-def _contract_facts(contract: ToolContract, tools: ToolPort, call: ProposedCall) -> dict[str, object]:
-    return {
-        "effect": contract.effect,
-        "risk": contract.risk,
-        "egress_hosts": tools.egress_hosts(contract, call.arguments),
-    }
+    def judge(self, call: ProposedCall, moment: Moment) -> tuple[Decision, dict[str, Any]]:
+        """Judge one call on the facts as they are known now; gives them too."""
+        sheet = FactSheet(self.run, self.bundle, self.tools, self.environment)
+        facts = sheet.of(call, moment, self.policy.reads(call.tool))
+        return self.policy.judge(facts), facts
 
 
 @dataclass(frozen=True)
@@ -123,7 +97,7 @@ class DispatchJudge:
         """Decide, inside the store's transaction."""
         call = ProposedCall(tool=self.plan.tool, arguments=self.plan.arguments, node=self.plan.node)
         bench = Bench(self.plan.run, self.bundle, self.policy, self.tools, live.demotions)
-        judged = bench.judge(call, step=live.step, cost_usd=live.cost_usd)
+        judged, _ = bench.judge(call, Moment(live.step, live.cost_usd, live.demotions, live.reserved_usd, live.at))
         return tightened(self.plan.decision.decision, judged)
 
 
@@ -140,15 +114,20 @@ def judge_step(bench: Bench, proposed: CallsProposal, *, step: int, cost_usd: De
     """Judge every call of a proposal; `window` is the time that people have for the approvals it needs."""
     calls, decisions, requests = [], [], []
     for index, call in enumerate(proposed.calls):
-        decision = bench.judge(call, step=step, cost_usd=cost_usd)
-        recorded = RecordedDecision(call=index, decision=decision, arguments_digest=digest_json(call.arguments))
+        recorded = _recorded(bench, call, index, Moment(step, cost_usd, bench.demotions))
         decisions.append(recorded)
         request = None
-        if decision.verdict is Verdict.REQUIRE_APPROVAL:
+        if recorded.decision.verdict is Verdict.REQUIRE_APPROVAL:
             request = approval_request(bench, call, recorded, step=step, window=window)
             requests.append(request)
         calls.append(_planned(bench, call, recorded, request))
     return JudgedStep(tuple(calls), tuple(decisions), tuple(requests))
+
+
+def _recorded(bench: Bench, call: ProposedCall, index: int, moment: Moment) -> RecordedDecision:
+    decision, facts = bench.judge(call, moment)
+    seen = {name: value for name, value in facts.items() if name != "arguments"}
+    return RecordedDecision(call=index, decision=decision, arguments_digest=digest_json(call.arguments), facts=seen)
 
 
 def _planned(bench: Bench, call: ProposedCall, recorded: RecordedDecision, request: HumanRequest | None) -> PlannedCall:

@@ -1,43 +1,73 @@
-"""The policy that an agent's manifest states: scope, schema, egress, thresholds, autonomy."""
+"""The policy of an agent: what its manifest, its tools and its policy document say, as one set of rules."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Final
+from math import inf, nextafter
+from typing import Final
 
-from policies.egress import EgressList
-from policies.engine import RuleSet, tightened
-from policies.former import Rule
-from proctor.contracts.decision import CallFacts
+from policies.conditions import ALWAYS, AllOf, AnyOf, Compare, Condition, Fact, Kind, Not
+from policies.document_rules import (
+    Tiers,
+    permitted_by_document,
+    risk_tiers,
+    typed_preferences,
+    typed_rules,
+    windows_of,
+)
+from policies.engine import CompiledPolicy, tightened
+from policies.facts import (
+    AGENT,
+    AUTONOMY,
+    EFFECT,
+    GOAL_DENIED,
+    HOSTS,
+    LARGEST_NUMBER,
+    RISK,
+    TOOL,
+    TOOL_VERSION,
+    argument_fact,
+    argument_facts,
+)
+from policies.hosts import ANY_HOST, parse_pattern
+from policies.rules import Rule
+from policies.trees import equals, is_in
+from proctor.contracts.decision import RuleEffect
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, Threshold
 from proctor.contracts.obligations import Obligation, ReviewAfter
-from proctor.contracts.schemas import checker
-from proctor.contracts.tool import Effect, HttpImplementation, ToolContract
+from proctor.contracts.tool import Effect, HttpImplementation, Risk, ToolContract
 
 __all__ = ["REVIEW_AFTER", "compile_policy", "tightened"]
 
 REVIEW_AFTER: Final = ReviewAfter()
 """Obligation: a person looks at the effect afterwards (autonomy level `supervised`)."""
-LARGEST_NUMBER: Final = 2**53
-"""Beyond it JSON numbers are no longer exact, so a limit on them would mean nothing."""
-
-_RANK: Final = {level: rank for rank, level in enumerate(Autonomy)}
+_BOTH: Final = (Effect.WRITE.value, Effect.IRREVERSIBLE.value)
 
 
-def compile_policy(bundle: AgentBundle) -> RuleSet:
+def compile_policy(bundle: AgentBundle) -> CompiledPolicy:
     """Compile the rules of a pinned bundle; the same bundle gives the same digest.
 
-    Never raises for a bundle that its models accept: what cannot be understood is compiled to a deny.
+    The levels of autonomy that the manifest declares are no rules: the facts `autonomy.TIER` are made from them and
+    from live promotions and demotions. The digest covers them. Never raises for a bundle that its models accept: what
+    cannot be understood is compiled to a deny.
     """
-    manifest, tools = bundle.manifest, _unambiguous(bundle.tools)
-    return RuleSet(
-        [
-            *_scope_rules(manifest, tools),
-            *(_arguments_rule(tool) for tool in tools),
-            *_egress_rules(manifest, tools),
-            *_threshold_rules(manifest.thresholds),
-            *_autonomy_rules(manifest),
-        ]
+    manifest, document, tools = bundle.manifest, bundle.policy, _unambiguous(bundle.tools)
+    known = bundle.model_copy(update={"tools": tools})
+    rules = [
+        *_scope_rules(manifest, tools),
+        *_egress_rules(manifest, tools),
+        *_threshold_rules(manifest.thresholds, known),
+        *_autonomy_rules(risk_tiers(document, known)),
+        *(typed_rules(document, known) if document else ()),
+        *_permits(bundle),
+    ]
+    return CompiledPolicy(
+        _told_apart(rules),
+        tools,
+        windows_of(document) if document else (),
+        preferences=typed_preferences(document, known) if document else (),
+        terms={"autonomy": _declared(manifest)},
     )
 
 
@@ -46,176 +76,163 @@ def _unambiguous(tools: tuple[ToolContract, ...]) -> tuple[ToolContract, ...]:
     return tuple(tool for tool in tools if times[tool.name] == 1)
 
 
+def _declared(manifest: AgentManifest) -> dict[str, list[str]]:
+    levels = {str(tool): [manifest.autonomy_for(tool, risk).value for risk in Risk] for tool in manifest.allowed_tools}
+    return {**levels, "*": [manifest.autonomy.value]}
+
+
+def _told_apart(rules: Iterable[Rule]) -> Iterator[Rule]:
+    """Give every rule an id of its own; of two with one id the second forbids what it looks at."""
+    taken: set[str] = set()
+    for rule in rules:
+        if rule.id in taken:
+            name = next(name for n in range(2, len(taken) + 3) if (name := f"{rule.id}~{n}") not in taken)
+            reason = f"two rules have the id {rule.id}, so that nothing that they look at is allowed"
+            yield Rule(name, "forbid", ALWAYS, reason, tools=rule.tools)
+            taken.add(name)
+        else:
+            yield rule
+            taken.add(rule.id)
+
+
 def _scope_rules(manifest: AgentManifest, tools: tuple[ToolContract, ...]) -> Iterator[Rule]:
-    allowed, contracts = frozenset(manifest.allowed_tools), {tool.name: tool for tool in tools}
+    allowed = tuple(dict.fromkeys(manifest.allowed_tools))
     instead = ", ".join(sorted(allowed)) or "none"
     yield Rule(
-        id="agent",
-        effect="forbid",
-        applies=lambda facts: facts.agent != manifest.name,
-        reason=f"this policy judges calls of {manifest.name} only",
-        terms={"agent": manifest.name},
+        "agent",
+        "forbid",
+        Not(equals(AGENT, manifest.name)),
+        f"this policy judges calls of {manifest.name} only",
     )
     yield Rule(
-        id="scope",
-        effect="forbid",
-        applies=lambda facts: facts.tool not in allowed,
-        reason=lambda facts: f"{facts.tool} is outside the scope of {manifest.name}; its tools are: {instead}",
-        terms={"allowed_tools": sorted(allowed)},
+        "scope",
+        "forbid",
+        Not(is_in(TOOL, allowed)),
+        f"the tool is outside the scope of {manifest.name}; its tools are: {instead}",
+        f"use one of: {instead}" if allowed else "",
     )
     yield Rule(
-        id="tool-contract",
-        effect="forbid",
-        applies=lambda facts: not _matches_contract(facts, contracts.get(facts.tool)),
-        reason=lambda facts: f"{facts.tool} is not the tool that was pinned with this agent, or is not pinned at all",
-        terms={tool.name: [tool.version, tool.effect, tool.risk] for tool in tools},
+        "tool-contract",
+        "forbid",
+        Not(AnyOf(tuple(_is_pinned(tool) for tool in tools))),
+        "this is not the tool that was pinned with this agent, or it is not pinned at all",
+    )
+    yield Rule(
+        "denied-before",
+        "forbid",
+        AllOf((Not(equals(GOAL_DENIED, "no")), is_in(EFFECT, _BOTH))),
+        "the same was denied before in this run, and asking again in other words changes nothing",
+        "do what is allowed instead, or end the run and report what was denied",
     )
 
 
-def _matches_contract(facts: CallFacts, contract: ToolContract | None) -> bool:
-    if contract is None or facts.tool_version != contract.version:
-        return False
-    return facts.effect == contract.effect and facts.risk == contract.risk
-
-
-def _arguments_rule(tool: ToolContract) -> Rule:
-    check = _checker(tool)
-    return Rule(
-        id=f"arguments-schema:{tool.name}",
-        effect="forbid",
-        applies=lambda facts: bool(check(facts.arguments)),
-        reason=lambda facts: f"the arguments do not fit {tool.name}: {'; '.join(check(facts.arguments))}",
-        terms={"input_schema": tool.input_schema},
-        tool=tool.name,
-    )
-
-
-def _checker(tool: ToolContract) -> Callable[[object], list[str]]:
-    try:
-        return checker(tool.input_schema)
-    except ValueError:
-        return lambda _: ["its input schema is not usable"]
+def _is_pinned(tool: ToolContract) -> Condition:
+    facts = ((TOOL, tool.name), (TOOL_VERSION, tool.version), (EFFECT, tool.effect.value), (RISK, tool.risk.value))
+    return AllOf(tuple(equals(fact, value) for fact, value in facts))
 
 
 def _egress_rules(manifest: AgentManifest, tools: tuple[ToolContract, ...]) -> Iterator[Rule]:
-    listed = EgressList(manifest.allow_domains, manifest.blocked_domains)
-    terms = {"allow": list(manifest.allow_domains), "block": list(manifest.blocked_domains)}
+    listed = ", ".join(manifest.allow_domains) or "none"
     yield Rule(
-        id="egress",
-        effect="forbid",
-        applies=lambda facts: (
-            not isinstance(facts.egress_hosts, tuple) or listed.first_refused(facts.egress_hosts) is not None
-        ),
-        reason=lambda facts: listed.explain(facts.egress_hosts),
-        terms=terms,
+        "egress",
+        "forbid",
+        _is_refused(manifest),
+        f"a host that the call would reach is not among the allowed domains, which are: {listed}",
     )
     for tool in tools:
         if isinstance(tool.implementation, HttpImplementation):
-            yield Rule(
-                id=f"egress-unknown:{tool.name}",
-                effect="forbid",
-                applies=lambda facts: not facts.egress_hosts,
-                reason=f"the host that {tool.name} would reach is not known",
-                terms={"base_url": tool.implementation.base_url},
-                tool=tool.name,
-            )
+            name, reason = f"egress-unknown:{tool.name}", f"the host that {tool.name} would reach is not known"
+            yield Rule(name, "forbid", Compare(HOSTS, "only", ()), reason, tools=(tool.name,))
 
 
-def _threshold_rules(thresholds: tuple[Threshold, ...]) -> Iterator[Rule]:
+def _is_refused(manifest: AgentManifest) -> Condition:
+    """Refuse what is not listed, or is blocked; a pattern that cannot be read closes the list, as in `EgressList`."""
+    blocked = [pattern for pattern in manifest.blocked_domains if pattern != ANY_HOST]
+    if not all(map(_is_readable, (*manifest.allow_domains, *blocked))):
+        return Not(Compare(HOSTS, "only", ()))
+    reached = (Compare(HOSTS, "contains", (pattern,)) for pattern in blocked)
+    return AnyOf((Not(Compare(HOSTS, "only", manifest.allow_domains)), *reached))
+
+
+def _is_readable(pattern: str) -> bool:
+    try:
+        parse_pattern(pattern)
+    except ValueError:
+        return False
+    return True
+
+
+def _threshold_rules(thresholds: tuple[Threshold, ...], bundle: AgentBundle) -> Iterator[Rule]:
     for n, threshold in enumerate(thresholds):
-        name = f"{threshold.tool}.{threshold.argument}"
-        terms = {"argument": threshold.argument, "max": str(threshold.max)}
-        read = _reader(threshold.argument)
+        fact, limit = _limited(threshold, bundle), _at_most(threshold.max)
         yield Rule(
-            id=f"threshold-{n}:{name}:unreadable",
-            effect="forbid",
-            applies=lambda facts, read=read: read(facts) is None,  # type: ignore[misc]
-            reason=f"{name} must be a plain number, because it has a limit",
-            terms=terms,
-            tool=threshold.tool,
-        )
-        yield Rule(
-            id=f"threshold-{n}:{name}",
-            effect=threshold.beyond,
-            applies=_beyond(read, threshold.max),
-            reason=lambda facts, t=threshold, read=read: f"{t.argument} is {read(facts)}, beyond {t.max}",  # type: ignore[misc]
-            terms=terms,
-            tool=threshold.tool,
+            f"threshold-{n}:{threshold.tool}.{threshold.argument}",
+            threshold.beyond,
+            Compare(fact, "greater_than", (limit,)),
+            f"{threshold.argument} is beyond {threshold.max}",
+            f"stay within {threshold.max}",
+            (threshold.tool,),
         )
 
 
-def _beyond(read: Callable[[CallFacts], Decimal | None], limit: Decimal) -> Callable[[CallFacts], bool]:
-    def applies(facts: CallFacts) -> bool:
-        value = read(facts)
-        return value is not None and not value <= limit
-
-    return applies
-
-
-def _reader(argument: str) -> Callable[[CallFacts], Decimal | None]:
-    path = argument.split(".")
-
-    def read(facts: CallFacts) -> Decimal | None:
-        value: Any = facts.arguments
-        for part in path:
-            value = value.get(part) if isinstance(value, dict) else None
-        return _exact(value)
-
-    return read
+def _limited(threshold: Threshold, bundle: AgentBundle) -> Fact:
+    """Give the limited argument as a number that must be there, whatever the schema says of it."""
+    wanted, tool = argument_fact(threshold.argument), bundle.tool(threshold.tool)
+    typed = (fact for fact in (argument_facts(tool) if tool else ()) if fact.name == wanted.name)
+    found = next(typed, wanted)
+    return replace(found, is_optional=False) if found.kind is Kind.NUMBER else wanted
 
 
-def _exact(value: Any) -> Decimal | None:
-    """Give the number as the reader of the JSON sees it; None for whatever a limit cannot be held against."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return Decimal(repr(value)) if -LARGEST_NUMBER < value < LARGEST_NUMBER else None
+def _at_most(limit: Decimal) -> float:
+    """Give the largest JSON number within the limit."""
+    bounded = max(Decimal(1 - LARGEST_NUMBER), min(limit, Decimal(LARGEST_NUMBER - 1)))
+    value = float(bounded)
+    return value if Decimal(repr(value)) <= bounded else nextafter(value, -inf)
 
 
-def _autonomy_rules(manifest: AgentManifest) -> Iterator[Rule]:
-    terms = {"autonomy": manifest.autonomy, "by_tool": dict(manifest.autonomy_by_tool)}
-    declared = {tool: _RANK[level] for tool, level in manifest.autonomy_by_tool.items()}
-    default = _RANK[manifest.autonomy]
-
-    def acts_at(facts: CallFacts, level: Autonomy, *effects: Effect) -> bool:
-        """Whether an effect is asked for at `level`; the facts can lower the level of the manifest, never raise it."""
-        rank = min(_RANK[facts.autonomy], declared.get(facts.tool, default))
-        return rank == _RANK[level] and facts.effect in effects
-
+def _autonomy_rules(tiers: Tiers) -> Iterator[Rule]:
     def rule(
-        name: str, effect: Any, reason: str, applies: Callable[[CallFacts], bool], *obligations: Obligation
+        level: Autonomy, name: str, effect: RuleEffect, effects: tuple[str, ...], reason: str, *owed: Obligation
     ) -> Rule:
-        return Rule(f"autonomy-{name}", effect, applies, reason, terms, obligations=obligations)
+        cells = AnyOf(tuple(AllOf((tiers[risk], equals(AUTONOMY[risk], level.value))) for risk in Risk))
+        return Rule(f"autonomy-{name}", effect, AllOf((is_in(EFFECT, effects), cells)), reason, obligations=owed)
 
-    both = (Effect.WRITE, Effect.IRREVERSIBLE)
-    yield rule("read", "permit", "reading is within every autonomy level", lambda f: f.effect is Effect.READ)
     yield rule(
+        Autonomy.SUGGEST,
         "suggest",
         "forbid",
+        _BOTH,
         "at the level suggest an agent proposes and a person acts: put the proposal into the report",
-        lambda f: acts_at(f, Autonomy.SUGGEST, *both),
     )
     yield rule(
+        Autonomy.APPROVAL_REQUIRED,
         "approval-required",
         "require_approval",
+        _BOTH,
         "at the level approval_required a person approves each effect",
-        lambda f: acts_at(f, Autonomy.APPROVAL_REQUIRED, *both),
     )
     yield rule(
+        Autonomy.SUPERVISED,
         "supervised-write",
-        "permit",
+        "oblige",
+        (Effect.WRITE.value,),
         "at the level supervised the agent acts, and a person reviews afterwards",
-        lambda f: acts_at(f, Autonomy.SUPERVISED, Effect.WRITE),
         REVIEW_AFTER,
     )
     yield rule(
+        Autonomy.SUPERVISED,
         "supervised-irreversible",
         "require_approval",
+        (Effect.IRREVERSIBLE.value,),
         "at the level supervised a person approves what cannot be taken back",
-        lambda f: acts_at(f, Autonomy.SUPERVISED, Effect.IRREVERSIBLE),
     )
-    yield rule(
-        "autonomous",
-        "permit",
-        "at the level autonomous the agent acts by itself",
-        lambda f: acts_at(f, Autonomy.AUTONOMOUS, *both),
-    )
+
+
+def _permits(bundle: AgentBundle) -> Iterator[Rule]:
+    """Permit the tools that no permit rule of the document names."""
+    tools = tuple(dict.fromkeys(bundle.manifest.allowed_tools))
+    named = permitted_by_document(bundle.policy, tools)
+    for tool in tools:
+        if tool not in named:
+            reason = f"{tool} is among the tools of {bundle.manifest.name}"
+            yield Rule(f"scope-permit:{tool}", "permit", ALWAYS, reason, tools=(tool,))

@@ -31,3 +31,14 @@ class Rule:
     def covers(self, tool: ToolName) -> bool:
         """Whether the rule looks at calls of this tool."""
         return self.tools is None or tool in self.tools
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """A soft constraint: a call that it applies to ranks lower by `weight`, and is never denied for it."""
+
+    id: str
+    when: Condition
+    reason: str
+    weight: int = 1
+    tools: tuple[ToolName, ...] | None = None

@@ -1,17 +1,14 @@
-"""Policy decisions: what is judged, and what comes out."""
+"""Policy decisions: what comes out of judging a call, and what is recorded of it."""
 
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import Field
 
 from proctor.contracts.base import Contract
-from proctor.contracts.ids import AgentName, Digest, PrincipalName, TenantId, ToolName
-from proctor.contracts.labels import Flow, Labels
-from proctor.contracts.manifest import Autonomy
+from proctor.contracts.ids import Digest
+from proctor.contracts.labels import Flow
 from proctor.contracts.obligations import Obligation
-from proctor.contracts.tool import Effect, Risk
 
 
 class Verdict(StrEnum):
@@ -24,28 +21,6 @@ class Verdict(StrEnum):
     def stricter_of(self, other: "Verdict") -> "Verdict":
         """Give the stricter of two verdicts."""
         return max(self, other, key=list(Verdict).index)
-
-
-class CallFacts(Contract):
-    """Everything that policy may look at for one call. A fact that is not here cannot be asked for."""
-
-    tenant: TenantId
-    requester: PrincipalName
-    agent: AgentName
-    agent_version: str
-    tool: ToolName
-    tool_version: str | None
-    """None: the tool is not in the pinned bundle."""
-    effect: Effect = Effect.IRREVERSIBLE
-    risk: Risk = Risk.HIGH
-    arguments: dict[str, Any]
-    egress_hosts: tuple[str, ...] = ()
-    """Hosts that the call would reach, resolved from its contract and arguments."""
-    autonomy: Autonomy
-    """Level for this tool: the manifest's, lowered by any live demotion."""
-    labels: Labels = Labels()
-    iteration: int
-    cost_usd: Decimal = Decimal(0)
 
 
 RuleEffect = Literal["permit", "require_approval", "forbid", "oblige"]

@@ -4,7 +4,7 @@ Every method of a store port is one transaction unless it says otherwise, and ra
 does not answer.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from pydantic import AwareDatetime
 
 from proctor.contracts.audit import AuditRecord
 from proctor.contracts.base import Contract
-from proctor.contracts.decision import CallFacts, Decision
+from proctor.contracts.decision import Decision
 from proctor.contracts.governing import (
     CellLevel,
     ChangeKind,
@@ -29,6 +29,7 @@ from proctor.contracts.ids import AgentName, Digest, PrincipalName, RequestId, R
 from proctor.contracts.kill import Fence, KillOrder, Receipt
 from proctor.contracts.manifest import AgentBundle, Autonomy
 from proctor.contracts.planning import Observation, Proposal, Situation
+from proctor.contracts.policy import WindowForm
 from proctor.contracts.run import (
     AuditHead,
     CallPlan,
@@ -70,8 +71,14 @@ class Policy(Protocol):
     def digest(self) -> Digest:
         """Digest of all rules."""
 
-    def judge(self, facts: CallFacts) -> Decision:
-        """Decide on one call."""
+    def judge(self, facts: Mapping[str, Any]) -> Decision:
+        """Decide on one call, given its facts by name, as JSON."""
+
+    def reads(self, tool: ToolName) -> frozenset[str]:
+        """Name the facts that a judgement of this tool's calls reads; `arguments` stands for all arguments."""
+
+    def windows_for(self, tool: ToolName) -> tuple[WindowForm, ...]:
+        """Give the windows that must be known to judge a call of the tool."""
 
 
 class Transcript(Protocol):

@@ -1,12 +1,11 @@
 import re
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from policies.manifest_policy import REVIEW_AFTER, compile_policy
-from proctor.contracts.decision import CallFacts, Verdict
-from proctor.contracts.manifest import AgentBundle, Autonomy
+from proctor.contracts.decision import Verdict
+from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.tool import ToolContract
 from proctor.documents.manifest import read_manifest, to_manifest
 from proctor.documents.source import parse_source
@@ -55,20 +54,17 @@ def test_example_of_the_policy_page_does_what_it_says(amount: object, verdict: V
     refund = ToolContract(name="RefundOrder", input_schema={"type": "object"}, effect="write", risk="low")
     schemas = {"input_schema": {}, "output_schema": {}}
     policy = compile_policy(AgentBundle(manifest=to_manifest(form, None, schemas), tools=(refund,)))
-    facts = CallFacts(
-        tenant="t",
-        requester="r",
-        agent="refund-clerk",
-        agent_version="1",
-        tool="RefundOrder",
-        tool_version="1",
-        effect="write",
-        risk="low",
-        arguments={"amount": amount},
-        autonomy=Autonomy.SUPERVISED,
-        iteration=1,
-        cost_usd=Decimal(0),
-    )
-    decision = policy.judge(facts)
+    known = {
+        "agent": "refund-clerk",
+        "tool": "RefundOrder",
+        "tool_version": "1",
+        "effect": "write",
+        "risk": "low",
+        **{f"autonomy.{risk}": "supervised" for risk in ("low", "medium", "high")},
+        "egress.hosts": [],
+        "goal.denied": "no",
+        "arguments": {"amount": amount},
+    }
+    decision = policy.judge(known)
     assert decision.verdict is verdict
     assert (REVIEW_AFTER in decision.obligations) is (verdict is not Verdict.DENY)

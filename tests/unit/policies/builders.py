@@ -1,8 +1,8 @@
 from decimal import Decimal
 from typing import Any
 
-from proctor.contracts.decision import CallFacts
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Threshold
+from proctor.contracts.policy import PolicyDocument
 from proctor.contracts.tool import HttpImplementation, ToolContract
 
 REFUND_SCHEMA = {
@@ -22,6 +22,30 @@ POST = ToolContract(
 )
 TOOLS = (SEARCH, REFUND, PAY, POST)
 
+TRANSFER = ToolContract(
+    name="Transfer",
+    effect="irreversible",
+    risk="medium",
+    input_schema={
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["to", "amount", "currency"],
+        "properties": {
+            "to": {"type": "string"},
+            "amount": {"type": "number", "minimum": 0, "maximum": 100_000},
+            "currency": {"enum": ["EUR", "USD", "GBP"]},
+            "copies": {"type": "array", "items": {"type": "string"}},
+            "urgent": {"type": "boolean"},
+            "note": {
+                "type": "object",
+                "required": ["text"],
+                "properties": {"text": {"type": "string"}, "pages": {"type": "integer", "minimum": 1}},
+            },
+        },
+    },
+)
+"""A tool with an argument of every type."""
+
 
 def bundle(**fields: Any) -> AgentBundle:
     manifest = {
@@ -39,19 +63,57 @@ def limited(beyond: str = "require_approval", argument: str = "amount", **fields
     return bundle(thresholds=(Threshold(tool="Refund", argument=argument, max=Decimal(100), beyond=beyond),), **fields)
 
 
-def facts(tool: ToolContract = REFUND, **fields: Any) -> CallFacts:
-    known = {
-        "tenant": "default",
-        "requester": "rob",
+def written(*tools: ToolContract, autonomy: str = "autonomous", **document: Any) -> AgentBundle:
+    """Build a bundle with a policy document, over all tools."""
+    all_tools = (*TOOLS, TRANSFER, *tools)
+    manifest = AgentManifest(
+        name="clerk", owner="ana", autonomy=autonomy, allowed_tools=tuple(tool.name for tool in all_tools)
+    )
+    return AgentBundle(manifest=manifest, tools=all_tools, policy=PolicyDocument.model_validate(document))
+
+
+def facts(tool: ToolContract = REFUND, *, autonomy: str = "autonomous", **arguments: Any) -> dict[str, Any]:
+    """Facts of a call that nothing is wrong with; arguments by name, other facts by `changed`."""
+    given = arguments or {"order": "o-1", "amount": 5}
+    integrity, origins = "trusted", ["request"]
+    labels = {
+        f"{place}.{name}": value
+        for place in ("labels", "labels.targets", *(f"labels.{name}" for name in given))
+        for name, value in (
+            ("integrity", integrity),
+            ("confidentiality", "internal"),
+            ("origins", origins),
+            ("sources", ["request"]),
+        )
+    }
+    return {
         "agent": "clerk",
         "agent_version": "1",
+        "owner": "ana",
+        "requester": "rob",
+        "tenant": "default",
+        "environment": "development",
         "tool": tool.name,
         "tool_version": tool.version,
-        "effect": tool.effect,
-        "risk": tool.risk,
-        "arguments": {"order": "o-1", "amount": 5},
-        "autonomy": "autonomous",
+        "effect": tool.effect.value,
+        "risk": tool.risk.value,
+        "compensable": tool.compensation is not None,
+        **{f"autonomy.{risk}": str(autonomy) for risk in ("low", "medium", "high")},
         "iteration": 1,
-        **fields,
+        "cost.spent_usd": 0.5,
+        "cost.reserved_usd": 0,
+        "time.hour": 12,
+        "time.weekday": "mon",
+        "time.date": "2026-11-16",
+        "egress.hosts": [],
+        "run.has_read_untrusted": False,
+        "run.plan": "none",
+        "goal.denied": "no",
+        "arguments": given,
+        **labels,
     }
-    return CallFacts(**known)
+
+
+def transfer(**changed: Any) -> dict[str, Any]:
+    """Facts of a sound transfer."""
+    return facts(TRANSFER, **{"to": "bob", "amount": 50, "currency": "EUR", **changed})

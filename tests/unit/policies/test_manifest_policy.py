@@ -1,20 +1,19 @@
 import math
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.manifest_policy import REVIEW_AFTER, compile_policy, tightened
-from proctor.contracts.decision import CallFacts, Verdict
-from proctor.contracts.manifest import AgentBundle, Autonomy
-from proctor.contracts.tool import Effect, ToolContract
-from tests.unit.policies.builders import PAY, POST, REFUND, SEARCH, TOOLS, bundle, facts, limited
-
-STRICTNESS = list(Verdict)
+from policies.manifest_policy import REVIEW_AFTER, compile_policy
+from proctor.contracts.decision import Verdict
+from proctor.contracts.manifest import AgentBundle, Autonomy, Threshold
+from proctor.contracts.tool import ToolContract
+from tests.unit.policies.builders import PAY, POST, REFUND, SEARCH, TOOLS, bundle, facts, limited, transfer, written
 
 
-def judge(of: AgentBundle, call: CallFacts) -> tuple[Verdict, str]:
+def judge(of: AgentBundle, call: dict[str, Any]) -> tuple[Verdict, str]:
     decision = compile_policy(of).judge(call)
     return decision.verdict, decision.determining
 
@@ -26,12 +25,10 @@ def test_tool_outside_the_scope_is_denied_and_told_what_is_inside() -> None:
     assert decision.reason.endswith("its tools are: Search")
 
 
-@pytest.mark.parametrize(
-    "change", [{"tool_version": None}, {"tool_version": "2"}, {"effect": "read"}, {"risk": "high"}]
-)
+@pytest.mark.parametrize("change", [{"tool_version": ""}, {"tool_version": "2"}, {"effect": "read"}, {"risk": "high"}])
 def test_facts_that_are_not_the_pinned_tool_are_denied(change: dict[str, Any]) -> None:
     """A caller cannot talk a tool's contract down."""
-    assert judge(bundle(), facts(REFUND, **change)) == (Verdict.DENY, "tool-contract")
+    assert judge(bundle(), facts(REFUND) | change) == (Verdict.DENY, "tool-contract")
 
 
 def test_tool_without_a_pinned_contract_is_denied() -> None:
@@ -49,12 +46,12 @@ def test_tool_with_two_contracts_is_denied() -> None:
 
 def test_another_agents_call_is_denied() -> None:
     """A policy judges the calls of its own agent."""
-    assert judge(bundle(), facts(agent="other")) == (Verdict.DENY, "agent")
+    assert judge(bundle(), facts() | {"agent": "other"}) == (Verdict.DENY, "agent")
 
 
 def test_arguments_that_do_not_fit_the_schema_are_denied() -> None:
     """A call whose arguments do not fit is never dispatched."""
-    decision = compile_policy(bundle()).judge(facts(arguments={"amount": 5}))
+    decision = compile_policy(bundle()).judge(facts(amount=5))
     assert (decision.verdict, decision.determining) == (Verdict.DENY, "arguments-schema:Refund")
     assert "order" in decision.reason
 
@@ -78,21 +75,20 @@ def test_tool_with_an_unusable_schema_is_denied() -> None:
     ],
 )
 def test_autonomy_level_decides_by_effect(level: Autonomy, tool: ToolContract, verdict: Verdict) -> None:
-    """The ladder of DESIGN 7, declared in the manifest or lowered live."""
+    """The ladder of DESIGN 7, by the live level of the cell."""
     assert verdict is judge(bundle(), facts(tool, autonomy=level))[0]
-    assert verdict is judge(bundle(autonomy=level), facts(tool))[0]
-    assert verdict is judge(bundle(autonomy_by_tool={tool.name: level}), facts(tool))[0]
 
 
 def test_supervised_write_is_to_be_reviewed() -> None:
     """Acting under supervision carries the obligation."""
-    assert compile_policy(bundle(autonomy="supervised")).judge(facts()).obligations == (REVIEW_AFTER,)
+    assert compile_policy(bundle()).judge(facts(autonomy="supervised")).obligations == (REVIEW_AFTER,)
 
 
-def test_level_in_the_facts_cannot_raise_the_manifests() -> None:
-    """Nothing a caller says makes an agent more autonomous."""
-    of = bundle(autonomy="suggest")
-    assert judge(of, facts(autonomy="autonomous")) == (Verdict.DENY, "autonomy-suggest")
+def test_level_is_that_of_the_calls_own_tier() -> None:
+    """A tool of low risk is judged at the level of low risk, and no other."""
+    other_tiers = {"autonomy.medium": "suggest", "autonomy.high": "suggest"}
+    assert Verdict.ALLOW is judge(bundle(), facts(REFUND) | other_tiers)[0]
+    assert judge(bundle(), facts(PAY) | other_tiers) == (Verdict.DENY, "autonomy-suggest")
 
 
 @pytest.mark.parametrize(
@@ -101,12 +97,12 @@ def test_level_in_the_facts_cannot_raise_the_manifests() -> None:
 )
 def test_amount_beyond_the_limit_goes_to_a_person(amount: float, verdict: Verdict) -> None:
     """The limit itself is still allowed."""
-    assert verdict is judge(limited(), facts(arguments={"order": "o", "amount": amount}))[0]
+    assert verdict is judge(limited(), facts(order="o", amount=amount))[0]
 
 
 def test_limit_can_forbid() -> None:
     """`beyond: forbid` leaves nothing to approve."""
-    found = judge(limited("forbid"), facts(arguments={"order": "o", "amount": 101}))
+    found = judge(limited("forbid"), facts(order="o", amount=101))
     assert found == (Verdict.DENY, "threshold-0:Refund.amount")
 
 
@@ -121,16 +117,17 @@ def test_limit_can_forbid() -> None:
 )
 def test_amount_that_cannot_be_held_against_the_limit_is_denied(arguments: dict[str, Any]) -> None:
     """Missing, text, boolean, NaN and huge values fail closed, also where the schema would let them pass."""
-    decision = compile_policy(limited()).judge(facts(arguments={"order": "o", **arguments}))
-    assert (decision.verdict, decision.determining) == (Verdict.DENY, "threshold-0:Refund.amount:unreadable")
-    assert decision.reason == "Refund.amount must be a plain number, because it has a limit"
+    decision = compile_policy(limited()).judge(facts(order="o", **arguments))
+    assert Verdict.DENY is decision.verdict
+    assert decision.determining in {"fact:arguments.amount", "arguments-schema:Refund"}
+    assert "arguments" in decision.reason
 
 
 def test_limit_reaches_into_nested_arguments() -> None:
     """A dotted path is followed; a list or text on the way fails closed."""
     of = limited(argument="note.total")
     nested = [{"total": 5}, {"total": 500}, {}]
-    verdicts = [judge(of, facts(arguments={"order": "o", "note": note}))[0] for note in nested]
+    verdicts = [judge(of, facts(order="o", note=note))[0] for note in nested]
     assert verdicts == [Verdict.ALLOW, Verdict.REQUIRE_APPROVAL, Verdict.DENY]
 
 
@@ -157,14 +154,14 @@ def test_limit_reaches_into_nested_arguments() -> None:
 )
 def test_only_listed_hosts_may_be_reached(host: str, is_allowed: bool) -> None:
     """Egress is default deny, compared by whole labels."""
-    verdict, rule = judge(bundle(), facts(POST, egress_hosts=(host,)))
+    verdict, rule = judge(bundle(), facts(POST) | {"egress.hosts": [host]})
     assert is_allowed is (verdict is Verdict.ALLOW)
-    assert is_allowed or rule == "egress"
+    assert is_allowed or rule in {"egress", "fact:egress.hosts"}
 
 
 def test_one_refused_host_is_enough() -> None:
     """Every host of a call must be allowed."""
-    of = facts(POST, egress_hosts=("api.example.com", "evil.org"))
+    of = facts(POST) | {"egress.hosts": ["api.example.com", "evil.org"]}
     assert judge(bundle(), of) == (Verdict.DENY, "egress")
 
 
@@ -173,18 +170,17 @@ def test_http_tool_whose_host_is_unknown_is_denied() -> None:
     assert judge(bundle(), facts(POST)) == (Verdict.DENY, "egress-unknown:Post")
 
 
-@pytest.mark.parametrize("hosts", [None, "", [], ["api.example.com"], 0])
+@pytest.mark.parametrize("hosts", [None, "", {}, [0], 0, "api.example.com"])
 def test_hosts_of_another_type_are_denied(hosts: Any) -> None:
-    """Whatever is not a tuple of hosts is not read as no egress, also for a tool that runs in the process."""
-    call = CallFacts.model_construct(**{**facts(REFUND).__dict__, "egress_hosts": hosts})
-    assert judge(bundle(), call) == (Verdict.DENY, "egress")
+    """Whatever is not a list of hosts is not read as no egress, also for a tool that runs in the process."""
+    assert judge(bundle(), facts(REFUND) | {"egress.hosts": hosts}) == (Verdict.DENY, "fact:egress.hosts")
 
 
 def test_explicit_block_beats_an_allow() -> None:
     """A host inside an allowed suffix can be shut out."""
     of = bundle(blocked_domains=("*", "hr.internal.company"))
     hosts = ("kb.internal.company", "hr.internal.company")
-    verdicts = [judge(of, facts(POST, egress_hosts=(host,)))[0] for host in hosts]
+    verdicts = [judge(of, facts(POST) | {"egress.hosts": [host]})[0] for host in hosts]
     assert verdicts == [Verdict.ALLOW, Verdict.DENY]
 
 
@@ -192,16 +188,16 @@ def test_loopback_must_be_listed_by_name() -> None:
     """A wildcard never stands for this machine."""
     wide, listed = bundle(allow_domains=("*", "*.localhost")), bundle(allow_domains=("127.0.0.1:8080",))
     for host in ("127.0.0.1:8080", "localhost", "x.localhost", "[::1]:8080", "0.0.0.0", "[::ffff:127.0.0.1]"):
-        assert judge(wide, facts(POST, egress_hosts=(host,))) == (Verdict.DENY, "egress")
-    assert Verdict.ALLOW is judge(listed, facts(POST, egress_hosts=("127.0.0.1:8080",)))[0]
-    assert Verdict.DENY is judge(listed, facts(POST, egress_hosts=("127.0.0.1:8081",)))[0]
+        assert judge(wide, facts(POST) | {"egress.hosts": [host]}) == (Verdict.DENY, "egress")
+    assert Verdict.ALLOW is judge(listed, facts(POST) | {"egress.hosts": ["127.0.0.1:8080"]})[0]
+    assert Verdict.DENY is judge(listed, facts(POST) | {"egress.hosts": ["127.0.0.1:8081"]})[0]
 
 
 @pytest.mark.parametrize("field", ["allow_domains", "blocked_domains"])
 def test_pattern_that_cannot_be_read_closes_egress(field: str) -> None:
     """A manifest built in code with a broken pattern opens nothing."""
     of = bundle(**{"allow_domains": ("api.example.com",), field: ("api.example.com", "not a host")})
-    assert judge(of, facts(POST, egress_hosts=("api.example.com",))) == (Verdict.DENY, "egress")
+    assert judge(of, facts(POST) | {"egress.hosts": ["api.example.com"]}) == (Verdict.DENY, "egress")
 
 
 def test_digest_follows_the_manifest() -> None:
@@ -211,45 +207,46 @@ def test_digest_follows_the_manifest() -> None:
     assert compile_policy(bundle()).digest != compile_policy(bundle(autonomy="suggest")).digest
 
 
-ODD = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.text(max_size=5),
-    st.integers(),
-    st.floats(),
-    st.just([]),
-    st.just({}),
-    st.sampled_from([*Autonomy, *Effect]),
-)
-LIMITED = {level: compile_policy(limited(autonomy=level)) for level in Autonomy}
-FIELDS = st.sampled_from(sorted(CallFacts.model_fields))
-
-
-@given(
-    field=FIELDS,
-    odd=ODD,
-    tool=st.sampled_from(TOOLS),
-    level=st.sampled_from(list(Autonomy)),
-    is_missing=st.booleans(),
-)
-def test_no_odd_or_missing_fact_gives_a_looser_verdict(
-    field: str, odd: Any, tool: ToolContract, level: Autonomy, is_missing: bool
-) -> None:
-    """Whatever is done to one fact, the verdict is as strict as with the manifest's own level, or stricter."""
-    policy = LIMITED[level]
-    hosts = ("api.example.com",) if tool is POST else ()
-    good = {**facts(tool, egress_hosts=hosts, autonomy=level).__dict__}
-    changed = {**good, field: odd}
-    if is_missing:
-        del changed[field]
-    before, after = policy.judge(CallFacts(**good)), policy.judge(CallFacts.model_construct(**changed))
-    assert STRICTNESS.index(after.verdict) >= STRICTNESS.index(before.verdict)
-    assert STRICTNESS.index(tightened(before, after).verdict) >= STRICTNESS.index(before.verdict)
-
-
 @given(amount=st.one_of(st.floats(), st.integers(), st.text(), st.booleans(), st.none()))
 def test_no_amount_passes_a_limit_that_it_exceeds(amount: Any) -> None:
     """Only a plain number up to the limit is allowed without a person."""
-    verdict = LIMITED[Autonomy.AUTONOMOUS].judge(facts(arguments={"order": "o", "amount": amount})).verdict
+    verdict = LIMITED.judge(facts(order="o", amount=amount)).verdict
     is_plain = isinstance(amount, int | float) and not isinstance(amount, bool)
     assert (verdict is Verdict.ALLOW) <= (is_plain and amount <= 100)
+
+
+@pytest.mark.parametrize("limit", ["0.1", "0.30000000000000001", "99.999999999999999999", "1e30", "-1e30"])
+def test_limit_that_no_number_has_exactly_is_not_exceeded(limit: str) -> None:
+    """A limit is rounded down to a JSON number, never up."""
+    found = compile_policy(bundle(thresholds=(Threshold(tool="Refund", argument="amount", max=Decimal(limit)),)))
+    operand = next(rule.when.operands[0] for rule in found.rules if rule.id.startswith("threshold"))
+    assert Decimal(repr(operand)) <= max(Decimal(limit), Decimal(1 - 2**53))
+
+
+def test_tool_that_a_document_permits_is_permitted_by_the_document_alone() -> None:
+    """A permit rule of the document takes the place of the implicit one, for the tools that it names."""
+    to_bob = {"fact": "arguments.to", "equals": "bob"}
+    of = written(rules=[{"id": "to-bob", "effect": "permit", "tool": "Transfer", "when": to_bob, "reason": "bob"}])
+    assert judge(of, transfer()) == (Verdict.ALLOW, "to-bob")
+    assert judge(of, transfer(to="eve")) == (Verdict.DENY, "no-permit")
+    assert judge(of, facts(PAY)) == (Verdict.ALLOW, "scope-permit:Pay")
+
+
+def test_goal_that_was_denied_is_denied_again_and_reads_are_not() -> None:
+    """H6: the same effect in other words is denied without asking; reading is no effect."""
+    again = {"goal.denied": "by_person"}
+    assert judge(bundle(), facts(REFUND) | again) == (Verdict.DENY, "denied-before")
+    assert Verdict.ALLOW is judge(bundle(), facts(SEARCH) | again)[0]
+
+
+def test_bundle_that_makes_no_sense_is_compiled_to_denials() -> None:
+    """Compiling never raises: what cannot be understood denies what it looks at."""
+    twice = {"id": "same", "effect": "permit", "tool": "Transfer", "reason": "x"}
+    odd = {"id": "odd", "effect": "permit", "tool": "Pay", "when": {"fact": "nothing", "equals": 1}, "reason": "x"}
+    of = written(rules=[twice, twice, odd])
+    assert judge(of, transfer()) == (Verdict.DENY, "same~2")
+    assert judge(of, facts(PAY)) == (Verdict.DENY, "odd")
+    assert judge(of, facts(REFUND)) == (Verdict.ALLOW, "scope-permit:Refund")
+
+
+LIMITED = compile_policy(limited())
