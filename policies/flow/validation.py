@@ -12,7 +12,7 @@ from proctor.contracts.schemas import checker, schema_problem
 Path = tuple[str | int, ...]
 MAX_TEXT: Final = 128
 """Longest text that a pattern may allow."""
-MAX_LETTERS: Final = 24
+MAX_LETTERS: Final = 34
 """So many free letters at most: enough for an identifier, too few for a sentence."""
 MAX_CHOICES: Final = 1000
 MAX_ITEMS: Final = 1000
