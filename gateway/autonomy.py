@@ -12,9 +12,9 @@ from policies.autonomy.levels import LADDER, effective_level, is_within, one_abo
 from proctor.contracts.errors import InvalidInput, NotAuthorised, Refused, UnknownName
 from proctor.contracts.governing import Cell, CellLevel, Evidence, Review
 from proctor.contracts.human import Principal, Role
-from proctor.contracts.ids import AgentName, ToolName
+from proctor.contracts.ids import AgentName, PrincipalName, ToolName
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy
-from proctor.contracts.ports import AutonomyRecord
+from proctor.contracts.ports import AutonomyRecord, PolicyRegister
 from proctor.contracts.tool import Risk, ToolContract
 
 LONGEST_REASON = 500
@@ -58,6 +58,8 @@ class Ladder:
 
     bundle: AgentBundle
     record: AutonomyRecord
+    owner: PrincipalName
+    """Who answers for the agent: see `open_ladder`."""
 
     async def show(self) -> list[Standing]:
         """Tell where each tool with an effect stands: at its own tier, and at every tier where it was reviewed."""
@@ -187,17 +189,17 @@ class Ladder:
         raise UnknownName(f"{self._manifest.name} has no tool {name}", hint=f"its tools with an effect: {known}")
 
     def _check_owner(self, by: Principal) -> None:
-        if by.name != self._manifest.owner:
+        if by.name != self.owner:
             raise NotAuthorised(
                 f"{by.name} may not raise the autonomy of {self._manifest.name}",
-                hint=f"its owner may: --as {self._manifest.owner}" if self._manifest.owner else "give it an owner",
+                hint=f"its owner may: --as {self.owner}" if self.owner else "give it an owner",
             )
 
     def _check_may_lower(self, by: Principal) -> None:
-        if by.name != self._manifest.owner and Role.OPERATOR not in by.roles:
+        if by.name != self.owner and Role.OPERATOR not in by.roles:
             raise NotAuthorised(
                 f"{by.name} may not lower the autonomy of {self._manifest.name}",
-                hint=f"its owner {self._manifest.owner} may, or an operator",
+                hint=f"its owner {self.owner} may, or an operator",
             )
 
     def _level(
@@ -214,6 +216,15 @@ class Ladder:
             reason=reason,
             at=datetime.now(UTC),
         )
+
+
+async def open_ladder(bundle: AgentBundle, record: AutonomyRecord, register: PolicyRegister) -> Ladder:
+    """Open the ladder of an agent, with the owner that its active policy names.
+
+    The files count only until a policy is active: whoever calls may have edited their copy of them.
+    """
+    active = await register.active(bundle.manifest.name)
+    return Ladder(bundle, record, PrincipalName(bundle.manifest.owner) if active is None else active.owner)
 
 
 def coverage_of(cell: Cell, evidence: Evidence, reviews: Sequence[Review]) -> Coverage:

@@ -60,7 +60,7 @@ def show(
     """Show the level of each tool with an effect, the evidence since it last changed, and what the next level takes."""
 
     async def work(session: Session) -> Any:
-        ladder = _ladder(session, agent)
+        ladder = await _ladder(session, agent)
         return await (ladder.record.history(ladder.bundle.manifest.name) if has_history else ladder.show())
 
     found = perform(context, work)
@@ -83,7 +83,7 @@ def propose(
     tier = _tier(risk)
 
     async def work(session: Session) -> "Standing":
-        return await _ladder(session, agent).propose(tool, tier)
+        return await (await _ladder(session, agent)).propose(tool, tier)
 
     standing = perform(context, work)
     if output is not Format.TABLE:
@@ -112,7 +112,7 @@ def promote(
 
     async def work(session: Session) -> Any:
         caller = await session.caller(act_as)
-        return await _ladder(session, agent).promote(tool, tier, by=caller, reason=reason)
+        return await (await _ladder(session, agent)).promote(tool, tier, by=caller, reason=reason)
 
     _tell(perform(context, work), output)
 
@@ -139,16 +139,17 @@ def demote(
         from proctor.contracts.manifest import Autonomy
 
         caller, level = await session.caller(act_as), _chosen(Autonomy, to, "level")
-        return await _ladder(session, agent).demote(tool, tier, level, by=caller, reason=reason)
+        return await (await _ladder(session, agent)).demote(tool, tier, level, by=caller, reason=reason)
 
     _tell(perform(context, work), output)
 
 
-def _ladder(session: Session, agent: str) -> "Ladder":
+async def _ladder(session: Session, agent: str) -> "Ladder":
     from gateway.agents import load_agent
-    from gateway.autonomy import Ladder
+    from gateway.autonomy import open_ladder
 
-    return Ladder(load_agent(session.gateway.catalog, agent), session.gateway.store.autonomy)
+    store = session.gateway.store
+    return await open_ladder(load_agent(session.gateway.catalog, agent), store.autonomy, store.policies)
 
 
 def _tier(risk: str | None) -> "Risk | None":

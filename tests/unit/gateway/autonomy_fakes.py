@@ -6,13 +6,36 @@ from typing import Any
 
 from policies.autonomy.levels import LADDER
 from proctor.contracts.errors import NotAuthorised, Refused
-from proctor.contracts.governing import Cell, CellLevel, Evidence, Review, ReviewKind, ReviewVerdict
+from proctor.contracts.governing import (
+    Cell,
+    CellLevel,
+    ChangeKind,
+    Evidence,
+    PolicyVersion,
+    Review,
+    ReviewKind,
+    ReviewVerdict,
+)
 from proctor.contracts.human import Principal, Role
 from proctor.contracts.ids import AgentName, PrincipalName, RunId, TenantId, ToolName
 from proctor.contracts.tool import Risk
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 AGREE, DISAGREE, HARMFUL = ReviewVerdict.AGREE, ReviewVerdict.DISAGREE, ReviewVerdict.HARMFUL
+
+
+class FakePolicyRegister:
+    """Knows the active version of one agent's policy, or none."""
+
+    def __init__(self, owner: str = "") -> None:
+        self.owner = owner
+
+    async def active(self, agent: AgentName) -> PolicyVersion | None:
+        if not self.owner:
+            return None
+        digests = {"bundle_digest": "0" * 64, "policy_digest": "1" * 64}
+        fields = {"id": "pol-1", "agent": agent, "owner": self.owner, "proposed_by": self.owner, "summary": ()}
+        return PolicyVersion(change=ChangeKind.NEUTRAL, state="active", at=START, **fields, **digests)
 
 
 @dataclass

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.autonomy import Ladder
+from gateway.autonomy import Ladder, open_ladder
 from gateway.reviewing import find_review, give_verdict
 from policies.autonomy.levels import LADDER, effective_level
 from proctor.contracts.errors import InvalidInput, NotAuthorised, Refused, UnknownName
@@ -13,7 +13,7 @@ from proctor.contracts.ids import PrincipalName
 from proctor.contracts.manifest import AgentManifest, Autonomy
 from proctor.contracts.tool import Effect, Risk, ToolContract
 
-from .autonomy_fakes import AGREE, DISAGREE, HARMFUL, FakeAutonomyRecord
+from .autonomy_fakes import AGREE, DISAGREE, HARMFUL, FakeAutonomyRecord, FakePolicyRegister
 from .fakes import bundle
 
 SUGGEST, APPROVAL, SUPERVISED, AUTONOMOUS = LADDER
@@ -42,7 +42,7 @@ def ladder(record: FakeAutonomyRecord, level: Autonomy = APPROVAL, **changes: An
         ToolContract(name="Undo", input_schema={"type": "object"}, effect=Effect.WRITE),
     )
     made = bundle(autonomy=level, allowed_tools=("Restart", "Look"), **changes)
-    return Ladder(made.model_copy(update={"tools": tools}), record)
+    return Ladder(made.model_copy(update={"tools": tools}), record, made.manifest.owner)
 
 
 async def level_now(record: FakeAutonomyRecord, manifest: AgentManifest, risk: Risk = Risk.HIGH) -> Autonomy:
@@ -87,6 +87,19 @@ async def test_nobody_but_the_agents_owner_raises(record: FakeAutonomyRecord, by
     said = error.value.diagnostics()
     assert f"{by.name} may not raise the autonomy of resolver — its owner may: --as maria.ops" == said
     assert [] == record.changes
+
+
+async def test_owner_of_the_active_policy_counts_and_not_of_the_files(record: FakeAutonomyRecord) -> None:
+    """Whoever writes themselves into their copy of the manifest may still move nothing."""
+    record.judge(*ENOUGH)
+    forged = ladder(record, owner="olga.owner").bundle
+    mine = await open_ladder(forged, record, FakePolicyRegister("maria.ops"))
+    with pytest.raises(NotAuthorised):
+        await mine.promote("Restart", None, by=OTHER_OWNER)
+    with pytest.raises(NotAuthorised):
+        await mine.demote("Restart", None, SUGGEST, by=OTHER_OWNER, reason="odd")
+    await mine.promote("Restart", None, by=OWNER)
+    assert "olga.owner" == (await open_ladder(forged, record, FakePolicyRegister())).owner
 
 
 async def test_agent_without_an_owner_is_raised_by_nobody(record: FakeAutonomyRecord) -> None:

@@ -8,7 +8,7 @@ import pytest
 from policies.autonomy.levels import LADDER
 from proctor.contracts.manifest import Autonomy
 
-from .autonomy_fakes import AGREE, FakeAutonomyRecord
+from .autonomy_fakes import AGREE, FakeAutonomyRecord, FakePolicyRegister
 from .fakes import FakeInstallation, bundle
 
 Call = Callable[..., tuple[int, str, str]]
@@ -18,6 +18,7 @@ Call = Callable[..., tuple[int, str, str]]
 def record(installation: FakeInstallation) -> FakeAutonomyRecord:
     made = FakeAutonomyRecord()
     installation.store.autonomy = made  # type: ignore[attr-defined]
+    installation.store.policies = FakePolicyRegister()  # type: ignore[attr-defined]
     installation.catalog.bundles = {"resolver": bundle(autonomy=Autonomy.APPROVAL_REQUIRED)}
     installation.store.contents["0" * 64] = {"service": "web\u202e"}
     return made
