@@ -61,12 +61,16 @@ def _render(error: Any) -> str:
 
 @lru_cache(maxsize=1024)
 def _validator(schema_json: str) -> Any:
-    return jsonschema_rs.Draft202012Validator(
+    validator = jsonschema_rs.Draft202012Validator(
         json.loads(schema_json),
         validate_formats=True,
         pattern_options=jsonschema_rs.RegexOptions(),
         retriever=_refuse_to_retrieve,
     )
+    # On its first use in a process the library looks up Python's types through the builtins of whoever calls it. Called
+    # first by generated code, which has none, it would take no value for what it is until the process ends.
+    validator.is_valid(None)
+    return validator
 
 
 def _refuse_to_retrieve(uri: str) -> Any:
