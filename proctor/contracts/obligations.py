@@ -18,7 +18,7 @@ class Redact(Contract):
     """Take these out of the result before anything records or sees it: dotted paths into the result."""
 
     kind: Literal["redact"] = "redact"
-    fields: tuple[str, ...] = Field(min_length=1)
+    fields: tuple[str, ...] = Field(min_length=1, strict=False)
 
 
 class Quorum(Contract):
@@ -33,7 +33,7 @@ class Notify(Contract):
     """Tell these principals when the call is dispatched."""
 
     kind: Literal["notify"] = "notify"
-    who: tuple[PrincipalName, ...] = Field(min_length=1)
+    who: tuple[PrincipalName, ...] = Field(min_length=1, strict=False)
 
 
 class MaxAmount(Contract):
@@ -52,7 +52,10 @@ class CoolDown(Contract):
 
 
 def _named(value: Any) -> Any:
-    """Read an obligation that is written as its bare name, as the first records do."""
+    """Read an obligation that is written as its bare name, as the first records do.
+
+    What passes through here is no JSON text any more, so that the lists above must not ask strictly for tuples.
+    """
     return {"kind": value} if isinstance(value, str) else value
 
 
