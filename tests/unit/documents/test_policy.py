@@ -149,6 +149,62 @@ def test_broken_policy_is_found_with_other_mistakes_of_the_folder(tmp_path: Path
     assert [("policy.yaml", 12)] == [(Path(problem.file).name, problem.line) for problem in reading.problems]
 
 
+MEANINGS = [
+    ("id: refund-rest", "id: refund-small", 17, "the id refund-small is taken", "give every rule its own"),
+    ("id: refund-rest", "id: scope", 17, "scope is the name of a built-in rule", "take another"),
+    (
+        "    tool: Refund\n    argument",
+        "    tool: Refunds\n    argument",
+        6,
+        "not among the agent's",
+        "did you mean Refund",
+    ),
+    ("    argument: order.amount\n", "", 4, "a sum adds up an argument", "add `argument:`"),
+    (
+        "argument: order.amount",
+        "argument: order.amont",
+        7,
+        "Refund has no argument 'order.amont'",
+        "did you mean amount?",
+    ),
+    ("argument: order.amount", "argument: order.id", 7, "is not a number", "policy.md"),
+    ("per: agent", "same: [order.ID]", 9, "Refund has no argument 'order.ID'", "policy.md"),
+    ("tool: Refund\n    when: {", "tool: [Search]\n    when: {", 14, "no fact 'arguments.order.amount'", ""),
+    ("    tool: Refund\n    when: {", "    when: {", 13, "a rule about arguments names its tools", "add `tool:`"),
+    ("arguments.order.amount, at_most", "arguments.order.amonut, at_most", 14, "no fact", "arguments.order.amount?"),
+    ("at_most: 50", "at_most: fifty", 14, "'fifty' is not a plain number", "policy.md"),
+    ("at_most: 50", 'matches: "5*"', 14, "'matches' does not fit", "use one of equals"),
+    ("at_most: 50", "at_most: 50, default: 1", 14, "is always there", "leave out `default`"),
+    ("fact: windows.refunds_today", "fact: windows.refunds_tody", 23, "no fact", "windows.refunds_today?"),
+    ("{fact: windows.refunds_today, greater_than: 500}", "{fact: risk, equals: huge}", 23, "never 'huge'", ""),
+    ("[review_after]", "[{kind: redact, fields: [ide]}]", 16, "the result of Refund has no 'ide'", "did you mean id?"),
+    ("[review_after]", "[{kind: max_amount, argument: order.id, max: 9}]", 16, "is not a number", "policy.md"),
+    ("effect: permit", "effect: forbid", 16, "what is forbidden is not done", "policy.md"),
+    (
+        "version: 1",
+        "validate: [{tool: Search, path: a, schema: {type: string}}]",
+        1,
+        "leaves room for text",
+        "policy.md",
+    ),
+    ("version: 1", 'address_book: [""]', 1, "is empty", "policy.md"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "line", "message", "hint"), MEANINGS)
+def test_rule_that_does_not_fit_its_agent_is_named_with_line_and_fix(  # noqa: PLR0917
+    tmp_path: Path, old: str, new: str, line: int, message: str, hint: str
+) -> None:
+    """Facts, types and tools are held against the contracts, and nothing is judged by a rule that does not fit."""
+    assert old in POLICY
+    reading = read_agent(write(tmp_path, POLICY.replace(old, new, 1)), None)
+    assert reading.bundle is None
+    about = [problem for problem in reading.problems if message in problem.message]
+    assert (line, "policy.yaml") == (about[0].line, Path(about[0].file).name)
+    assert hint in about[0].hint
+    assert all(problem.hint for problem in reading.problems)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "message", "hint"),
     [
