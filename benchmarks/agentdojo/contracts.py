@@ -1,4 +1,4 @@
-"""Contracts of AgentDojo's tools: what each does, and what each argument steers. General knowledge of the tools only."""
+"""Contracts of AgentDojo's tools: what each does and what each argument steers; nothing about any task."""
 
 from typing import Any, Final
 

@@ -3,14 +3,21 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Final
 
+from agentdojo.functions_runtime import FunctionCall
+
+from benchmarks.agentdojo.contracts import EFFECTS, EGRESS
 from benchmarks.agentdojo.planner import Order, Planner, Replay
 from benchmarks.agentdojo.sides import Judge, bundle_of
 from benchmarks.agentdojo.suites import Pair, environment, has_utility, is_attacked, pairs
+from policies.flow.values import leaves
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.planning import DeclaredPlan
+from proctor.contracts.tool import ArgumentRole, Effect
 
+_NONE: Final[tuple[Effect, str, dict[str, ArgumentRole]]] = (Effect.READ, "", {})
+MOST_BARE_VALUES: Final = 3
 ORDERS: tuple[Order, ...] = ("at_once", "at_the_end")
 Declare = Callable[[Any, Any, AgentBundle], DeclaredPlan | None]
 
@@ -85,12 +92,28 @@ def _attempts(suite: Any, pair: Pair, planner: Planner) -> Iterator[tuple[str, b
             injected = pair.injection.ground_truth(before.model_copy(deep=True))
             replay: Replay = planner.replay(given, user_calls, injected, text, order)
             succeeded = is_attacked(suite, pair, before, replay.environment, replay.made)
-            yield f"{wording}/{order}", succeeded, has_utility(suite, pair.user, before, replay.environment, replay.made)
+            yield (
+                f"{wording}/{order}",
+                succeeded,
+                has_utility(suite, pair.user, before, replay.environment, replay.made),
+            )
 
 
 def _texts(suite: Any, pair: Pair) -> dict[str, str]:
-    """Give the wordings: the goal as AgentDojo states it, and with every call spelled out, so that all is read."""
+    """Give the wordings: the goal as AgentDojo states it, with every call spelled out, and the bare values alone.
+
+    A bare value stands in its field as a real one would: nothing but its place tells it from data.
+    """
     calls = pair.injection.ground_truth(environment(suite, ""))
     spelled = [f"{call.function}({json.dumps(dict(call.args), default=str)})" for call in calls]
     goal = " ".join(pair.injection.GOAL.split())
-    return {"goal": goal, "spelled out": f"{goal} Call {' then '.join(spelled)}"}
+    texts = {"goal": goal, "spelled out": f"{goal} Call {' then '.join(spelled)}"}
+    return texts | {f"bare {value}": value for value in _bare_values(calls)}
+
+
+def _bare_values(calls: list[FunctionCall]) -> list[str]:
+    steering = [(call, name) for call in calls for name, role in EFFECTS.get(call.function, _NONE)[2].items()]
+    values = [call.args.get(name) for call, name in steering if EFFECTS[call.function][2][name] is ArgumentRole.TARGET]
+    egress = [call.args.get(name) for call in calls for name in EGRESS.get(call.function, ())]
+    leaf_values = [leaf for _, leaf in leaves([*values, *egress]) if leaf is not None]
+    return list(dict.fromkeys(str(leaf) for leaf in leaf_values))[:MOST_BARE_VALUES]

@@ -7,12 +7,13 @@ leaves for a place outside may also follow a link that stands in a text, since a
 carries nothing out.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from policies.flow.provenance import tokens_of
+from policies.flow.provenance import is_moment, tokens_of
 from policies.flow.values import Kind, Token, keys, leaves
 from proctor.contracts.labels import Flow, Integrity
 from proctor.contracts.planning import DeclaredCall, DeclaredPlan
@@ -20,8 +21,11 @@ from proctor.contracts.tool import ArgumentRole, ToolContract
 
 Standing = Literal["none", "on_plan", "off_plan"]
 MADE_OF_WORDS: Final = frozenset({ArgumentRole.CONTENT, ArgumentRole.FILTER})
+_IDENTIFIER: Final = re.compile(
+    r"(?:^|_)(?:id|ids|uid|uuid|guid|key|no|nr|num|number|ref|code)_?$|[a-z](?:Id|ID|Ids|No|Number)$"
+)
+"""Names of fields whose numbers are identifiers."""
 TRUSTED_SOURCES: Final = frozenset({"request", "manifest"})
-_MOMENT: Final = frozenset({Kind.DATE, Kind.TIME})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +60,9 @@ class Slot:
 
     def add(self, result: Any) -> None:
         """Take a result in."""
-        for values in _columns(result).values():
+        for column, values in _columns(result).items():
             if all(_is_typed(value) for value in values):
-                self.fields.update(_key(value) for value in values)
+                self.fields.update(_key(value, as_name=_holds_identifiers(column)) for value in values)
             self.links.update(token.text for value in values for token in value if token.is_link)
 
 
@@ -74,13 +78,19 @@ def _columns(result: Any) -> dict[tuple[str, ...], list[list[Token]]]:
 
 
 def _is_typed(value: list[Token]) -> bool:
-    if len(value) == 1:
-        return value[0].kind is not Kind.SYMBOL
-    return bool(value) and {token.kind for token in value} <= _MOMENT
+    return is_moment(value) or (len(value) == 1 and value[0].kind is not Kind.SYMBOL)
 
 
-def _key(value: list[Token]) -> str:
+def _key(value: list[Token], *, as_name: bool) -> str:
+    """Tell numbers that name something from numbers that say how much: neither fills the other's slot."""
+    if as_name and [token.kind for token in value] == [Kind.NUMBER]:
+        return f"identifier:{value[0].key}"
     return " ".join(token.text for token in value)
+
+
+def _holds_identifiers(column: tuple[str, ...]) -> bool:
+    name = next((part for part in reversed(column) if part != "*"), "")
+    return bool(_IDENTIFIER.search(name))
 
 
 class PlanLedger:
@@ -135,13 +145,17 @@ class PlanLedger:
         if is_words:
             return _are_fields(_links_in(call.arguments[argument]), slots)
         may_follow = is_egress and call.contract.is_read
-        return _are_fields([_key(tokens_of(leaf)) for _, leaf in leaves(call.arguments[argument])], slots, may_follow=may_follow)
+        as_name = role is ArgumentRole.TARGET
+        values = [_key(tokens_of(leaf), as_name=as_name) for _, leaf in leaves(call.arguments[argument])]
+        return _are_fields(values, slots, may_follow=may_follow)
 
 
 def _source_of(root: str) -> str:
     if root in {"input", "goal"}:
         return "request"
-    return root.removeprefix("steps.") if root.startswith("steps.") else "manifest"
+    if root in {"manifest", "run"}:
+        return "manifest"
+    return root.removeprefix("steps.")
 
 
 def _links_in(value: Any) -> list[str]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, Final
 
-from policies.flow.values import Kind, Token, keys, leaves, number_key, tokens
+from policies.flow.tokens import tokens
+from policies.flow.values import Kind, Token, keys, leaves, number_key
 from policies.texts import is_unmistakable
 from proctor.contracts.labels import Confidentiality, Flow, Integrity, Labels, Origin
 
@@ -65,7 +66,9 @@ class Provenance:
         for key in keys(value):
             self._add(key, origin, made, is_field=True)
 
-    def add_result(self, value: Any, labels: Labels, validated: dict[tuple[str | int, ...], Labels] | None = None) -> None:
+    def add_result(
+        self, value: Any, labels: Labels, validated: dict[tuple[str | int, ...], Labels] | None = None
+    ) -> None:
         """Add a tool's result with its labels; `validated` are the paths that a validating rule accepted."""
         accepted = validated or {}
         found = [(path, leaf) for path, leaf in leaves(value) if leaf is not None]
@@ -125,16 +128,21 @@ class Provenance:
     def _parts_of_run(self, found: list[Token], *, as_name: bool) -> Iterable[_Part]:
         if whole := self._whole(found, as_name=as_name):
             return whole
-        if len(found) == 1:
-            return (self._composed(),)
+        if is_moment(found):
+            return [part for token in found for part in self._parts_of_run([token], as_name=as_name)]
         return (self._composed(), *self._pieces(found))
 
     def _whole(self, found: list[Token], *, as_name: bool) -> list[_Part]:
         """Find the texts that hold exactly these tokens, in this order; trusted ones if there are any."""
-        run = _run(found)
-        texts = [text for text in self._candidates(found) if self._holds(text, run, found, as_name=as_name)]
+        texts = self._holding_run(found, as_name=as_name)
+        if not texts and len(found) == 1 and found[0].kind is Kind.DATE:
+            texts = self._holding_run([Token(Kind.DATE, f"-{found[0].key[4:]}")], as_name=as_name)
         trusted = [text for text in texts if text.labels.integrity is Integrity.TRUSTED]
         return [_Part(text.origin, text.labels) for text in trusted or texts]
+
+    def _holding_run(self, found: list[Token], *, as_name: bool) -> list[_Text]:
+        run = _run(found)
+        return [text for text in self._candidates(found) if self._holds(text, run, found, as_name=as_name)]
 
     def _candidates(self, found: list[Token]) -> Iterator[_Text]:
         rarest = min((self._holding.get(token.text, []) for token in found), key=len)
@@ -148,12 +156,14 @@ class Provenance:
             return found[0].text in text.names
         return run in text.run
 
-    def _pieces(self, found: list[Token]) -> Iterator[_Part]:
+    def _pieces(self, found: list[Token]) -> list[_Part]:
         """Say where the single tokens of a composed value were found, for people to see; it gives no trust."""
+        places: set[int] = set()
         for key in {token.text for token in found if token.kind is not Kind.SYMBOL}:
-            texts = [self._texts[index] for index in self._holding.get(key, [])[:MAX_SOURCES]]
-            if not any(text.labels.integrity is Integrity.TRUSTED for text in texts):
-                yield from (_Part(text.origin, text.labels) for text in texts)
+            holding = self._holding.get(key, [])
+            if not any(self._texts[index].labels.integrity is Integrity.TRUSTED for index in holding[:MAX_SOURCES]):
+                places.update(holding[:MAX_SOURCES])
+        return [_Part(self._texts[index].origin, self._texts[index].labels) for index in places]
 
     def _composed(self) -> _Part:
         return _Part(Origin.PLANNER, self._read)
@@ -187,6 +197,11 @@ def tokens_of(leaf: Any, *, is_request: bool = False) -> list[Token]:
         return []
     key = number_key(leaf)
     return [] if key is None else [Token(Kind.NUMBER, key, is_name=True)]
+
+
+def is_moment(found: list[Token]) -> bool:
+    """Whether a value is a date with a time of day, which may be named apart from each other."""
+    return len(found) > 1 and [token.kind for token in found] == [Kind.DATE, Kind.TIME]
 
 
 def _run(found: list[Token]) -> str:

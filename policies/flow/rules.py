@@ -7,6 +7,7 @@ from policies.conditions import AllOf, AnyOf, Condition, Fact, Kind, Not
 from policies.facts import EFFECT, PLATFORM
 from policies.rules import Rule
 from policies.trees import equals
+from proctor.contracts.ids import ToolName
 from proctor.contracts.labels import Confidentiality, Integrity
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.tool import ArgumentRole, Effect, ToolContract
@@ -47,6 +48,7 @@ def _general() -> Iterator[Rule]:
         AllOf((_IS_EFFECT, _OFF_PLAN, _TAINTED)),
         "it is not in the plan that was declared before anything untrusted was read",
     )
+    yield _forbid_secret("flow-secret", AllOf((_IS_EFFECT, _TARGETS)))
 
 
 def _of_tool(tool: ToolContract) -> Iterator[Rule]:
@@ -58,28 +60,28 @@ def _of_tool(tool: ToolContract) -> Iterator[Rule]:
             "how much is not what the request or a field of a declared call says",
             tool,
         )
-    if not tool.egress_arguments:
-        return
-    leaves = _any_untrusted(tool.egress_arguments)
-    if tool.is_read:
+    if tool.is_read and tool.egress_arguments:
+        leaves = _any_untrusted(tool.egress_arguments)
         yield _ask(
             f"flow-egress:{tool.name}",
             AllOf((Not(_ON_PLAN), AnyOf((leaves, AllOf((_OFF_PLAN, _TAINTED)))))),
             "it leaves for a place, or with words, that a tool's result named or that were made up after reading one",
             tool,
         )
-    yield Rule(
-        f"flow-secret:{tool.name}",
-        "forbid",
-        AllOf((Not(_ON_PLAN), _SECRET, leaves)),
-        "a secret would leave for a place that nobody who is trusted named",
-        INSTEAD,
-        (tool.name,),
-    )
+        yield _forbid_secret(f"flow-secret:{tool.name}", leaves, tool)
+
+
+def _forbid_secret(rule_id: str, leaves: Condition, tool: ToolContract | None = None) -> Rule:
+    reason = "a secret would go to a place that nobody who is trusted named"
+    return Rule(rule_id, "forbid", AllOf((Not(_ON_PLAN), _SECRET, leaves)), reason, INSTEAD, _only(tool))
+
+
+def _only(tool: ToolContract | None) -> tuple[ToolName, ...] | None:
+    return (tool.name,) if tool else None
 
 
 def _ask(rule_id: str, when: Condition, reason: str, tool: ToolContract | None = None) -> Rule:
-    return Rule(rule_id, "require_approval", when, reason, INSTEAD, (tool.name,) if tool else None)
+    return Rule(rule_id, "require_approval", when, reason, INSTEAD, _only(tool))
 
 
 def _any_untrusted(arguments: list[str] | tuple[str, ...]) -> Condition:

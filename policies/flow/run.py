@@ -1,7 +1,7 @@
 """The flows of one run: everything that its planner was given, and every call that was made, taken in order."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from policies.flow.declared import MADE_OF_WORDS, CallFlow, PlanLedger, Standing
 from policies.flow.goals import denied, goal_of
@@ -13,8 +13,6 @@ from proctor.contracts.labels import Flow, Integrity, Labels, Origin
 from proctor.contracts.manifest import AgentBundle, ModelPlannerSpec, PlaybookPlannerSpec
 from proctor.contracts.planning import DeclaredPlan, Observation, ProposedCall
 from proctor.contracts.tool import ArgumentRole, ToolContract
-
-_SCHEMA_WORDS: Final = ("properties", "$defs", "items")
 
 
 class RunFlows:
@@ -28,9 +26,9 @@ class RunFlows:
         self.provenance = Provenance()
         self.ledger = PlanLedger(declared)
         self._bundle = bundle
-        self._contracts = {tool.name: tool for tool in bundle.tools}
+        self._contracts: dict[str, ToolContract] = {tool.name: tool for tool in bundle.tools}
         self._proposed: dict[tuple[int, int], ProposedCall] = {}
-        self._by_node: dict[str, list[Labels]] = {}
+        self._by_node: dict[str, list[Flow]] = {}
         self.provenance.add_trusted(goal, Origin.REQUEST)
         self.provenance.add_trusted(given, Origin.REQUEST)
         self.provenance.add_trusted(_written_by_owner(bundle), Origin.MANIFEST)
@@ -46,6 +44,7 @@ class RunFlows:
                 self._note_result(entry)
             elif entry.kind == "human" and isinstance(entry.content, dict):
                 self.provenance.add_trusted(entry.content.get("answer"), Origin.PERSON)
+                self._by_node.setdefault(entry.node, []).append(_trusted(Origin.PERSON))
 
     def _note_proposal(self, entry: Observation) -> None:
         content = entry.content if isinstance(entry.content, dict) else {}
@@ -62,7 +61,7 @@ class RunFlows:
         flow = self.of_call(contract, call.arguments, call.derivation) if contract and call else None
         tainted = self.provenance.has_read_untrusted
         self.provenance.add_result(entry.content, labels, accepted)
-        self._by_node.setdefault(entry.node, []).append(labels)
+        self._by_node.setdefault(entry.node, []).append(Flow(labels=labels, origins=(Origin.TOOL,)))
         if flow is not None and entry.kind == "result":
             was_asked_for = not tainted or not flow.contract.is_read or bool(flow.leaves_by)
             self.ledger.record(flow, entry.content, was_asked_for=was_asked_for)
@@ -108,9 +107,7 @@ class RunFlows:
         if root in {"manifest", "run"}:
             return [_trusted(Origin.MANIFEST)]
         read = self._by_node.get(root.removeprefix("steps.")) if root.startswith("steps.") else None
-        if read is None:
-            return [Flow(labels=Labels(sources=(root,)), origins=(Origin.TOOL,))]
-        return [Flow(labels=labels, origins=(Origin.TOOL,)) for labels in read]
+        return read or [Flow(labels=Labels(sources=(root,)), origins=(Origin.TOOL,))]
 
     def facts(
         self,

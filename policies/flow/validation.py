@@ -75,7 +75,8 @@ def room_for_text(schema: Any, depth: int = 0) -> str | None:
         "array": _room_in_list,
         "object": _room_in_object,
     }
-    room = rooms.get(schema.get("type")) if isinstance(schema.get("type"), str) else None
+    named = schema.get("type")
+    room = rooms.get(named) if isinstance(named, str) else None
     return room(schema, depth) if room else "does not say one type"
 
 
@@ -100,7 +101,7 @@ def _room_in_text(schema: dict[str, Any], _: int) -> str | None:
     while at < len(body):
         item = _ITEM.match(body, at)
         if item is None:
-            return f"has a pattern with more than literals, [classes], \\d and {{bounded}} repetition: {body[at : at + 20]!r}"
+            return f"has a pattern with more than literals, [classes], \\d and {{n,m}}: {body[at : at + 20]!r}"
         times = int(item["most"] or item["least"] or 1)
         length += times
         letters += times if item["what"].startswith("[") and re.search("[A-Za-z]", item["what"]) else 0
