@@ -1,11 +1,23 @@
 """Obligations: what must be done along with a call that is allowed."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field
 
 from proctor.contracts.base import Contract
 from proctor.contracts.ids import PrincipalName
+
+
+Member = TypeVar("Member")
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+Listed = Annotated[tuple[Member, ...], BeforeValidator(_frozen)]
+"""A list of a document: an obligation comes here through `_named`, so that it is no JSON text any more, and a strict
+reading would refuse a list."""
 
 
 class ReviewAfter(Contract):
@@ -18,7 +30,7 @@ class Redact(Contract):
     """Take these out of the result before anything records or sees it: dotted paths into the result."""
 
     kind: Literal["redact"] = "redact"
-    fields: tuple[str, ...] = Field(min_length=1, strict=False)
+    fields: Listed[str] = Field(min_length=1)
 
 
 class Quorum(Contract):
@@ -33,7 +45,7 @@ class Notify(Contract):
     """Tell these principals when the call is dispatched."""
 
     kind: Literal["notify"] = "notify"
-    who: tuple[PrincipalName, ...] = Field(min_length=1, strict=False)
+    who: Listed[PrincipalName] = Field(min_length=1)
 
 
 class MaxAmount(Contract):
@@ -52,10 +64,7 @@ class CoolDown(Contract):
 
 
 def _named(value: Any) -> Any:
-    """Read an obligation that is written as its bare name, as the first records do.
-
-    What passes through here is no JSON text any more, so that the lists above must not ask strictly for tuples.
-    """
+    """Read an obligation that is written as its bare name, as the first records do."""
     return {"kind": value} if isinstance(value, str) else value
 
 
