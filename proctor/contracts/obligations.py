@@ -7,7 +7,6 @@ from pydantic import BeforeValidator, Field
 from proctor.contracts.base import Contract
 from proctor.contracts.ids import PrincipalName
 
-
 Member = TypeVar("Member")
 
 
