@@ -1,10 +1,10 @@
 """Judging by rules: forbid beats require_approval beats permit, and whatever is not permitted is denied (rule 7)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from policies.facts import TOOL
-from policies.generation import UNSOUND, generate
+from policies.generation import generate
 from policies.programs import Evaluation, Program, Trace, evaluate, make_program, trace
 from policies.rules import Facts, Preference, Rule
 from policies.texts import flaw_of
@@ -211,18 +211,7 @@ class _Bench:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.decisions: dict[int, Decision] = {}
-        self.judge = _generated(program)
-
-
-def _generated(program: Program) -> Callable[[Facts], int]:
-    try:
-        return generate(program)
-    except RecursionError:
-        return lambda facts: _mask(evaluate(program, facts))
-
-
-def _mask(found: Evaluation) -> int:
-    return found.mask if found.is_sound else UNSOUND
+        self.judge = generate(program)
 
 
 def _tool_of(facts: Facts) -> ToolName | None:

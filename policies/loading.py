@@ -144,8 +144,8 @@ def are_chosen(value: Any, choices: frozenset[str]) -> bool:
 
 
 def are_hosts(value: Any) -> bool:
-    """Whether a value is a list of hosts."""
-    return _is_list(value) and all(type(text) is str and _is_host(text) for text in value)
+    """Whether a value is a list of hosts, each written so that it reads as the host that it is."""
+    return _is_list(value) and all(type(text) is str and is_unmistakable(text) and _is_host(text) for text in value)
 
 
 def _is_list(value: Any) -> bool:
