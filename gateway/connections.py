@@ -14,6 +14,7 @@ from proctor.contracts.ports import (
     AutonomyRecord,
     KillSwitch,
     People,
+    PolicyRegister,
     RunArchive,
     RunJournal,
 )
@@ -47,6 +48,10 @@ class Store(Protocol):
     @property
     def journal(self) -> RunJournal:
         """The record of runs; the gateway only closes runs that never started."""
+
+    @property
+    def policies(self) -> PolicyRegister:
+        """Versions of each agent's policy."""
 
     @property
     def autonomy(self) -> AutonomyRecord:
