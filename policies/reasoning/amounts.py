@@ -8,7 +8,7 @@ from typing import Any, Final
 from policies.conditions import Fact
 from policies.reasoning.literals import Literal, fit_all
 
-LARGEST: Final = 2**53
+LARGEST: Final = 2**53 - 1
 """The engine takes no number beyond it."""
 Number = int | float
 

@@ -108,9 +108,9 @@ def evaluated(one: Condition, values: dict[str, Any]) -> bool:
         case Not(part):
             return not evaluated(part, values)
         case AllOf(parts):
-            return all([evaluated(part, values) for part in parts])
+            return all(evaluated(part, values) for part in parts)
         case AnyOf(parts):
-            return any([evaluated(part, values) for part in parts])
+            return any(evaluated(part, values) for part in parts)
 
 
 __all__ = ["comparison", "condition", "evaluated"]

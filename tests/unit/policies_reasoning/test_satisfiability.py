@@ -1,11 +1,12 @@
+from collections import Counter
 from itertools import product
 from random import Random
 
 import pytest
 
 from policies.comparing import ABSENT
-from policies.conditions import ALWAYS, NEVER, AllOf, AnyOf, Compare, Fact, Kind, Not
-from policies.reasoning import Undecided, satisfiable
+from policies.conditions import Fact, Kind
+from policies.reasoning import satisfiable
 from policies.trees import comparisons
 from tests.unit.policies_reasoning import conditions as made
 from tests.unit.policies_reasoning.z3_oracle import Oracle
@@ -45,14 +46,18 @@ def test_agrees_with_trying_every_value_of_small_facts() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_agrees_with_z3_on_random_conditions(family: str) -> None:
-    """Over 2,500 conditions, none is called satisfiable that Z3 refutes, or the other way round; values are right."""
+    """Over 2,100 conditions, none is called satisfiable that Z3 refutes, or the other way round; values are right.
+
+    Z3 gives up on a few conditions about texts; of each family it must answer 99 %.
+    """
     random = Random(f"reasoning about {family}")
-    counts = {True: 0, False: 0}
-    for _ in range(500):
+    answers: Counter[bool | None] = Counter()
+    for _ in range(420):
         condition = made.condition(random, FAMILIES[family])
         expected = Oracle(condition).is_satisfiable()
         found = satisfiable(condition)
-        assert expected is (found is not None), condition
+        assert expected in {found is not None, None}, condition
         assert found is None or made.evaluated(condition, dict(found)), condition
-        counts[expected] += 1
-    assert min(counts.values()) >= 50, counts
+        answers[expected] += 1
+    assert answers[None] <= 4
+    assert min(answers[True], answers[False]) >= 50
