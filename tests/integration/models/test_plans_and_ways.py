@@ -134,7 +134,7 @@ async def test_malformed_plan_or_way_is_repaired(
     assert 2 == proposal.usage.requests
     assert (None, ()) == (proposal.declares, proposal.alternatives)
     assert [("ReadLog", GOOD)] == calls_of(proposal.proposed)
-    assert "NOT CARRIED OUT" in json.dumps(llmock.last_request.body)
+    assert "ERROR, NOT CARRIED OUT" in json.dumps(llmock.last_request.body)
 
 
 async def test_declaring_for_ever_ends_like_any_other_mistake(planner: ModelPlanner, llmock: LLMock) -> None:
@@ -188,3 +188,13 @@ async def test_next_prompt_shows_the_plan_and_the_way_that_was_taken(
     assert "Pay(amount=7)" in body
     assert "max_count" in body
     assert second.usage.cost_usd <= planner.estimate_cost_usd(after)
+
+
+async def test_estimate_covers_the_longest_way_that_policy_may_take(planner: ModelPlanner, llmock: LLMock) -> None:
+    """The next prompt may hold the results of an alternative instead, so its calls count."""
+    longer = ToolCall("alternative", {"calls": [{"tool": "ReadLog", "arguments": GOOD}] * 3})
+    llmock.add(Reply(tool_calls=(LOG, longer))).add(Reply(tool_calls=(LOG,)))
+    now = ask(tools=TOOLS, step=1)
+    first, other = [await planner.propose(now, FakeTranscript()) for _ in range(2)]
+    assert [3, 1] == [first.cursor["open_results"], other.cursor["open_results"]]
+    assert first.cursor["history_bytes"] > other.cursor["history_bytes"]

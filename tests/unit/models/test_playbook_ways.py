@@ -66,12 +66,17 @@ async def test_way_with_arguments_that_its_tool_refuses_fails_the_plan() -> None
 
 @pytest.mark.parametrize(("advice", "said"), [({"advice": "up to 50"}, "up to 50"), ({}, "")], ids=["given", "none"])
 async def test_advice_of_a_denial_reaches_the_playbook(advice: dict[str, str], said: str) -> None:
-    """`trouble.advice` and `steps.CALL.advice` say what is allowed instead; empty where policy says nothing."""
-    told = {"trouble": "${trouble.advice}", "step": "${steps.settle.advice}", "reason": "${trouble.reason}"}
+    """`trouble.advice` and `steps.CALL.advice` say what is allowed instead of the way that was taken; or are empty."""
+    told = {
+        "trouble": "${trouble.advice}",
+        "step": "${steps.settle.advice}",
+        "reason": "${trouble.reason}",
+        "tool": "${trouble.tool}",
+    }
     document = {"steps": [REFUND, END], "on_denied": [{"finish": {"outcome": "blocked", "report": told}}]}
     transcript = FakeTranscript()
     denial = {"rule": "r", "reason": "too much", "by": "policy", **advice}
-    transcript.add(0, "denial", denial, node="settle", tool=ToolName("Refund"))
+    transcript.add(0, "denial", denial, node="settle", tool=ToolName("Voucher"))
     final = (await after(transcript, document)).proposed
     assert isinstance(final, FinalProposal)
-    assert final.report == {"trouble": said, "step": said, "reason": "too much"}
+    assert final.report == {"trouble": said, "step": said, "reason": "too much", "tool": "Voucher"}
