@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -102,6 +103,8 @@ class EmbeddedPostgres:
         atexit.unregister(server._cleanup)  # noqa: SLF001 - the wheel would stop it a second time at exit
         pid = server.get_pid()
         if pid is not None and _is_postgres(pid):
+            # A start that failed later has undone the registration, which the wheel counts on.
+            type(server)._instances[server.pgdata] = server  # noqa: SLF001
             server.cleanup()
         else:  # It crashed, or was killed: there is nothing to stop.
             _forget(server.pgdata)
@@ -162,7 +165,18 @@ def _load_wheel(data_dir: Path) -> Any:
 
 def _configured(server_class: Any, settings: str) -> Any:
     class ConfiguredServer(server_class):  # type: ignore[misc]
-        """The wheel's server, with our settings in place before each start."""
+        """The wheel's server, with our settings in place before each start, and made anew when it was half made."""
+
+        def ensure_pgdata_inited(self) -> None:
+            # What is cut short while it is made looks like a database to the wheel, and never answers anybody.
+            unfinished = self.pgdata.with_name(f"{self.pgdata.name}.unfinished")
+            if unfinished.exists():
+                shutil.rmtree(self.pgdata)
+                self.pgdata.mkdir()
+            if not (self.pgdata / "PG_VERSION").exists():
+                unfinished.touch()
+            super().ensure_pgdata_inited()
+            unfinished.unlink(missing_ok=True)
 
         def ensure_postgres_running(self) -> None:
             extra = self.pgdata / "proctor.conf"

@@ -21,7 +21,7 @@ from proctor.contracts.tool import Confirmed
 from proctor.store.migrate import migrate
 from proctor.store.postgres import PostgresStore
 from tests.integration.store.scenes import ALLOW, open_scene
-from workers.embedded.postgres import EmbeddedPostgres
+from workers.embedded.postgres import EmbeddedPostgres, _forget
 
 
 @pytest.fixture
@@ -117,6 +117,26 @@ def test_a_folder_that_cannot_hold_a_server_is_unavailable(folder: Path, server:
     (folder / "data" / "PG_VERSION").write_text("9.6\n")
     with pytest.raises(Unavailable, match="data"):
         server.start(folder / "data")
+
+
+def test_a_folder_that_was_left_half_made_is_made_anew(folder: Path, server: EmbeddedPostgres) -> None:
+    """Whoever was interrupted at the very first start need not clean up before the next."""
+    (folder / "data").mkdir()
+    (folder / "data" / "PG_VERSION").write_text("18\n")
+    (folder / "data.unfinished").touch()
+    with psycopg.connect(server.start(folder / "data")) as connection:
+        assert (1,) == connection.execute("SELECT 1").fetchone()
+    assert not (folder / "data.unfinished").exists()
+
+
+def test_a_server_whose_start_failed_late_is_stopped(folder: Path, server: EmbeddedPostgres) -> None:
+    """It runs, but its database could not be made: the stop must not fail, and leaves nothing."""
+    server.start(folder / "data")
+    left = server.process_id
+    _forget((folder / "data").resolve())
+    server.stop()
+    assert left is not None
+    assert not psutil.pid_exists(left) or psutil.STATUS_ZOMBIE == psutil.Process(left).status()
 
 
 def test_a_path_too_long_for_a_socket_still_works(folder: Path, server: EmbeddedPostgres) -> None:
