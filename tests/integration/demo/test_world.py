@@ -4,11 +4,12 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,16 @@ async def actions(world: DemoWorld) -> list[dict[str, Any]]:
         return listed
 
 
+async def until_begun(state: Path) -> None:
+    """Wait until the supervisor has begun an action; asked about it, it would answer after the action only."""
+    async with asyncio.timeout(20):
+        while True:
+            with closing(sqlite3.connect(state / "supervisor.db")) as connection:
+                if connection.execute("SELECT count(*) FROM actions").fetchone() != (0,):
+                    return
+            await asyncio.sleep(0.02)
+
+
 async def test_poisoned_orders_wedge_the_service_and_a_restart_heals_it(world: DemoWorld, given: ToolResources) -> None:
     """The fault is real: the process lives, accepts, answers nothing, says why in its log, and only a kill helps."""
     before = await get_service_health("checkout", given)
@@ -116,11 +127,11 @@ async def test_read_back_tells_what_happened(given: ToolResources) -> None:
     assert await get_restart("run/0/0", given) == {"happened": True, **restart}
 
 
-async def test_read_back_waits_for_a_restart_under_way(world: DemoWorld, given: ToolResources) -> None:
+async def test_read_back_waits_for_a_restart_under_way(world: DemoWorld, given: ToolResources, tmp_path: Path) -> None:
     """A call that was cancelled goes on at the supervisor; the probe must not say that it did not happen."""
     await world.wedge()
     running = asyncio.create_task(restart_service("checkout", "stable", "why", given, "run/0/0"))
-    await asyncio.sleep(0.2)
+    await until_begun(tmp_path / "world")
     running.cancel()
     standing = await get_restart("run/0/0", given)
     assert (standing["happened"], standing.get("state")) == (True, "running")
@@ -159,7 +170,7 @@ async def test_stop_leaves_no_process_even_when_the_service_is_wedged(tmp_path: 
         pids = [one for pid in world.pids().values() for one in (pid, *children_of(pid))]
         assert len(pids) == 3
         await world.wedge()
-    assert await gone(pids, within_s=0.5)
+    assert await gone(pids)
 
 
 async def test_world_that_cannot_start_leaves_no_process(tmp_path: Path) -> None:
@@ -189,7 +200,7 @@ async def test_restart_that_was_cut_short_is_finished_once(tmp_path: Path) -> No
         gifts = resources(world.environment())
         await world.wedge()
         running = asyncio.create_task(restart_service("checkout", "stable", "why", gifts, "run/0/0"))
-        await asyncio.sleep(0.3)
+        await until_begun(tmp_path)
         os.kill(world.pids()["demo.supervisor"], signal.SIGKILL)
         with pytest.raises(httpx.TransportError):
             await running
