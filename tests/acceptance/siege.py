@@ -81,8 +81,27 @@ class Siege:
         async def ended() -> bool:
             return (await self.gateway.store.archive.run(run_id)).status.is_end
 
-        await self.until(ended, timeout_s)
+        try:
+            await self.until(ended, timeout_s)
+        except TimeoutError:
+            kinds = (await self.kinds(run_id))[-3:]
+            raise AssertionError(f"{run_id} has not ended, last {kinds}: {await self.standing(run_id)}") from None
         return await self.gateway.store.archive.run(run_id)
+
+    async def result(self, workflow_id: str, timeout_s: float = 60) -> Any:
+        """Wait for a workflow's own result."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self.client.get_workflow_handle(workflow_id).result()
+        except TimeoutError:
+            raise AssertionError(f"{workflow_id} has not ended: {await self.standing(workflow_id)}") from None
+
+    async def standing(self, workflow_id: str) -> str:
+        """Say what a workflow waits for, as Temporal sees it."""
+        seen = (await self.client.get_workflow_handle(workflow_id).describe()).raw_description
+        pending = [(one.activity_type.name, one.attempt, one.last_failure.message) for one in seen.pending_activities]
+        task = (seen.pending_workflow_task.state, seen.pending_workflow_task.attempt)
+        return f"status {seen.workflow_execution_info.status}, workflow task {task}, activities {pending}"
 
     async def until(self, holds: Callable[[], Any], timeout_s: float = 60) -> None:
         """Wait until something holds."""

@@ -66,9 +66,9 @@ async def test_forged_start_of_a_second_workflow_for_a_run_is_refused(besieged: 
         (key("evil"), RunStart(run_id=run_id)),
         (forged := key("forged-state"), TaskStart.model_validate({"run_id": forged, "carried": carried})),
     ):
-        handle = await besieged.client.start_workflow(WORKFLOW_TYPE, start, id=workflow_id, task_queue=queue)
+        await besieged.client.start_workflow(WORKFLOW_TYPE, start, id=workflow_id, task_queue=queue)
         with pytest.raises(WorkflowFailureError) as refused:
-            await handle.result()
+            await besieged.result(workflow_id)
         assert "ForgedStart" == getattr(refused.value.cause, "type", None)
     assert [] == besieged.effects(run_id)
     await besieged.kill(run_id)

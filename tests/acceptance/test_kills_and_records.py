@@ -118,7 +118,7 @@ async def test_kill_before_the_workflow_was_ever_started_holds(besieged: Siege) 
     await besieged.gateway.store.kills.release(fence, await besieged.principal("second.operator"))
     await besieged.gateway.engine.start(record)
     with pytest.raises(WorkflowFailureError):
-        await besieged.client.get_workflow_handle(run_id).result()
+        await besieged.result(run_id)
     assert ([], RunStatus.KILLED) == (besieged.effects(run_id), await besieged.status(run_id))
 
 
