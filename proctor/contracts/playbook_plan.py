@@ -24,16 +24,18 @@ class _Placed:
 
 
 def declared_plan(playbook: Playbook) -> DeclaredPlan | None:
-    """Declare all that a playbook can do; None when that is more calls than a plan can name.
+    """Declare all that a playbook can do; None when it calls nothing, or more tools than a plan can name.
 
     A call is declared under its node's id, the other calls of a node under ids that no node can have. Counts are upper
-    limits: every pass of every loop. Sources are what templates can name, whatever way the playbook takes.
+    limits: every pass of every loop. Sources are what templates can name, whatever way the playbook takes. More than
+    64 calls are declared tool by tool, with the sources of all the tool's calls, which are named by their nodes still.
     """
     placed = [*_numbered(_placed(playbook))]
-    if not placed or len(placed) > MAX_DECLARED:
-        return None
     sources = _Sources(playbook, placed)
-    return DeclaredPlan(calls=tuple(_declared(call, sources) for call in placed))
+    calls = [_declared(call, sources) for call in placed]
+    if len(calls) > MAX_DECLARED:
+        calls = _by_tool(calls)
+    return DeclaredPlan(calls=tuple(calls)) if 0 < len(calls) <= MAX_DECLARED else None
 
 
 def has_literal(value: Any) -> bool:
@@ -53,6 +55,22 @@ def _declared(placed: _Placed, sources: "_Sources") -> DeclaredCall:
     return DeclaredCall(
         id=placed.id, tool=placed.order.call, max_count=min(placed.times, MAX_COUNT), arguments=arguments
     )
+
+
+def _by_tool(calls: Iterable[DeclaredCall]) -> list[DeclaredCall]:
+    tools: dict[str, DeclaredCall] = {}
+    for call in calls:
+        tools[call.tool] = _both(tools[call.tool], call) if call.tool in tools else call
+    return [*tools.values()]
+
+
+def _both(one: DeclaredCall, other: DeclaredCall) -> DeclaredCall:
+    arguments = dict(one.arguments)
+    for name, given in other.arguments.items():
+        known = arguments[name].sources if name in arguments else ()
+        arguments[name] = DeclaredArgument(sources=tuple(dict.fromkeys([*known, *given.sources])))
+    count = min(one.max_count + other.max_count, MAX_COUNT)
+    return one.model_copy(update={"max_count": count, "arguments": arguments})
 
 
 class _Sources:

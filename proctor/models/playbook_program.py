@@ -112,7 +112,7 @@ class Program:
     moves: tuple[Move, ...]
     tools: dict[str, str]
     declares: DeclaredPlan | None
-    """What the playbook can do at all; None when it is more than a plan can name."""
+    """What the playbook can do at all; None when that is nothing, or more than a plan can name."""
 
 
 def program_of(document: dict[str, Any]) -> Program:

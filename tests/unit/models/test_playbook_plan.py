@@ -121,11 +121,18 @@ def test_sources_are_declared_before_what_uses_them() -> None:
         known.add(one.id)
 
 
-def test_playbook_beyond_a_plan_declares_none() -> None:
-    """64 calls can be declared; more are not declared in part, and none is no plan."""
+def test_playbook_beyond_a_plan_is_declared_tool_by_tool() -> None:
+    """64 calls are declared one by one; of more, each tool has all counts and all sources of its calls."""
     assert 64 == len(plan(*(call(f"n{n}") for n in range(64))).calls)
-    assert declared_plan(parse_playbook({"steps": [*(call(f"n{n}") for n in range(65)), END]})) is None
+    many = plan(*(call(f"n{n}") for n in range(63)), using("t", "${input.x}"), using("u", "${steps.n1.result}"))
+    assert counts(many) == {"n0": ("Read", 63), "t": ("Tell", 2)}
+    assert ("request", "n1") == sources(many, "t")
+
+
+def test_playbook_without_calls_or_with_more_tools_than_a_plan_names_declares_none() -> None:
+    """Nothing is declared in part."""
     assert declared_plan(parse_playbook({"steps": [END]})) is None
+    assert declared_plan(parse_playbook({"steps": [*(call(f"n{n}", f"T{n}") for n in range(65)), END]})) is None
 
 
 async def test_playbook_declares_at_its_first_step_only() -> None:
