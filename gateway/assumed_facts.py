@@ -45,7 +45,7 @@ def assumed_facts(
         **_of_agent(bundle.manifest),
         **_of_tool(bundle.manifest, tool, contract),
         **MOMENT,
-        "iteration": 1,
+        "iteration": 0,
         "cost.spent_usd": 0,
         "cost.reserved_usd": 0,
         "egress.hosts": list(_hosts(bundle.manifest, contract)),
@@ -128,8 +128,9 @@ def _labels(contract: ToolContract | None, arguments: Mapping[str, Any], given: 
             facts[f"labels.{name}.{label}"] = said[0] if said else usual
     return {
         **_join("labels", LABELS, arguments, facts),
-        **_join("labels.targets", _OF_TARGETS, targets, facts),
         **facts,
+        **_join("labels.targets", _OF_TARGETS, targets, facts),
+        "labels.links.integrity": given.get("labels.integrity", LABELS["integrity"]),
     }
 
 

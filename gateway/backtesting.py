@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from gateway.assumed_facts import amount_at, of_contract
 from policies.engine import CompiledPolicy
+from policies.facts import WEEKDAYS
 from policies.manifest_policy import compile_policy
 from proctor.contracts.base import Contract
 from proctor.contracts.canonical import canonical_json
@@ -18,6 +19,7 @@ from proctor.contracts.run import PastCall
 from proctor.contracts.tool import Risk
 
 _STRICTNESS: Final = list(Verdict)
+_GUESSED: Final[dict[str, Any]] = {"environment": "production", "cost.spent_usd": 0, "cost.reserved_usd": 0}
 _COUNTED: Final = frozenset({"intent", "confirmed", "unknown"})
 """Where an effect stands that is not known to have failed."""
 
@@ -122,6 +124,7 @@ class _Replay:
         self._bundle = bundle
         self._seen: list[PastCall] = []
         self._counted_anew: set[str] = set()
+        self._guessed: set[str] = set()
 
     def take(self, call: PastCall) -> None:
         """Remember a call that took effect, for the windows of later ones."""
@@ -131,6 +134,9 @@ class _Replay:
     def notes(self) -> list[str]:
         """Say what was not as it would have been."""
         notes = ["labels and hosts are those that were recorded: changes of validate and address_book are not replayed"]
+        if self._guessed:
+            names = ", ".join(f"{name} as {_GUESSED[name]}" for name in sorted(self._guessed))
+            notes.append(f"taken where it was not recorded: {names}")
         if self._counted_anew:
             names = ", ".join(sorted(self._counted_anew))
             notes.append(f"{names}: not recorded as asked, so counted from the calls of this look back alone")
@@ -139,7 +145,12 @@ class _Replay:
     def facts(self, call: PastCall, before: AgentBundle, policy: CompiledPolicy) -> dict[str, Any]:
         """Give the facts of a call, oldest first."""
         manifest, contract = self._bundle.manifest, self._bundle.tool(call.tool)
-        facts = {**call.recorded.facts, "tool": call.tool, "arguments": call.arguments}
+        facts = {
+            **self._unrecorded(call, policy),
+            **call.recorded.facts,
+            "tool": call.tool,
+            "arguments": call.arguments,
+        }
         facts |= {"agent_version": manifest.version, "owner": manifest.owner}
         facts |= _levels(facts, before.manifest, manifest, call.tool)
         facts |= of_contract(contract) if contract else {"tool_version": ""}
@@ -150,6 +161,21 @@ class _Replay:
                 facts[name] = self._window(window, call)
                 self._counted_anew.add(window.id)
         return facts
+
+    def _unrecorded(self, call: PastCall, policy: CompiledPolicy) -> dict[str, Any]:
+        """Give facts that nobody read then, so that they were not recorded, and a rule may read now."""
+        self._guessed |= (policy.reads(call.tool) & _GUESSED.keys()) - call.recorded.facts.keys()
+        at = call.at.astimezone(UTC)
+        return {
+            **_GUESSED,
+            "agent": call.agent,
+            "requester": call.requester,
+            "tenant": call.tenant,
+            "iteration": call.step,
+            "time.hour": at.hour,
+            "time.weekday": WEEKDAYS[at.weekday()],
+            "time.date": at.date().isoformat(),
+        }
 
     def _window(self, window: WindowForm, call: PastCall) -> Any:
         alike = [seen for seen in self._seen if _is_counted(window, seen, call)]

@@ -39,6 +39,7 @@ _FACTS: Final = {
     "labels.origins": "the places where the arguments come from",
     "labels.sources": "the sources of the arguments",
     "labels.targets.integrity": "the trust in where the effect goes",
+    "labels.links.integrity": "the trust in the links, addresses and accounts among the words",
     "labels.targets.origins": "the places that name where the effect goes",
     "run.has_read_untrusted": "that the run has read untrusted data",
     "run.plan": "how the call fits the plan that was declared beforehand",
