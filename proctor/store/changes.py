@@ -1,5 +1,6 @@
 """Everything that one transaction writes about a run, collected and written in one statement."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from proctor.contracts.canonical import digest_bytes, summarize
 from proctor.contracts.human import HumanRequest
 from proctor.contracts.ids import Digest, RunId
 from proctor.contracts.labels import Integrity, Labels
+from proctor.contracts.obligations import Quorum
 from proctor.contracts.run import AuditHead
 from proctor.store.database import Connection
 from proctor.store.locked import LockedRun
@@ -42,6 +44,13 @@ class Changes:
         self._decisions: list[Json] = []
         self._plans: list[Json] = []
         self._calls: list[Json] = []
+        self._goals: list[Json] = []
+        self._declarations: list[Json] = []
+        self._reads: list[Json] = []
+        self._reviews: list[Json] = []
+        self._verdicts: list[Json] = []
+        self._levels: list[Json] = []
+        self._notices: list[Json] = []
 
     @classmethod
     def to(cls, locked: LockedRun) -> "Changes":
@@ -89,10 +98,11 @@ class Changes:
         """Insert or update an effect by its key."""
         self._effects.append(row)
 
-    def ask(self, request: HumanRequest) -> None:
-        """Insert a request to a person; one with the same id stays as it is."""
+    def ask(self, request: HumanRequest, quorum: Sequence[Quorum] = ()) -> None:
+        """Insert a request to a person, or to as many as `quorum` says; one with the same id stays as it is."""
         row = request.model_dump(mode="json", exclude={"run_id", "state", "decided_by", "reason"})
-        self._requests.append({**row, "title": clean(request.title), "details": clean_body(request.details)})
+        row |= {"title": clean(request.title), "details": clean_body(request.details)}
+        self._requests.append({**row, "quorum": list(quorum) or None})
 
     def stand(self, request_id: str, **fields: Any) -> None:
         """Change where a request stands."""
@@ -109,6 +119,34 @@ class Changes:
     def planned_call(self, **row: Any) -> None:
         """Insert a call of a plan."""
         self._calls.append(row)
+
+    def deny_goal(self, **row: Any) -> None:
+        """Remember that a goal was denied in this run; the first denial of each stands."""
+        self._goals.append({"at": self.at, **row})
+
+    def declare(self, **row: Any) -> None:
+        """Insert the plan that the run declared."""
+        self._declarations.append({"at": self.at, **row})
+
+    def read_call(self, **row: Any) -> None:
+        """Note that a read was dispatched, for windows over history; once for each call."""
+        self._reads.append({"at": self.at, **row})
+
+    def review(self, **row: Any) -> None:
+        """Insert a review for a person to make; one with the same id stays as it is."""
+        self._reviews.append({"at": self.at, **row})
+
+    def verdict(self, **row: Any) -> None:
+        """Append a person's verdict; the agent is locked (`lock_agent`)."""
+        self._verdicts.append(row)
+
+    def level(self, **row: Any) -> None:
+        """Append a level of one of the agent's cells; the agent is locked (`lock_agent`)."""
+        self._levels.append(row)
+
+    def notice(self, **row: Any) -> None:
+        """Append a notice to be delivered; once for each call and person."""
+        self._notices.append({"at": self.at, **row})
 
     def run(self, **fields: Any) -> None:
         """Change columns of the run's row."""
@@ -144,8 +182,18 @@ class Changes:
             self._plans,
             self._calls,
         )
+        governing = (
+            self._goals,
+            self._declarations,
+            self._reads,
+            self._reviews,
+            self._verdicts,
+            self._levels,
+            self._notices,
+        )
         run = {**self._run, **at_head, "transcript_n": self._n}
-        written = await connection.fetchval(query("record"), self.run_id, run, *(r or None for r in rows), *self._known)
+        arguments = (*(r or None for r in rows), *self._known, *(g or None for g in governing))
+        written = await connection.fetchval(query("record"), self.run_id, run, *arguments)
         if written is None:
             raise Overtaken
         return head

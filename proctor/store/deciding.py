@@ -1,12 +1,13 @@
 """One person's decision on one request, from its checks to its consequences."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import InvalidInput
+from proctor.contracts.governing import ReviewKind, ReviewVerdict
 from proctor.contracts.human import (
     ApprovalBinding,
     DecisionReceipt,
@@ -17,11 +18,22 @@ from proctor.contracts.human import (
     RequestState,
     Role,
 )
+from proctor.contracts.ids import Digest
 from proctor.contracts.labels import Integrity, Labels
+from proctor.contracts.run import CallRef
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes
 from proctor.store.closing import OPEN_ITEMS, lock_call_of
+from proctor.store.consent import lacking, quorum_of
 from proctor.store.database import Connection
+from proctor.store.governing import (
+    ask_review,
+    lock_agent,
+    recorded_decision,
+    remember_denial,
+    review_effect,
+    roles_of,
+)
 from proctor.store.ledger import settled
 from proctor.store.locked import LockedRun, lock_run
 from proctor.store.queries import query
@@ -75,23 +87,45 @@ class Deciding:
         row = await connection.fetchrow(query("request"), request.id)
         assert row is not None
         locked = await lock_call_of(connection, row)
-        return cls(connection, locked, row, decision, by, _objection(row, by))
+        return cls(connection, locked, row, decision, by, _objection(row, decision.word, by))
 
     async def carry_out(self, bundles: BundleShelf) -> DecisionReceipt:
         """Record the decision and apply it where it holds."""
-        note = self.objection or self._obstacle()
+        obstacle = self.objection or self._obstacle()
+        others = "" if obstacle else self._others()
+        note = obstacle or others or "applied"
         changes = Changes.to(self.locked)
-        binding = self.row["binding"]
-        self._record(changes, applied=not note, note=note or "applied")
-        if note:
+        self._record(changes, applied=not obstacle, note=note)
+        if obstacle:
             kind = "decision_refused" if self.objection else "decision_not_applied"
             changes.audit(kind, **self._summary(), note=note)
+        elif others:
+            place = {"step": self.row["step"], "call": self.row["call"]}
+            changes.audit("approval_counted", **self._summary(), **place, note=note, binding=self._binding)
         else:
-            self._apply(changes, binding)
+            self._apply(changes)
             await self._follow_up(changes, bundles)
         await changes.write(self.connection)
         row = await self.connection.fetchrow(query("request"), self.row["id"])
-        return DecisionReceipt(decision_id=self._id, request=to_request(row), applied=not note, note=note or "applied")
+        return DecisionReceipt(decision_id=self._id, request=to_request(row), applied=not obstacle, note=note)
+
+    @property
+    def _binding(self) -> Digest | None:
+        binding = self.row["binding"]
+        return None if binding is None else ApprovalBinding.model_validate(binding).digest()
+
+    @property
+    def _roles(self) -> list[str]:
+        return roles_of(self.by.roles, is_owner=self.by.name == self.row["owner"])
+
+    def _others(self) -> str:
+        """Say whose approval is lacking besides this one, such as `1 of 2`; empty when nobody's is."""
+        binding = self._binding
+        if self.decision.word != "approve" or binding is None:
+            return ""
+        own = {"by": self.by.name, "roles": self._roles, "binding_digest": binding}
+        counted = replace(self.locked, approvals=(*self.locked.approvals, own))
+        return ", ".join(lacking(quorum_of(self.row), counted, binding))
 
     def _obstacle(self) -> str:
         """Say why a decision comes too late or loses; empty when it is to be applied."""
@@ -103,10 +137,16 @@ class Deciding:
             return f"too late: the request is already {state}{whose}"
         if self.row["expires_at"] <= self.locked.at and kind not in OPEN_ITEMS:
             return "too late: the request has expired"
+        if kind is RequestKind.APPROVAL and word == "approve" and self._has_approved():
+            return f"{self.by.name} has approved it already"
         return ""
 
+    def _has_approved(self) -> bool:
+        asked = self.locked.approval
+        is_this = asked is not None and asked["id"] == self.row["id"]
+        return is_this and any(one["by"] == self.by.name for one in self.locked.approvals)
+
     def _record(self, changes: Changes, *, applied: bool, note: str) -> None:
-        binding = self.row["binding"]
         changes.decision(
             id=self._id,
             request_id=self.row["id"],
@@ -116,7 +156,8 @@ class Deciding:
             by=self.by.name,
             applied=applied,
             note=note,
-            binding_digest=None if binding is None else ApprovalBinding.model_validate(binding).digest(),
+            binding_digest=self._binding,
+            roles=self._roles,
         )
 
     def _summary(self) -> dict[str, Any]:
@@ -128,7 +169,7 @@ class Deciding:
             "reason": summarize(self.decision.reason),
         }
 
-    def _apply(self, changes: Changes, binding: Any) -> None:
+    def _apply(self, changes: Changes) -> None:
         kind, word = RequestKind(self.row["kind"]), self.decision.word
         changes.stand(
             self.row["id"],
@@ -138,9 +179,8 @@ class Deciding:
             reason=self.decision.reason,
             answer=self.decision.answer,
         )
-        digest = None if binding is None else ApprovalBinding.model_validate(binding).digest()
         event = _EVENTS.get((kind, word), f"{kind}_{'denied' if word == 'deny' else 'answered'}")
-        changes.audit(event, **self._summary(), step=self.row["step"], call=self.row["call"], binding=digest)
+        changes.audit(event, **self._summary(), step=self.row["step"], call=self.row["call"], binding=self._binding)
 
     async def _follow_up(self, changes: Changes, bundles: BundleShelf) -> None:
         kind, word = RequestKind(self.row["kind"]), self.decision.word
@@ -150,10 +190,35 @@ class Deciding:
             needs = Decimal(self.row["details"].get("needs_usd", 0))
             granted = bundle.manifest.bounds.max_cost_usd + needs
             changes.run(extension_usd=self.locked.run["extension_usd"] + granted)
+        if kind is RequestKind.APPROVAL and self.locked.planned is not None:
+            await self._testify(changes, bundles)
         if kind is RequestKind.UNKNOWN_OUTCOME:
             self._settle_effect(changes, happened=word == "happened")
+            await self._ask_review(changes, bundles)
         if kind is RequestKind.FAILED_COMPENSATION and word == "happened":
             self._settle_compensation(changes)
+
+    async def _testify(self, changes: Changes, bundles: BundleShelf) -> None:
+        """Take the decision on an approval for what it says of the agent; remember the goal that it denies."""
+        recorded, tool = recorded_decision(self.locked.planned), self.locked.tool
+        is_denied, step = self.decision.word == "deny", self.row["step"]
+        if is_denied:
+            reason = self.decision.reason or "denied"
+            remember_denial(changes, recorded, tool, step=step, by="person", rule="person", reason=reason)
+        bundle = await bundles.load(self.locked.run["bundle_digest"], self.connection)
+        place = {"step": step, "tool": tool, "title": self.row["title"], "occasion": self._id}
+        review_id = ask_review(changes, ReviewKind.APPROVAL, recorded, bundle, **place)
+        await lock_agent(self.connection, self.locked.run["agent"])
+        verdict = ReviewVerdict.DISAGREE if is_denied else ReviewVerdict.AGREE
+        changes.verdict(review_id=review_id, verdict=verdict, by=self.by.name, reason=self.decision.reason)
+
+    async def _ask_review(self, changes: Changes, bundles: BundleShelf) -> None:
+        effect = self.locked.effect
+        is_settled = self.decision.word == "happened" and effect is not None and effect["state"] == "unknown"
+        if effect is not None and is_settled and effect["review_after"]:
+            bundle = await bundles.load(self.locked.run["bundle_digest"], self.connection)
+            ref = CallRef(run_id=self.locked.run_id, step=self.row["step"], call=self.row["call"])
+            review_effect(changes, self.locked, ref, bundle)
 
     def _settle_effect(self, changes: Changes, *, happened: bool) -> None:
         """Write what a person found out about an unknown effect."""
@@ -182,9 +247,14 @@ class Deciding:
             changes.audit("compensation_confirmed", key=undo["key"], by=self.by.name, decision=self._id)
 
 
-def _objection(request: Row, by: Principal) -> str | None:
+def _objection(request: Row, word: str, by: Principal) -> str | None:
     if by.name == request["requester"]:
         return f"{by.name} asked for this run and may not decide about it"
+    asked = {one.role for one in quorum_of(request)}
+    if asked & set(roles_of(by.roles, is_owner=by.name == request["owner"])):
+        return None
+    if asked and word == "approve":
+        return f"{by.name} has not the role that it takes: {' or '.join(sorted(asked))}"
     if Role.APPROVER in by.roles or by.name == request["owner"]:
         return None
     return f"{by.name} is neither an approver nor the agent's owner"

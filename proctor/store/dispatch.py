@@ -1,20 +1,35 @@
 """The journal's part of beginning a call: intents and reads (rules 1, 2, 3 and 5)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json
 
 from proctor.contracts.canonical import summarize
-from proctor.contracts.decision import Decision, RecordedDecision, Verdict
+from proctor.contracts.decision import Decision, Verdict
 from proctor.contracts.errors import Corrupted, UnknownName
+from proctor.contracts.governing import ReviewKind, WindowQuery
 from proctor.contracts.human import RequestState
+from proctor.contracts.ids import effect_key
+from proctor.contracts.obligations import Obligation
 from proctor.contracts.ports import Admitted, Judge, Prior, Refusal
 from proctor.contracts.run import CallRef, CallReport
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes
 from proctor.store.consent import Consent, consent_for
 from proctor.store.database import Connection, Database
+from proctor.store.governing import (
+    SUGGEST,
+    ask_review,
+    is_told,
+    notify,
+    quorums,
+    recorded_decision,
+    remember_denial,
+    title_of,
+    wants_review,
+)
 from proctor.store.ledger import (
     OPEN_STATES,
     fenced_report,
@@ -37,6 +52,8 @@ class Gate:
     decision: Decision
     consent: Consent | None
     """None: policy asks for no approval."""
+    obligations: tuple[Obligation, ...] = ()
+    """Of both decisions, the recorded and the live one: neither takes from the other."""
 
     @property
     def is_open(self) -> bool:
@@ -56,7 +73,7 @@ class DispatchJournal:
     async def begin_effect(self, ref: CallRef, judge: Judge) -> Admitted | Prior | Refusal:
         """Decide and write the intent, in one transaction; as the port says."""
         async with self._database.transaction() as connection:
-            locked = await lock_call(connection, ref, fenced=True)
+            locked = await lock_call(connection, ref, fenced=True, windows=judge.windows)
             if locked.effect is not None:
                 return standing_of(locked, locked.effect)
             gate = _already(locked) or _gate(locked, ref, judge)
@@ -66,7 +83,7 @@ class DispatchJournal:
                 return await self._refuse(connection, locked, ref, gate)
             changes = Changes.to(locked)
             _write_dispatch(changes, locked, ref, gate)
-            row = intent_row(locked, ref, "act", locked.tool)
+            row = intent_row(locked, ref, "act", locked.tool, review_after=wants_review(gate.obligations))
             write_intent(changes, row)
             head = await changes.write(connection)
         self._recent.keep(ref, after_write(locked, head, effect=row))
@@ -91,21 +108,26 @@ class DispatchJournal:
         return Admitted(attempt=row["attempt"])
 
     async def begin_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal:
-        """As `begin_effect` without intent; a read that is simply allowed costs one round trip."""
+        """As `begin_effect` without intent; a read that is simply allowed costs one round trip.
+
+        A read whose policy counts calls is noted when it is dispatched, others when they are recorded.
+        """
+        if judge.windows:
+            return await self._begin_noted_read(ref, judge)
         async with self._database.connection() as connection:
             # No transaction: the locks end with the statement. A read has no intent that a kill must be ordered with.
             locked = await lock_call(connection, ref, fenced=True)
         gate = _already(locked) or _gate(locked, ref, judge)
         if isinstance(gate, Refusal):
             return gate
-        if gate.is_open and gate.consent is None:
+        if gate.is_open and gate.consent is None and not is_told(gate.obligations):
             self._recent.keep(ref, locked)
             return Admitted(attempt=1)
-        return await self._begin_gated_read(ref, judge)
+        return await self._begin_noted_read(ref, judge)
 
-    async def _begin_gated_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal:
+    async def _begin_noted_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal:
         async with self._database.transaction() as connection:
-            locked = await lock_call(connection, ref, fenced=True)
+            locked = await lock_call(connection, ref, fenced=True, windows=judge.windows)
             gate = _already(locked) or _gate(locked, ref, judge)
             if isinstance(gate, Refusal):
                 return gate
@@ -113,18 +135,19 @@ class DispatchJournal:
                 return await self._refuse(connection, locked, ref, gate)
             changes = Changes.to(locked)
             _write_dispatch(changes, locked, ref, gate)
+            note_read(changes, locked, ref)
             await changes.write(connection)
         return Admitted(attempt=1)
 
     async def _refuse(self, connection: Connection, locked: LockedRun, ref: CallRef, gate: Gate) -> Refusal:
         consent = gate.consent
         if consent is None:
-            report = await _deny(connection, locked, ref, gate, "policy")
+            report = await self._deny(connection, locked, ref, gate, "policy")
         elif consent.kind == "pending":
             assert locked.approval is not None
             report = _waiting(locked, locked.approval["id"], locked.approval["expires_at"])
         elif consent.kind == "refused":
-            report = await _deny(connection, locked, ref, gate, consent.by)
+            report = await self._deny(connection, locked, ref, gate, consent.by)
         else:
             report = await self._ask(connection, locked, ref, gate)
         return Refusal(report=report)
@@ -136,14 +159,49 @@ class DispatchJournal:
         changes = Changes.to(locked)
         if locked.approval is not None:
             changes.stand(locked.approval["id"], state=RequestState.WITHDRAWN)
-        open_request(changes, request)
+        open_request(changes, request, quorums(gate.obligations))
         head = await changes.write(connection)
         return _waiting(locked, request.id, request.expires_at).model_copy(update={"head": head})
 
+    async def _deny(self, connection: Connection, locked: LockedRun, ref: CallRef, gate: Gate, by: str) -> CallReport:
+        assert locked.planned is not None
+        consent, decision = gate.consent, gate.decision
+        rule, reason = (decision.determining, decision.reason) if consent is None else (consent.rule, consent.reason)
+        changes = Changes.to(locked)
+        node, tool = locked.planned["node"], locked.tool
+        denial = {"rule": rule, "reason": reason, "by": by}
+        digest, _ = changes.observe("denial", denial, step=ref.step, call=ref.call, node=node, tool=tool)
+        remember_denial(changes, recorded_decision(locked.planned), tool, step=ref.step, **denial)
+        if consent is None and rule.startswith(SUGGEST):
+            await self._suggest(connection, changes, locked, ref)
+        if locked.approval is not None and consent is not None:
+            changes.stand(locked.approval["id"], noted=True)
+        changes.audit(
+            "call_denied",
+            step=ref.step,
+            call=ref.call,
+            tool=tool,
+            rule=rule,
+            reason=reason,
+            by=by,
+            policy=decision.policy_digest,
+            approval=None if locked.approval is None else locked.approval["id"],
+        )
+        head = await changes.write(connection)
+        return CallReport(status="denied", result=digest[:16], summary=summarize(reason), head=head)
 
-async def lock_call(connection: Connection, ref: CallRef, *, fenced: bool = False) -> LockedRun:
+    async def _suggest(self, connection: Connection, changes: Changes, locked: LockedRun, ref: CallRef) -> None:
+        assert locked.planned is not None
+        recorded, title = recorded_decision(locked.planned), title_of(locked, ref.call)
+        bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
+        ask_review(changes, ReviewKind.SUGGESTION, recorded, bundle, step=ref.step, tool=locked.tool, title=title)
+
+
+async def lock_call(
+    connection: Connection, ref: CallRef, *, fenced: bool = False, windows: Sequence[WindowQuery] = ()
+) -> LockedRun:
     """Lock the run of a recorded call. Raises `UnknownName` when the call is not recorded."""
-    locked = await lock_run(connection, ref.run_id, ref.step, ref.call, fenced=fenced)
+    locked = await lock_run(connection, ref.run_id, ref.step, ref.call, fenced=fenced, windows=windows)
     if locked.planned is None:
         raise UnknownName(f"run {ref.run_id} has no recorded call {ref.step}/{ref.call}")
     return locked
@@ -167,38 +225,14 @@ def _already(locked: LockedRun) -> Refusal | None:
 def _gate(locked: LockedRun, ref: CallRef, judge: Judge) -> Gate:
     """Judge on live facts; they may only tighten what was recorded with the plan."""
     assert locked.planned is not None
-    recorded = RecordedDecision.model_validate(locked.planned["decision"]).decision
+    recorded = recorded_decision(locked.planned).decision
     live = judge(locked.live_facts(ref.step))
     decision = live if recorded.verdict.stricter_of(live.verdict) is live.verdict else recorded
+    obligations = (*recorded.obligations, *live.obligations)
     if decision.verdict is not Verdict.REQUIRE_APPROVAL:
-        return Gate(decision, None)
+        return Gate(decision, None, obligations)
     bound = decision.model_copy(update={"policy_digest": live.policy_digest})
-    return Gate(bound, consent_for(locked, ref, live.policy_digest))
-
-
-async def _deny(connection: Connection, locked: LockedRun, ref: CallRef, gate: Gate, by: str) -> CallReport:
-    assert locked.planned is not None
-    consent, decision = gate.consent, gate.decision
-    rule, reason = (decision.determining, decision.reason) if consent is None else (consent.rule, consent.reason)
-    changes = Changes.to(locked)
-    node, tool = locked.planned["node"], locked.tool
-    denial = {"rule": rule, "reason": reason, "by": by}
-    digest, _ = changes.observe("denial", denial, step=ref.step, call=ref.call, node=node, tool=tool)
-    if locked.approval is not None and consent is not None:
-        changes.stand(locked.approval["id"], noted=True)
-    changes.audit(
-        "call_denied",
-        step=ref.step,
-        call=ref.call,
-        tool=tool,
-        rule=rule,
-        reason=reason,
-        by=by,
-        policy=decision.policy_digest,
-        approval=None if locked.approval is None else locked.approval["id"],
-    )
-    head = await changes.write(connection)
-    return CallReport(status="denied", result=digest[:16], summary=summarize(reason), head=head)
+    return Gate(bound, consent_for(locked, ref, live.policy_digest, quorums(obligations)), obligations)
 
 
 def _waiting(locked: LockedRun, request_id: Any, expires_at: Any) -> CallReport:
@@ -226,6 +260,7 @@ def _write_dispatch(changes: Changes, locked: LockedRun, ref: CallRef, gate: Gat
         policy=decision.policy_digest,
         approval=None if approval is None else approval["id"],
     )
+    notify(changes, locked, decision, gate.obligations)
     if approval is not None and approval["state"] == RequestState.GRANTED:
         assert locked.consent is not None
         changes.stand(approval["id"], state=RequestState.CONSUMED, noted=True)
@@ -236,6 +271,13 @@ def _write_dispatch(changes: Changes, locked: LockedRun, ref: CallRef, gate: Gat
             decision=locked.consent["id"],
             binding=locked.consent["binding_digest"],
         )
+
+
+def note_read(changes: Changes, locked: LockedRun, ref: CallRef) -> None:
+    """Note for windows over history that a read was dispatched."""
+    assert locked.planned is not None
+    key = effect_key(ref.run_id, ref.step, ref.call)
+    changes.read_call(key=key, tool=locked.tool, arguments_digest=locked.planned["arguments_digest"])
 
 
 def write_intent(changes: Changes, row: dict[str, Any]) -> None:

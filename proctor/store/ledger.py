@@ -21,9 +21,11 @@ def intent_row(
     tool: str,
     *,
     after: Row | None = None,
+    review_after: bool = False,
 ) -> dict[str, Any]:
     """Build the ledger's row of an attempt that is about to be made; `after` is the attempt before it."""
     key = effect_key(ref.run_id, ref.step, ref.call)
+    assert locked.planned is not None
     return {
         "key": key if kind == "act" else compensation_key(key),
         "step": ref.step,
@@ -39,6 +41,8 @@ def intent_row(
         "summary": "",
         "request_id": None,
         "epoch": locked.epoch,
+        "arguments_digest": locked.planned["arguments_digest"],
+        "review_after": review_after if after is None else after["review_after"],
     }
 
 

@@ -1,20 +1,21 @@
 """A run under its lock, with all that was read about one of its calls."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from proctor.contracts.errors import UnknownName
-from proctor.contracts.ids import RunId, ToolName
+from proctor.contracts.governing import CellLevel, DeniedGoal, WindowAnswer, WindowQuery
+from proctor.contracts.ids import Digest, RunId, ToolName
 from proctor.contracts.kill import Fence, KillScope
 from proctor.contracts.manifest import Autonomy
 from proctor.contracts.ports import LiveFacts
 from proctor.contracts.run import AuditHead, RunStatus
 from proctor.store.database import Connection
 from proctor.store.queries import query
-from proctor.store.rows import Row, to_fence, to_head
+from proctor.store.rows import Row, to_answers, to_denied_goals, to_fence, to_head, to_levels
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class LockedRun:
     epoch: int = 0
     unsettled_usd: Decimal = Decimal(0)
     newest_unsettled_usd: Decimal | None = None
+    approvals: tuple[Row, ...] = ()
+    """Who approved the newest approval request: `by`, `roles` and `binding_digest` of each recorded decision."""
+    cells: tuple[CellLevel, ...] = ()
+    denied_goals: tuple[DeniedGoal, ...] = ()
+    active_bundle: Digest | None = None
+    windows: tuple[WindowAnswer, ...] = ()
     is_locked: bool = True
     """False: read a moment ago, and somebody may have written since."""
 
@@ -67,7 +74,17 @@ class LockedRun:
 
     def live_facts(self, step: int) -> LiveFacts:
         """Give what policy may look at besides the recorded call."""
-        return LiveFacts(demotions=self.demotions, cost_usd=self.spent_usd, step=step)
+        return LiveFacts(
+            demotions=self.demotions,
+            cost_usd=self.spent_usd,
+            step=step,
+            reserved_usd=self.run["reserved_usd"],
+            at=self.at,
+            cells=self.cells,
+            windows=self.windows,
+            denied_goals=self.denied_goals,
+            active_bundle=self.active_bundle,
+        )
 
     @property
     def tool(self) -> ToolName:
@@ -77,10 +94,19 @@ class LockedRun:
 
 
 async def lock_run(
-    connection: Connection, run_id: RunId, step: int = -1, call: int = 0, *, fenced: bool = False
+    connection: Connection,
+    run_id: RunId,
+    step: int = -1,
+    call: int = 0,
+    *,
+    fenced: bool = False,
+    windows: Sequence[WindowQuery] = (),
 ) -> LockedRun:
-    """Lock a run for this transaction, with `fenced` under the shared fence lock. Raises `UnknownName`."""
-    row = await connection.fetchrow(query("lock_run"), run_id, step, call, fenced)
+    """Lock a run for this transaction, with `fenced` under the shared fence lock. Raises `UnknownName`.
+
+    `windows` are locked against other calls that they count, before the run, and answered after that.
+    """
+    row = await connection.fetchrow(query("lock_run"), run_id, step, call, fenced, asked(windows))
     if row is None:
         raise UnknownName(f"there is no run {run_id}", hint="`proctor ps` lists the runs")
     return LockedRun(
@@ -98,4 +124,14 @@ async def lock_run(
         epoch=row["epoch"],
         unsettled_usd=row["unsettled_usd"],
         newest_unsettled_usd=row["newest_unsettled_usd"],
+        approvals=tuple(row["approvals"] or ()),
+        cells=to_levels(row["cells"]),
+        denied_goals=to_denied_goals(row["denied_goals"]),
+        active_bundle=row["active_bundle"],
+        windows=to_answers(row["windows"]),
     )
+
+
+def asked(windows: Sequence[WindowQuery]) -> list[dict[str, Any]] | None:
+    """Put windows as the database reads them; None when there are none."""
+    return [{**window.model_dump(), "same": window.same or None} for window in windows] or None

@@ -7,13 +7,12 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from proctor.contracts.decision import RecordedDecision, Verdict
 from proctor.contracts.errors import Corrupted, Refused, UnknownName
-from proctor.contracts.human import HumanRequest
+from proctor.contracts.governing import WindowAnswer, WindowQuery
+from proctor.contracts.human import HumanRequest, RequestKind
 from proctor.contracts.ids import Digest, RunId, effect_key
-from proctor.contracts.labels import Labels
 from proctor.contracts.manifest import AgentBundle, PlannerSpec
-from proctor.contracts.planning import CallsProposal, FinalProposal
+from proctor.contracts.planning import DeclaredPlan
 from proctor.contracts.ports import Transcript
 from proctor.contracts.run import (
     CallPlan,
@@ -21,6 +20,7 @@ from proctor.contracts.run import (
     OpenedRun,
     PlanFacts,
     PlanRecord,
+    RunRecord,
     RunStatus,
     StepPlan,
     StepRef,
@@ -28,15 +28,16 @@ from proctor.contracts.run import (
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes, Overtaken
 from proctor.store.database import Connection, Database
-from proctor.store.locked import LockedRun, lock_run
+from proctor.store.governing import quorums, recorded_decision
+from proctor.store.locked import LockedRun, asked, lock_run
+from proctor.store.proposing import write_proposal
 from proctor.store.queries import query
 from proctor.store.recent import RecentReads
 from proctor.store.requests import open_request
-from proctor.store.rows import to_fence, to_request, to_run, verified
+from proctor.store.rows import Row, to_answers, to_denied_goals, to_fence, to_levels, to_request, to_run, verified
 from proctor.store.transcript import PostgresTranscript
 
 LOCAL_PLANNING_TIMEOUT_S = 60.0
-BY_PLANNER = Labels(sources=("planner",))
 
 
 class PlanJournal:
@@ -90,7 +91,20 @@ class PlanJournal:
             fence=None if row["fence"] is None else to_fence(row["fence"]),
             demotions=row["demotions"] or {},
             budget_extension_usd=row["run"]["extension_usd"],
+            reserved_usd=row["run"]["reserved_usd"],
+            at=row["at"],
+            cells=to_levels(row["cells"]),
+            denied_goals=to_denied_goals(row["denied_goals"]),
+            active_bundle=row["active_bundle"],
+            declared=_declared(row),
         )
+
+    async def windows(self, run: RunRecord, queries: Sequence[WindowQuery]) -> tuple[WindowAnswer, ...]:
+        """Answer windows for a call that is being planned; one that cannot be read has no answer."""
+        if not queries:
+            return ()
+        whose = (run.tenant, run.agent, run.requester, run.run_id)
+        return to_answers(await self._database.value("windows", *whose, asked(queries)))
 
     def transcript(self, run_id: RunId) -> Transcript:
         """Give read access to the run's transcript."""
@@ -108,7 +122,8 @@ class PlanJournal:
     async def record_plan(self, record: PlanRecord, requests: Sequence[HumanRequest]) -> StepPlan:
         """Write plan, transcript, requests, decisions, cost and audit together; repeated: as recorded first."""
         seen = self._recent.take(StepRef(run_id=record.run_id, step=record.step))
-        if seen is not None and record.proposal.usage.cost_usd == 0:
+        # A declared plan holds for the whole run, so that it is written under the lock, once.
+        if seen is not None and record.proposal.usage.cost_usd == 0 and record.proposal.declares is None:
             with suppress(Overtaken):
                 async with self._database.connection() as connection:
                     return await self._record(connection, seen, record, requests)
@@ -124,9 +139,12 @@ class PlanJournal:
         bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
         changes = Changes.to(locked)
         spent = await _settle_cost(connection, locked, record, changes)
-        digest = _write_proposal(changes, record, bundle, steps=max(locked.run["steps"], record.step + 1))
+        digest = write_proposal(changes, record, bundle, steps=max(locked.run["steps"], record.step + 1))
+        await _declare(connection, changes, record)
+        people = {one.call: quorums(one.decision.obligations) for one in record.decisions}
         for request in requests:
-            open_request(changes, request)
+            is_approval = request.kind is RequestKind.APPROVAL
+            open_request(changes, request, people.get(request.call, ()) if is_approval else ())
         plan = record.plan.model_copy(update={"head": changes.seal(), "cost_usd": spent})
         step_plan = plan.model_dump(mode="json", exclude_defaults=True)
         changes.plan(step=record.step, proposal_digest=digest, step_plan=step_plan)
@@ -163,7 +181,8 @@ class PlanJournal:
             tool=planned["tool"],
             node=planned["node"],
             arguments=from_json(verified(planned["arguments_digest"], row["arguments"])),
-            decision=RecordedDecision.model_validate(planned["decision"]),
+            decision=recorded_decision(planned),
+            active_bundle=row["active_bundle"],
         )
 
 
@@ -205,74 +224,26 @@ async def _settle_cost(connection: Connection, locked: LockedRun, record: PlanRe
     return settled + reserved
 
 
-def _write_proposal(changes: Changes, record: PlanRecord, bundle: AgentBundle, *, steps: int) -> Digest:
-    """Add the proposal and its calls to the batch; gives the digest of the proposal."""
-    proposal, step = record.proposal, record.step
-    digest, _ = changes.observe("proposal", proposal.model_dump(mode="json"), step=step, labels=BY_PLANNER)
-    changes.run(steps=steps)
-    changes.audit(
-        "plan_recorded",
-        step=step,
-        kind=proposal.proposed.kind,
-        proposal=digest,
-        reason=proposal.reason,
-        options=proposal.options,
-        model=proposal.usage.model,
-        input_tokens=proposal.usage.input_tokens,
-        output_tokens=proposal.usage.output_tokens,
-        cost_usd=proposal.usage.cost_usd,
-    )
-    if isinstance(proposal.proposed, FinalProposal):
-        changes.run(report_digest=changes.content(proposal.proposed.report))
-    if isinstance(proposal.proposed, CallsProposal):
-        _write_calls(changes, record, bundle, proposal.proposed)
-    return digest
+def _declared(row: Row) -> DeclaredPlan | None:
+    if row["declared_digest"] is None:
+        return None
+    return DeclaredPlan.model_validate_json(verified(row["declared_digest"], row["declared"]))
 
 
-def _write_calls(changes: Changes, record: PlanRecord, bundle: AgentBundle, proposed: CallsProposal) -> None:
-    decisions = {recorded.call: recorded for recorded in record.decisions}
-    for index, call in enumerate(proposed.calls):
-        if index not in decisions:
-            raise Corrupted(f"call {record.step}/{index} of run {record.run_id} was not judged")
-        recorded = decisions[index]
-        if changes.content(call.arguments) != recorded.arguments_digest:
-            raise Corrupted(f"call {record.step}/{index} of run {record.run_id} was judged on other arguments")
-        contract = bundle.tool(call.tool)
-        changes.planned_call(
-            step=record.step,
-            call=index,
-            tool=call.tool,
-            tool_version=None if contract is None else contract.version,
-            node=call.node,
-            arguments_digest=recorded.arguments_digest,
-            decision=recorded,
-        )
-        _write_judgement(changes, record, recorded, call.tool, None if contract is None else contract.version)
-        if recorded.decision.verdict is Verdict.DENY:
-            denial = {"rule": recorded.decision.determining, "reason": recorded.decision.reason, "by": "policy"}
-            changes.observe("denial", denial, step=record.step, call=index, node=call.node, tool=call.tool)
-
-
-def _write_judgement(
-    changes: Changes, record: PlanRecord, recorded: RecordedDecision, tool: str, tool_version: str | None
-) -> None:
-    """Write the decision log entry (G7)."""
-    usage, decision = record.proposal.usage, recorded.decision
-    changes.audit(
-        "call_judged",
-        step=record.step,
-        call=recorded.call,
-        tool=tool,
-        tool_version=tool_version,
-        arguments=recorded.arguments_digest,
-        verdict=decision.verdict,
-        rule=decision.determining,
-        fired=[rule.model_dump() for rule in decision.fired],
-        obligations=[one.model_dump(mode="json") for one in decision.obligations],
-        reason=decision.reason,
-        policy=decision.policy_digest,
-        options=record.proposal.options,
-        planner_reason=record.proposal.reason,
-        model=usage.model,
-        cost_usd=usage.cost_usd,
-    )
+async def _declare(connection: Connection, changes: Changes, record: PlanRecord) -> None:
+    """Write the plan that a proposal declares if it is the run's first, and was made before untrusted data was read."""
+    if record.proposal.declares is None:
+        return
+    digest = changes.content(record.proposal.declares.model_dump(mode="json"))
+    standing = await connection.fetchrow(query("declaration"), record.run_id)
+    assert standing is not None
+    if standing["declared"] == digest:
+        return
+    said = {"step": record.step, "declared": digest, "calls": len(record.proposal.declares.calls)}
+    if standing["declared"] is not None:
+        changes.audit("declaration_refused", **said, reason="the run has declared another plan")
+    elif standing["has_read_untrusted"]:
+        changes.audit("declaration_refused", **said, reason="untrusted data was read before it")
+    else:
+        changes.declare(step=record.step, content_digest=digest)
+        changes.audit("plan_declared", **said)

@@ -1,6 +1,7 @@
 """Requests to people: how the journal opens them."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from proctor.contracts.decision import Decision
 from proctor.contracts.human import ApprovalBinding, HumanRequest, RequestKind
 from proctor.contracts.ids import EffectKey, RequestId
 from proctor.contracts.manifest import AgentBundle
+from proctor.contracts.obligations import Quorum
 from proctor.contracts.run import CallRef
 from proctor.store.changes import Changes
 from proctor.store.locked import LockedRun
@@ -18,9 +20,10 @@ _EVENTS = {"approval": "approval_requested", "question": "question_asked", "budg
 """Audit kind of a new request, by its kind; others are `<kind>_opened`."""
 
 
-def open_request(changes: Changes, request: HumanRequest) -> None:
-    """Add a request and its audit record to a batch."""
-    changes.ask(request)
+def open_request(changes: Changes, request: HumanRequest, quorum: Sequence[Quorum] = ()) -> None:
+    """Add a request and its audit record to a batch; `quorum` says how many people an approval takes."""
+    changes.ask(request, quorum)
+    people = {"quorum": [one.model_dump(mode="json", exclude={"kind"}) for one in quorum]} if quorum else {}
     changes.audit(
         _EVENTS.get(request.kind, f"{request.kind}_opened"),
         request=request.id,
@@ -31,6 +34,7 @@ def open_request(changes: Changes, request: HumanRequest) -> None:
         owner=request.owner,
         expires_at=request.expires_at,
         binding=None if request.binding is None else request.binding.digest(),
+        **people,
     )
 
 

@@ -1,12 +1,14 @@
 """From rows to contracts."""
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic_core import from_json
 
 from proctor.contracts.audit import AuditRecord
 from proctor.contracts.errors import Corrupted
+from proctor.contracts.governing import Cell, CellLevel, DeniedGoal, WindowAnswer
 from proctor.contracts.human import HumanRequest
 from proctor.contracts.kill import Fence
 from proctor.contracts.planning import Observation
@@ -19,6 +21,8 @@ _RUN = tuple(name for name in RunRecord.model_fields if name != "cost_usd")
 _REQUEST = tuple(HumanRequest.model_fields)
 _FENCE = tuple(Fence.model_fields)
 _AUDIT = tuple(AuditRecord.model_fields)
+_GOAL = tuple(DeniedGoal.model_fields)
+_LEVEL = tuple(name for name in CellLevel.model_fields if name != "cell")
 
 
 def to_run(row: Row) -> RunRecord:
@@ -40,6 +44,27 @@ def to_request(row: Row) -> HumanRequest:
 def to_fence(row: Row) -> Fence:
     """Read a fence."""
     return Fence.model_validate({name: row[name] for name in _FENCE})
+
+
+def to_level(row: Row) -> CellLevel:
+    """Read a level of a cell."""
+    cell = Cell(tool=row["tool"], risk=row["risk"])
+    return CellLevel.model_validate({**{name: row[name] for name in _LEVEL}, "cell": cell})
+
+
+def to_levels(rows: Iterable[Row] | None) -> tuple[CellLevel, ...]:
+    """Read levels of cells."""
+    return tuple(to_level(row) for row in rows or ())
+
+
+def to_denied_goals(rows: Iterable[Row] | None) -> tuple[DeniedGoal, ...]:
+    """Read the goals that were denied in a run."""
+    return tuple(DeniedGoal.model_validate({name: row[name] for name in _GOAL}) for row in rows or ())
+
+
+def to_answers(rows: Iterable[Row] | None) -> tuple[WindowAnswer, ...]:
+    """Read answers to windows; numbers come as text, so that they stay exact."""
+    return tuple(WindowAnswer.model_validate(row) for row in rows or ())
 
 
 def to_audit(row: Row) -> AuditRecord:

@@ -15,7 +15,8 @@ from proctor.contracts.tool import Confirmed, Failed, ToolOutcome, Unknown
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes, Overtaken
 from proctor.store.database import Connection, Database
-from proctor.store.dispatch import lock_call, recorded_arguments
+from proctor.store.dispatch import lock_call, note_read, recorded_arguments
+from proctor.store.governing import PROCTOR, lower_level, recorded_decision, review_effect, risk_of
 from proctor.store.ledger import OPEN_STATES, intent_row, report, report_of, report_of_entry, settled
 from proctor.store.locked import LockedRun
 from proctor.store.recent import RecentReads
@@ -110,7 +111,7 @@ class SettlingJournal:
         if effect["state"] not in OPEN_STATES:
             return report_of(effect, locked.head)
         if isinstance(outcome, Confirmed):
-            return await _confirm(connection, settling, outcome)
+            return await self._confirm(connection, settling, outcome)
         if final or (isinstance(outcome, Failed) and not outcome.retryable):
             return await self._end_unconfirmed(connection, settling, _for_all_attempts(effect, outcome))
         return await _note_attempt(connection, settling, outcome)
@@ -123,6 +124,8 @@ class SettlingJournal:
         request: HumanRequest | None = None
         if isinstance(outcome, Unknown) or not settling.is_act:
             request = await self._item(connection, settling, outcome.error)
+            if not settling.is_act:
+                await self._breach(connection, changes, settling)
         elif settling.is_act:
             _observe(changes, settling.locked, ref, "failure", {"error": outcome.error})
         row = settled(
@@ -146,6 +149,14 @@ class SettlingJournal:
         report = report_of(row, await changes.write(connection))
         return report if request is None else report.model_copy(update={"expires_at": request.expires_at})
 
+    async def _breach(self, connection: Connection, changes: Changes, settling: Settling) -> None:
+        """Lower the cell of an effect that cannot be taken back as was promised."""
+        locked = settling.locked
+        bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
+        risk = risk_of(recorded_decision(locked.planned), bundle, locked.tool)
+        why = f"the compensation of {settling.ref.run_id}/{settling.ref.step}/{settling.ref.call} failed"
+        await lower_level(connection, self._bundles, changes, locked, risk, by=PROCTOR, reason=why)
+
     async def _item(self, connection: Connection, settling: Settling, error: str) -> HumanRequest:
         locked = settling.locked
         kind = RequestKind.UNKNOWN_OUTCOME if settling.is_act else RequestKind.FAILED_COMPENSATION
@@ -159,27 +170,29 @@ class SettlingJournal:
             error=error,
         )
 
-
-async def _confirm(connection: Connection, settling: Settling, outcome: Confirmed) -> CallReport:
-    changes = Changes.to(settling.locked)
-    if settling.is_act:
-        digest, summary = _observe(
-            changes, settling.locked, settling.ref, "result", outcome.result, **_seen_in(outcome)
+    async def _confirm(self, connection: Connection, settling: Settling, outcome: Confirmed) -> CallReport:
+        changes = Changes.to(settling.locked)
+        if settling.is_act:
+            digest, summary = _observe(
+                changes, settling.locked, settling.ref, "result", outcome.result, **_seen_in(outcome)
+            )
+            if settling.effect["review_after"]:
+                bundle = await self._bundles.load(settling.locked.run["bundle_digest"], connection)
+                review_effect(changes, settling.locked, settling.ref, bundle)
+        else:
+            digest = changes.content(outcome.result)
+            summary = ""
+        row = settled(settling.effect, settling.locked, "confirmed", result_digest=digest, summary=summary)
+        changes.effect(row)
+        changes.audit(
+            settling.event("confirmed"),
+            key=row["key"],
+            tool=row["tool"],
+            attempt=row["attempt"],
+            result=digest,
+            **_signals(outcome),
         )
-    else:
-        digest = changes.content(outcome.result)
-        summary = ""
-    row = settled(settling.effect, settling.locked, "confirmed", result_digest=digest, summary=summary)
-    changes.effect(row)
-    changes.audit(
-        settling.event("confirmed"),
-        key=row["key"],
-        tool=row["tool"],
-        attempt=row["attempt"],
-        result=digest,
-        **_signals(outcome),
-    )
-    return report_of(row, await changes.write(connection))
+        return report_of(row, await changes.write(connection))
 
 
 def _for_all_attempts(effect: Row, outcome: Failed | Unknown) -> Failed | Unknown:
@@ -232,6 +245,7 @@ async def _write_read(connection: Connection, locked: LockedRun, ref: CallRef, o
         result=digest,
         **_signals(outcome),
     )
+    note_read(changes, locked, ref)
     head = await changes.write(connection)
     return report(status, digest, summary, head)
 

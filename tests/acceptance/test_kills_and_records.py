@@ -204,7 +204,10 @@ async def test_demotion_during_a_run_takes_effect_at_the_next_dispatch(besieged:
     """Autonomy falls at once: what was planned as allowed waits for a person when it comes to be sent."""
     run_id = await besieged.start(key("demoted"), "append", times=50)
     await besieged.until(lambda: _some_effect(besieged, run_id))
-    besieged.tamper("INSERT INTO proctor.demotion VALUES ('prober', 'Append', 'approval_required')")
+    besieged.tamper(
+        "INSERT INTO proctor.cell_level (agent, tool, risk, level, kind, declared, by, reason, at) "
+        "VALUES ('prober', 'Append', '*', 'approval_required', 'demotion', 'autonomous', 'olga', 'drill', now())"
+    )
     try:
         request = await besieged.waiting(run_id)
         happened = besieged.effects(run_id)
@@ -213,7 +216,7 @@ async def test_demotion_during_a_run_takes_effect_at_the_next_dispatch(besieged:
         assert len(happened) < 50
         assert "Append" in request.title
     finally:
-        besieged.tamper("DELETE FROM proctor.demotion WHERE agent = 'prober'")
+        besieged.tamper("DELETE FROM proctor.cell_level WHERE agent = 'prober'")
         await besieged.kill(run_id)
 
 

@@ -1,1 +1,1 @@
-SELECT * FROM proctor.lock_run($1, $2, $3, $4)
+SELECT * FROM proctor.lock_run($1, $2, $3, $4, $5)

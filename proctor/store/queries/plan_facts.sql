@@ -11,6 +11,13 @@ SELECT
         AND (f.scope = 'all' OR (f.scope = 'run' AND f.value = r.run_id)
              OR (f.scope = 'agent' AND f.value = r.agent) OR (f.scope = 'tenant' AND f.value = r.tenant))
       ORDER BY f.mode <> 'freeze', f.epoch LIMIT 1) AS fence,
-    (SELECT json_object_agg(d.tool, d.level) FROM proctor.demotion d WHERE d.agent = r.agent) AS demotions
+    (SELECT json_object_agg(d.tool, d.level) FROM proctor.demotion d WHERE d.agent = r.agent) AS demotions,
+    (SELECT json_agg(c) FROM proctor.live_cells(r.agent) c) AS cells,
+    (SELECT json_agg(g ORDER BY g.at) FROM proctor.denied_goal g WHERE g.run_id = r.run_id) AS denied_goals,
+    (SELECT v.bundle_digest FROM proctor.policy_activation v
+      WHERE v.agent = r.agent ORDER BY v.n DESC LIMIT 1) AS active_bundle,
+    d.content_digest AS declared_digest,
+    (SELECT c.body FROM proctor.content c WHERE c.digest = d.content_digest) AS declared
 FROM proctor.run r
+LEFT JOIN proctor.declared_plan d ON d.run_id = r.run_id
 WHERE r.run_id = $1

@@ -6,7 +6,7 @@
 -- weaken this: READ COMMITTED looks at the condition again on the row that the former holder left.
 WITH
 held AS MATERIALIZED (
-    SELECT FROM proctor.run r
+    SELECT r.tenant, r.agent, r.requester FROM proctor.run r
     WHERE r.run_id = $1 AND ($12::text IS NULL OR (r.audit_hash = $12 AND r.transcript_n = $13::int))
     FOR NO KEY UPDATE
 ),
@@ -28,12 +28,15 @@ written_transcript AS (
 ),
 written_effects AS (
     INSERT INTO proctor.effect (key, run_id, step, call, kind, tool, state, attempt, doubtful, intent_at,
-                                outcome_at, result_digest, summary, request_id, epoch)
+                                outcome_at, result_digest, summary, request_id, epoch, tenant, agent, requester,
+                                arguments_digest, review_after)
     SELECT x.key, $1, x.step, x.call, x.kind, x.tool, x.state, x.attempt, x.doubtful, x.intent_at,
-           x.outcome_at, x.result_digest, x.summary, x.request_id, x.epoch
+           x.outcome_at, x.result_digest, x.summary, x.request_id, x.epoch, held.tenant, held.agent, held.requester,
+           x.arguments_digest, x.review_after
     FROM held, json_to_recordset($6::json) AS x(
         key text, step int, call int, kind text, tool text, state text, attempt int, doubtful boolean,
-        intent_at timestamptz, outcome_at timestamptz, result_digest text, summary text, request_id text, epoch bigint)
+        intent_at timestamptz, outcome_at timestamptz, result_digest text, summary text, request_id text, epoch bigint,
+        arguments_digest text, review_after boolean)
     ON CONFLICT (key) DO UPDATE SET
         state = EXCLUDED.state, attempt = EXCLUDED.attempt, doubtful = EXCLUDED.doubtful, intent_at = EXCLUDED.intent_at,
         outcome_at = EXCLUDED.outcome_at, result_digest = EXCLUDED.result_digest, summary = EXCLUDED.summary,
@@ -41,12 +44,12 @@ written_effects AS (
 ),
 written_requests AS (
     INSERT INTO proctor.request (id, kind, run_id, step, call, agent, requester, owner, title, details, binding,
-                                 effect_key, created_at, expires_at)
+                                 effect_key, created_at, expires_at, quorum)
     SELECT x.id, x.kind, $1, x.step, x.call, x.agent, x.requester, x.owner, x.title, x.details, x.binding,
-           x.effect_key, x.created_at, x.expires_at
+           x.effect_key, x.created_at, x.expires_at, x.quorum
     FROM held, json_to_recordset($7::json) AS x(
         id text, kind text, step int, call int, agent text, requester text, owner text, title text, details json,
-        binding json, effect_key text, created_at timestamptz, expires_at timestamptz)
+        binding json, effect_key text, created_at timestamptz, expires_at timestamptz, quorum json)
     ON CONFLICT (id) DO NOTHING
 ),
 changed_requests AS (
@@ -59,11 +62,12 @@ changed_requests AS (
     WHERE q.id = x.id
 ),
 written_decisions AS (
-    INSERT INTO proctor.decision (id, request_id, run_id, word, answer, reason, by, at, applied, note, binding_digest)
-    SELECT x.id, x.request_id, $1, x.word, x.answer, x.reason, x.by, x.at, x.applied, x.note, x.binding_digest
+    INSERT INTO proctor.decision (id, request_id, run_id, word, answer, reason, by, at, applied, note, binding_digest,
+                                  roles)
+    SELECT x.id, x.request_id, $1, x.word, x.answer, x.reason, x.by, x.at, x.applied, x.note, x.binding_digest, x.roles
     FROM held, json_to_recordset($9::json) AS x(
         id text, request_id text, word text, answer text, reason text, by text, at timestamptz, applied boolean,
-        note text, binding_digest text)
+        note text, binding_digest text, roles text[])
 ),
 written_plan AS (
     INSERT INTO proctor.plan (run_id, step, proposal_digest, step_plan, recorded_at)
@@ -75,6 +79,51 @@ written_calls AS (
     SELECT $1, x.step, x.call, x.tool, x.tool_version, x.node, x.arguments_digest, x.decision
     FROM held, json_to_recordset($11::json) AS x(
         step int, call int, tool text, tool_version text, node text, arguments_digest text, decision json)
+),
+written_goals AS (
+    INSERT INTO proctor.denied_goal (run_id, goal, tool, by, reason, step, call, at)
+    SELECT $1, x.goal, x.tool, x.by, x.reason, x.step, x.call, x.at
+    FROM held, json_to_recordset($14::json) AS x(
+        goal text, tool text, by text, reason text, step int, call int, at timestamptz)
+    ON CONFLICT DO NOTHING
+),
+written_declarations AS (
+    INSERT INTO proctor.declared_plan (run_id, step, content_digest, at)
+    SELECT $1, x.step, x.content_digest, x.at
+    FROM held, json_to_recordset($15::json) AS x(step int, content_digest text, at timestamptz)
+),
+written_reads AS (
+    INSERT INTO proctor.read_call (key, run_id, tool, tenant, agent, requester, arguments_digest, at)
+    SELECT x.key, $1, x.tool, held.tenant, held.agent, held.requester, x.arguments_digest, x.at
+    FROM held, json_to_recordset($16::json) AS x(key text, tool text, arguments_digest text, at timestamptz)
+    ON CONFLICT (key) DO NOTHING
+),
+written_reviews AS (
+    INSERT INTO proctor.review (id, kind, run_id, step, call, tenant, agent, requester, tool, risk, arguments_digest,
+                                title, at)
+    SELECT x.id, x.kind, $1, x.step, x.call, held.tenant, held.agent, held.requester, x.tool, x.risk,
+           x.arguments_digest, x.title, x.at
+    FROM held, json_to_recordset($17::json) AS x(
+        id text, kind text, step int, call int, tool text, risk text, arguments_digest text, title text, at timestamptz)
+    ON CONFLICT (id) DO NOTHING
+),
+-- Verdicts and levels get one time, of the statement that follows the agent's lock: what is newer was written later.
+written_verdicts AS (
+    INSERT INTO proctor.review_verdict (review_id, verdict, by, reason, decided_at)
+    SELECT x.review_id, x.verdict, x.by, x.reason, statement_timestamp()
+    FROM held, json_to_recordset($18::json) AS x(review_id text, verdict text, by text, reason text)
+),
+written_levels AS (
+    INSERT INTO proctor.cell_level (agent, tool, risk, level, kind, declared, by, reason, at)
+    SELECT held.agent, x.tool, x.risk, x.level, x.kind, x.declared, x.by, x.reason, statement_timestamp()
+    FROM held, json_to_recordset($19::json) AS x(
+        tool text, risk text, level text, kind text, declared text, by text, reason text)
+),
+written_notices AS (
+    INSERT INTO proctor.notice (who, run_id, step, call, text, at)
+    SELECT x.who, $1, x.step, x.call, x.text, x.at
+    FROM held, json_to_recordset($20::json) AS x(who text, step int, call int, text text, at timestamptz)
+    ON CONFLICT DO NOTHING
 )
 UPDATE proctor.run r SET
     audit_n = x.audit_n,

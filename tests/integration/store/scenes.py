@@ -1,6 +1,7 @@
 """Runs, plans and judges to test the store with."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -8,6 +9,7 @@ from typing import Any
 
 from proctor.contracts.canonical import digest_json
 from proctor.contracts.decision import Decision, RecordedDecision, Verdict
+from proctor.contracts.governing import WindowQuery
 from proctor.contracts.human import ApprovalBinding, HumanDecision, HumanRequest, Principal, RequestKind, Role
 from proctor.contracts.ids import AgentName, Digest, PrincipalName, RequestId, RunId, TenantId, ToolName
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, Bounds
@@ -65,13 +67,20 @@ def decision(verdict: Verdict, policy: Digest = POLICY) -> Decision:
     return Decision(verdict=verdict, determining=f"rule-{verdict}", reason=f"because {verdict}", policy_digest=policy)
 
 
+@dataclass(frozen=True)
+class FakeJudge:
+    """Says what `decide` says of the live facts, once its windows are answered."""
+
+    decide: Callable[[LiveFacts], Decision]
+    windows: tuple[WindowQuery, ...] = ()
+
+    def __call__(self, live: LiveFacts) -> Decision:
+        return self.decide(live)
+
+
 def judge(verdict: Verdict, policy: Digest = POLICY) -> Judge:
     """Make a judge that always says the same."""
-
-    def always(_facts: LiveFacts) -> Decision:
-        return decision(verdict, policy)
-
-    return always
+    return FakeJudge(lambda _: decision(verdict, policy))
 
 
 ALLOW, ASK, DENY = judge(Verdict.ALLOW), judge(Verdict.REQUIRE_APPROVAL), judge(Verdict.DENY)

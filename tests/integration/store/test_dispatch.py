@@ -10,7 +10,7 @@ from proctor.contracts.ports import Admitted, LiveFacts, Prior, Refusal
 from proctor.contracts.run import RunStatus
 from proctor.contracts.tool import Confirmed, Failed, Unknown
 from proctor.store.postgres import PostgresStore
-from tests.integration.store.scenes import ALLOW, ASK, DENY, OWNER, Scene, open_scene, warm
+from tests.integration.store.scenes import ALLOW, ASK, DENY, OWNER, FakeJudge, Scene, open_scene, warm
 
 
 async def _planned(store: PostgresStore, *verdicts: Verdict, name: str = "Restart") -> Scene:
@@ -188,7 +188,7 @@ async def test_a_judge_that_fails_admits_nothing(store: PostgresStore) -> None:
 
     scene = await _planned(store)
     with pytest.raises(ZeroDivisionError):
-        await store.journal.begin_effect(scene.call(), broken)
+        await store.journal.begin_effect(scene.call(), FakeJudge(broken))
     assert "effect_intended" not in await scene.kinds()
 
 

@@ -17,6 +17,7 @@ from tests.integration.store.scenes import (
     APPROVER,
     OPERATOR,
     SECOND_OPERATOR,
+    FakeJudge,
     Scene,
     open_scene,
 )
@@ -119,7 +120,7 @@ async def test_a_fence_waits_for_intents_that_are_being_written(store: PostgresS
 
     killing = threading.Thread(target=lambda: asyncio.run(kill()))
     killing.start()
-    begun = await store.journal.begin_effect(scene.call(), slow)
+    begun = await store.journal.begin_effect(scene.call(), FakeJudge(slow))
     await asyncio.to_thread(killing.join)
     assert isinstance(begun, Admitted)
     (intent,) = [r for r in await store.archive.audit(scene.run_id) if r.kind == "effect_intended"]

@@ -12,6 +12,7 @@ from proctor.contracts.human import HumanRequest, RequestKind
 from proctor.contracts.labels import Labels
 from proctor.contracts.manifest import Autonomy
 from proctor.contracts.planning import FinalProposal, Proposal, QuestionProposal
+from proctor.contracts.ports import LiveFacts
 from proctor.contracts.run import PlanRecord, StepPlan, StepRef
 from proctor.contracts.tool import Confirmed, Failed
 from proctor.store.postgres import PostgresStore
@@ -19,6 +20,7 @@ from tests.integration.store.scenes import (
     ALLOW,
     ARGUMENTS,
     BUNDLE,
+    FakeJudge,
     Scene,
     approval,
     open_scene,
@@ -196,12 +198,16 @@ async def test_demotions_are_live_facts(store: PostgresStore, dsn: str) -> None:
     """A demoted agent is judged at its new level at once."""
     scene = await open_scene(store)
     with psycopg.connect(dsn) as connection:
-        connection.execute("INSERT INTO proctor.demotion VALUES ('fixer', '*', 'suggest'), ('other', '*', 'suggest')")
+        connection.execute("""
+            INSERT INTO proctor.cell_level (agent, tool, risk, level, kind, declared, by, reason, at)
+            VALUES ('fixer', '*', '*', 'suggest', 'demotion', 'supervised', 'wanda', 'drill', now()),
+                   ('other', '*', '*', 'suggest', 'demotion', 'supervised', 'wanda', 'drill', now())
+        """)
     facts = await store.journal.plan_facts(scene.step())
     assert {"*": Autonomy.SUGGEST} == facts.demotions
     await scene.plan(Verdict.ALLOW)
-    seen = []
-    await store.journal.begin_effect(scene.call(), lambda live: seen.append(live) or ALLOW(live))  # type: ignore[func-returns-value]
+    seen: list[LiveFacts] = []
+    await store.journal.begin_effect(scene.call(), FakeJudge(lambda live: seen.append(live) or ALLOW(live)))  # type: ignore[func-returns-value]
     assert ({"*": Autonomy.SUGGEST}, 0) == (seen[0].demotions, seen[0].step)
 
 

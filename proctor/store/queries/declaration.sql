@@ -1,0 +1,9 @@
+-- Whether a plan was declared, and whether the planner has seen words that are not ours or a person's. What a tool says
+-- of its failure is the tool's.
+SELECT
+    (SELECT d.content_digest FROM proctor.declared_plan d WHERE d.run_id = $1) AS declared,
+    EXISTS (
+        SELECT FROM proctor.transcript t
+        WHERE t.run_id = $1 AND (t.kind = 'failure' OR (
+            t.kind <> 'proposal' AND (t.labels ->> 'integrity') IS DISTINCT FROM 'trusted'))
+    ) AS has_read_untrusted

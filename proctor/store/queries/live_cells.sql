@@ -1,0 +1,1 @@
+SELECT * FROM proctor.live_cells($1) c ORDER BY c.n

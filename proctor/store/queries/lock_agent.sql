@@ -1,0 +1,1 @@
+SELECT * FROM proctor.lock_agent($1)
