@@ -66,7 +66,9 @@ class _Maker:
             return at["const"]
         if isinstance(at.get("enum"), list):
             return next(one for one in at["enum"] if one is not None)
-        kind = self._kind(at, path, given)
+        return self._of_kind(self._kind(at, path, given), at, path, given)
+
+    def _of_kind(self, kind: str, at: dict[str, Any], path: tuple[str, ...], given: Given) -> Any:
         if kind == "object":
             return self._object(at, path, given)
         if kind == "array":
