@@ -10,7 +10,20 @@ from typing import Any
 
 import typer
 
-from gateway.cli import audit, autonomy, catalog, decide, explain, kills, operate, principals, reviews, runs, watch
+from gateway.cli import (
+    audit,
+    autonomy,
+    catalog,
+    decide,
+    explain,
+    kills,
+    operate,
+    policy,
+    principals,
+    reviews,
+    runs,
+    watch,
+)
 from gateway.cli.output import say
 from gateway.cli.session import Wiring
 from gateway.cli.visible import visible_line
@@ -29,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for _part in (runs, watch, explain, decide, reviews, autonomy, kills, audit, catalog, principals, operate):
+for _part in (runs, watch, explain, decide, reviews, autonomy, policy, kills, audit, catalog, principals, operate):
     _part.register(app)
 
 
