@@ -9,8 +9,9 @@ from benchmarks.control import measure_approval, measure_kill
 from benchmarks.counts import measure_history
 from benchmarks.figures import Figure
 from benchmarks.memory import measure_memory
+from benchmarks.policy import QUICK_ROUNDS, ROUNDS, policy_figures
 from benchmarks.product import ProductSide
-from benchmarks.scale import Scale
+from benchmarks.scale import QUICK, Scale
 from benchmarks.sides import BareSide, Side
 from benchmarks.speed import measure_latency, measure_throughput
 
@@ -35,8 +36,12 @@ async def _memory(folder: Path, scale: Scale) -> list[Figure]:
     return await measure_memory(make_sides(folder), scale)
 
 
-ON_FRESH_SIDES: dict[str, FreshMeasure] = {"memory": _memory, "kill": measure_kill}
-"""Those that start their own processes, in a folder."""
+async def _policy(_: Path, scale: Scale) -> list[Figure]:
+    return policy_figures(QUICK_ROUNDS if scale == QUICK else ROUNDS)
+
+
+ON_FRESH_SIDES: dict[str, FreshMeasure] = {"memory": _memory, "kill": measure_kill, "policy": _policy}
+"""Those that start their own processes, in a folder, or need none."""
 NAMES = (*ON_RUNNING_SIDES, *ON_FRESH_SIDES)
 
 

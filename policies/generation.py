@@ -134,7 +134,7 @@ class _Writer:
             plain = both([method(name, "isascii"), method(name, "isprintable")])
             return both([is_type(name, "str"), ast.BoolOp(ast.Or(), [plain, call("is_unmistakable", value)])])
         if fact.kind is Kind.CHOICE:
-            return both([is_type(name, "str"), compared(value, ast.In(), constant(fact.choices))])
+            return compared(value, ast.In(), constant(fact.choices))
         return _list_check(fact, value)
 
     def _evaluate(self) -> None:
@@ -178,12 +178,15 @@ class _Writer:
         if asked.operator in _ORDERED:
             return compared(value, _ORDERED[asked.operator](), constant(first))
         if asked.operator == "in":
-            return compared(value, ast.In(), constant(frozenset(asked.operands)))
+            is_one = len(asked.operands) == 1
+            return compared(value, ast.Eq(), constant(first)) if is_one else _member(value, asked)
         if asked.operator == "matches":
             return _glob(str(first), name)
         if asked.fact.kind is not Kind.HOSTS and asked.operator == "contains":
             return compared(constant(first), ast.In(), value)
-        return call(self._test(asked), value)
+        is_empty = ast.UnaryOp(ast.Not(), value)
+        test = call(self._test(asked), value)
+        return both([value, test]) if asked.operator == "contains" else ast.BoolOp(ast.Or(), [is_empty, test])
 
     def _test(self, asked: Compare) -> str:
         """Put the test of a list among the function's names."""
@@ -246,12 +249,20 @@ def _glob(pattern: str, name: str) -> ast.expr:
     return compared(name_of(name), ast.Eq(), constant(inner))
 
 
+def _member(value: ast.expr, asked: Compare) -> ast.expr:
+    return compared(value, ast.In(), constant(frozenset(asked.operands)))
+
+
 def _list_check(fact: Fact, value: ast.expr) -> ast.expr:
+    """Check a list; most are empty, and need no call."""
     if fact.kind is Kind.HOSTS:
-        return call("are_hosts", value)
-    if fact.choices:
-        return call("are_chosen", value, constant(frozenset(fact.choices)))
-    return call("are_texts", value)
+        check = call("are_hosts", value)
+    elif fact.choices:
+        check = call("are_chosen", value, constant(frozenset(fact.choices)))
+    else:
+        check = call("are_texts", value)
+    is_empty = both([compared(call("type", value), ast.Is(), name_of("list")), ast.UnaryOp(ast.Not(), value)])
+    return ast.BoolOp(ast.Or(), [is_empty, check])
 
 
 def _number_checks(fact: Fact, name: str) -> Iterator[ast.expr]:

@@ -106,7 +106,7 @@ def _flaw_in_text(_: Fact, value: Any) -> str | None:
 
 
 def _flaw_in_choice(fact: Fact, value: Any) -> str | None:
-    return None if type(value) is str and value in fact.choices else f"is none of {', '.join(fact.choices)}"
+    return None if value in fact.choices else f"is none of {', '.join(fact.choices)}"
 
 
 def _flaw_in_texts(fact: Fact, value: Any) -> str | None:
