@@ -25,7 +25,7 @@ _IDENTIFIER: Final = re.compile(
     r"(?:^|_)(?:id|ids|uid|uuid|guid|key|no|nr|num|number|ref|code)_?$|[a-z](?:Id|ID|Ids|No|Number)$"
 )
 """Names of fields whose numbers are identifiers."""
-TRUSTED_SOURCES: Final = frozenset({"request", "manifest"})
+TRUSTED_SOURCES: Final = frozenset({"request", "manifest", "person"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class PlanLedger:
 def _source_of(root: str) -> str:
     if root in {"input", "goal"}:
         return "request"
-    if root in {"manifest", "run"}:
+    if root == "run":
         return "manifest"
     return root.removeprefix("steps.")
 

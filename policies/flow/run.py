@@ -1,7 +1,7 @@
 """The flows of one run: everything that its planner was given, and every call that was made, taken in order."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from policies.flow.declared import MADE_OF_WORDS, CallFlow, PlanLedger, Standing
 from policies.flow.goals import denied, goal_of
@@ -13,6 +13,14 @@ from proctor.contracts.labels import Flow, Integrity, Labels, Origin
 from proctor.contracts.manifest import AgentBundle, ModelPlannerSpec, PlaybookPlannerSpec
 from proctor.contracts.planning import DeclaredPlan, Observation, ProposedCall
 from proctor.contracts.tool import ArgumentRole, ToolContract
+
+_TRUSTED_ROOTS: Final = {
+    "input": Origin.REQUEST,
+    "goal": Origin.REQUEST,
+    "manifest": Origin.MANIFEST,
+    "run": Origin.MANIFEST,
+    "person": Origin.PERSON,
+}
 
 
 class RunFlows:
@@ -102,10 +110,8 @@ class RunFlows:
         return joined(flow for root in roots for flow in self._of_root(root))
 
     def _of_root(self, root: str) -> list[Flow]:
-        if root in {"input", "goal"}:
-            return [_trusted(Origin.REQUEST)]
-        if root in {"manifest", "run"}:
-            return [_trusted(Origin.MANIFEST)]
+        if root in _TRUSTED_ROOTS:
+            return [_trusted(_TRUSTED_ROOTS[root])]
         read = self._by_node.get(root.removeprefix("steps.")) if root.startswith("steps.") else None
         return read or [Flow(labels=Labels(sources=(root,)), origins=(Origin.TOOL,))]
 

@@ -19,14 +19,16 @@ _NAME_DIGITS: Final = 5
 _MAX_PIECE: Final = 2048
 _PARTS_OF_ADDRESS: Final = 4
 _WEB_PORTS: Final = frozenset({None, 80, 443})
-_DESIGNATORS: Final = frozenset(
+_SAID_BEFORE_IDENTIFIERS: Final = (
     "id ids no nr num number order ticket invoice file event case item record transaction account customer user "
-    "message document booking reservation request task issue row page version reference ref code".split()  # noqa: SIM905 - words read best as words
+    "message document booking reservation request task issue row page version reference ref code"
 )
-_EXTENSIONS: Final = frozenset(
+_DESIGNATORS: Final = frozenset(_SAID_BEFORE_IDENTIFIERS.split())
+_ENDINGS: Final = (
     "pdf txt doc docx odt xls xlsx csv tsv ppt pptx jpg jpeg png gif svg webp json yaml yml xml html htm log ini cfg "
-    "toml tar gz bak sql eml ics mp3 mp4 wav avi exe dll bin js ts java cpp tex rtf parquet".split()  # noqa: SIM905
+    "toml tar gz bak sql eml ics mp3 mp4 wav avi exe dll bin js ts java cpp tex rtf parquet"
 )
+_EXTENSIONS: Final = frozenset(_ENDINGS.split())
 """Endings of file names, none of which is a top-level domain."""
 
 _CHUNK: Final = re.compile(r"[^\s<>\"“”„«»`]+")
@@ -114,6 +116,8 @@ def _numeric(piece: str, *, is_told: bool) -> Token | None:
         return Token(Kind.PERCENT, number_key(bare[:-1].translate(_NOISE)) or bare)
     if _NUMBER.fullmatch(bare.replace(",", "")):
         plain = bare.translate(_NOISE)
+        if plain.isdigit() and plain.startswith("0") and len(plain) > 1:
+            return Token(Kind.CODE, plain)  # Leading zeros count in identifiers, and amounts have none.
         is_name = plain.isdigit() and (is_told or bare != piece or len(plain) >= _NAME_DIGITS)
         key = number_key(plain)
         return Token(Kind.NUMBER, key, is_name) if key else None
@@ -137,7 +141,7 @@ def _is_domain(host: str) -> bool:
     labels = host.rstrip(".").split(".")
     if all(label.isdigit() for label in labels):
         return len(labels) == _PARTS_OF_ADDRESS
-    return len(labels[-1]) > 1 and not labels[-1].isdigit() and any(len(label) > 1 for label in labels[:-1])
+    return len(labels[-1]) > 1 and not labels[-1].isdigit()
 
 
 def _is_file(piece: str) -> bool:
