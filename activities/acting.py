@@ -1,32 +1,42 @@
 """Acting: calls to tools, and taking effects back."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Final, TypeVar
 
 from temporalio import activity
 
 from activities.beating import beating
 from activities.boundary import speaks_temporal
 from activities.dispatch import Dispatcher, Effect
+from activities.facts import PRODUCTION
 from activities.guarding import guarded
-from activities.judging import DispatchJudge, PolicyShelf
+from activities.judging import Bench, DispatchJudge, PolicyShelf
 from activities.pinning import check_call
 from activities.stopping import Stop, heeding
-from proctor.contracts.errors import Corrupted
-from proctor.contracts.ids import ToolName, compensation_key
+from proctor.contracts.errors import Corrupted, PolicyMoved
+from proctor.contracts.ids import Digest, ToolName, compensation_key
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.ports import Admitted, EffectStanding, Judge, Prior, Refusal, RunJournal, ToolPort
 from proctor.contracts.run import CallPlan, CallRef, CallReport
 from proctor.contracts.templates import MissingValueError, descend, fill
 from proctor.contracts.tool import Failed, ToolContract, ToolInvocation, ToolOutcome, Unknown
 
+POLICY_MOVES: Final = 5
+"""How often another policy may become active while one call is begun."""
+Begun = TypeVar("Begun")
+
 
 class ActingActivities:
     """Carries out recorded calls. What to call and with what comes from the record, never from the workflow."""
 
-    def __init__(self, journal: RunJournal, tools: ToolPort, policies: PolicyShelf) -> None:
-        """Take the ports."""
+    def __init__(
+        self, journal: RunJournal, tools: ToolPort, policies: PolicyShelf, environment: str = PRODUCTION
+    ) -> None:
+        """Take the ports, and where this is."""
         self._journal, self._tools, self._policies = journal, tools, policies
+        self._environment = environment
         self._dispatcher = Dispatcher(tools)
 
     @activity.defn
@@ -40,11 +50,11 @@ class ActingActivities:
     async def read_tool(self, ref: CallRef) -> CallReport:
         """Carry out one read. Repeating it is harmless; the first recorded result stands."""
         plan, bundle = await self._recorded(ref)
-        begun = await self._journal.begin_read(ref, self._judge(plan, bundle))
+        begun, plan = await self._begun(self._journal.begin_read, ref, plan, bundle)
         if isinstance(begun, Refusal):
             return begun.report
         outcome = await self._read(bundle, plan)
-        return await self._journal.record_read(ref, guarded(outcome, bundle.manifest.guardrails))
+        return await self._journal.record_read(ref, guarded(outcome, plan, bundle.manifest.guardrails))
 
     @activity.defn
     @speaks_temporal
@@ -61,11 +71,10 @@ class ActingActivities:
 
     async def _call(self, ref: CallRef, stop: Stop) -> CallReport:
         plan, bundle = await self._recorded(ref)
-        effect = self._effect(ref, plan, bundle)
         async with beating():
             stop.raise_if_told()
-            begun = await self._journal.begin_effect(ref, self._judge(plan, bundle))
-            return await self._dispatcher.carry_out(effect, begun, stop)
+            begun, plan = await self._begun(self._journal.begin_effect, ref, plan, bundle)
+            return await self._dispatcher.carry_out(self._effect(ref, plan, bundle), begun, stop)
 
     async def _take_back(self, ref: CallRef, stop: Stop) -> CallReport:
         begun = await self._journal.begin_compensation(ref)
@@ -94,10 +103,26 @@ class ActingActivities:
             raise Corrupted(f"run {ref.run_id} has a plan and no bundle")
         return plan, await self._journal.bundle(plan.run.bundle_digest)
 
-    def _judge(self, plan: CallPlan, bundle: AgentBundle) -> Judge:
-        assert plan.run.bundle_digest is not None
-        policy = self._policies.of(plan.run.bundle_digest, bundle)
-        return DispatchJudge(plan, bundle, policy, self._tools)
+    async def _begun(
+        self, begin: Callable[[CallRef, Judge], Awaitable[Begun]], ref: CallRef, plan: CallPlan, bundle: AgentBundle
+    ) -> tuple[Begun, CallPlan]:
+        """Begin a call, judged by the policy that is active at that very moment; gives the plan as it was judged."""
+        active = plan.active_bundle
+        for _ in range(POLICY_MOVES):
+            judge = await self._judge(plan, bundle, active)
+            try:
+                return await begin(ref, judge), judge.judged_plan
+            except PolicyMoved as moved:
+                active = Digest(moved.bundle_digest)
+        raise PolicyMoved(str(active))
+
+    async def _judge(self, plan: CallPlan, bundle: AgentBundle, active: Digest | None) -> DispatchJudge:
+        pinned = plan.run.bundle_digest
+        assert pinned is not None
+        other = None if active in {None, pinned} else (active, await self._journal.bundle(active))
+        rulings = self._policies.rulings((pinned, bundle), other)
+        bench = Bench(plan.run, rulings, self._tools, self._environment)
+        return DispatchJudge(plan, bench, frozenset({pinned, active or pinned}))
 
     async def _read(self, bundle: AgentBundle, plan: CallPlan) -> ToolOutcome:
         contract = _contract(bundle, plan.tool)
@@ -115,7 +140,7 @@ class ActingActivities:
             return await self._journal.retry_effect(ref)
 
         async def settle(outcome: ToolOutcome, final: bool) -> CallReport:
-            seen = guarded(outcome, bundle.manifest.guardrails)
+            seen = guarded(outcome, plan, bundle.manifest.guardrails)
             return await self._journal.settle_effect(ref, seen, final=final)
 
         contract = _contract(bundle, plan.tool)

@@ -1,21 +1,26 @@
 """The facts that a call is judged on, as policy reads them: one flat mapping, built from what is known of the run."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from policies.autonomy.levels import effective_level
 from policies.facts import WEEKDAYS
+from policies.flow.goals import denied, goal_of
 from policies.rules import Facts
+from proctor.contracts.canonical import canonical_json
+from proctor.contracts.governing import CellLevel, DeniedGoal, WindowAnswer, WindowQuery
 from proctor.contracts.labels import Labels, Origin
-from proctor.contracts.manifest import AgentBundle, Autonomy
+from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.planning import ProposedCall
+from proctor.contracts.policy import LONG_AGO, WindowForm
 from proctor.contracts.ports import ToolPort
 from proctor.contracts.run import RunRecord
 from proctor.contracts.tool import Effect, Risk, ToolContract
 
-DEVELOPMENT: Final = "development"
+PRODUCTION: Final = "production"
 _UNTRACED: Final = Labels(sources=(Origin.PLANNER.value,))
 """Labels of what nobody traced: untrusted, made up by the planner."""
 
@@ -26,9 +31,13 @@ class Moment:
 
     step: int
     cost_usd: Decimal
-    demotions: dict[str, Autonomy]
     reserved_usd: Decimal = Decimal(0)
     at: datetime | None = None
+    cells: tuple[CellLevel, ...] = ()
+    denied_goals: tuple[DeniedGoal, ...] = ()
+    windows: tuple[WindowAnswer, ...] = ()
+    flows: Facts = field(default_factory=dict)
+    """The facts `labels.*` and `run.*` of the call, where it was traced."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +47,24 @@ class FactSheet:
     run: RunRecord
     bundle: AgentBundle
     tools: ToolPort
-    environment: str = DEVELOPMENT
+    environment: str = PRODUCTION
 
-    def of(self, call: ProposedCall, moment: Moment, wanted: Collection[str]) -> dict[str, Any]:
-        """Give the wanted facts of a call, as far as they are known."""
+    def of(
+        self, call: ProposedCall, moment: Moment, wanted: Collection[str], windows: Iterable[WindowForm] = ()
+    ) -> dict[str, Any]:
+        """Give the wanted facts of a call as far as they are known, and all that was traced of its flows."""
         contract = self.bundle.tool(call.tool)
         groups: tuple[Callable[[], Facts], ...] = (
             self._of_run,
-            lambda: self._of_tool(call.tool, contract, moment),
+            lambda: self._of_tool(call, contract, moment),
             lambda: _of_moment(moment),
-            lambda: _of_labels(call),
+            lambda: _untraced(call),
+            lambda: _of_windows(call, windows, moment.windows),
         )
         known = {name: value for group in groups for name, value in group().items() if name in wanted}
         if "egress.hosts" in wanted:
             known["egress.hosts"] = [] if contract is None else list(self.tools.egress_hosts(contract, call.arguments))
-        return known | {"tool": call.tool, "arguments": call.arguments}
+        return known | dict(moment.flows) | {"tool": call.tool, "arguments": call.arguments}
 
     def _of_run(self) -> Facts:
         run = self.run
@@ -63,32 +75,72 @@ class FactSheet:
             "requester": run.requester,
             "tenant": run.tenant,
             "environment": self.environment,
-            "run.has_read_untrusted": True,
-            "run.plan": "none",
-            "goal.denied": "no",
         }
 
-    def _of_tool(self, tool: str, contract: ToolContract | None, moment: Moment) -> Facts:
-        levels = {f"autonomy.{risk}": self._level(tool, risk, moment).value for risk in Risk}
+    def _of_tool(self, call: ProposedCall, contract: ToolContract | None, moment: Moment) -> Facts:
+        manifest = self.bundle.manifest
+        levels = {f"autonomy.{risk}": effective_level(manifest, call.tool, risk, moment.cells).value for risk in Risk}
         if contract is None:
-            return {
-                "tool_version": "",
-                "effect": Effect.IRREVERSIBLE.value,
-                "risk": "high",
-                "compensable": False,
-            } | levels
+            unpinned = {"tool_version": "", "effect": Effect.IRREVERSIBLE.value, "risk": Risk.HIGH.value}
+            return levels | unpinned | {"compensable": False, "goal.denied": "no"}
+        goal = goal_of(contract, call.arguments)
         return levels | {
             "tool_version": contract.version,
             "effect": contract.effect.value,
             "risk": contract.risk.value,
             "compensable": contract.compensation is not None,
+            "goal.denied": denied(goal, contract.name, moment.denied_goals),
         }
 
-    def _level(self, tool: str, risk: Risk, moment: Moment) -> Autonomy:
-        level = self.bundle.manifest.autonomy_for(tool, risk)  # type: ignore[arg-type]
-        for name in (tool, "*"):
-            level = level.lower_of(moment.demotions.get(name, level))
-        return level
+
+def window_queries(call: ProposedCall, windows: Iterable[WindowForm]) -> tuple[WindowQuery, ...]:
+    """Ask the store for the windows of a call.
+
+    An argument that must be the same and is not given here is not compared: more calls are counted, not fewer.
+    """
+    return tuple(
+        WindowQuery(
+            name=window.id,
+            measure=window.measure,
+            tools=window.tools,
+            argument=tuple(window.argument.split(".")) if window.argument else (),
+            within_s=window.within_s,
+            per=window.per,
+            same={
+                path: canonical_json(value).decode()
+                for path in window.same
+                if (value := _at(call.arguments, path)) is not None
+            },
+        )
+        for window in windows
+    )
+
+
+def _of_windows(call: ProposedCall, windows: Iterable[WindowForm], answers: Iterable[WindowAnswer]) -> Facts:
+    """Give each window as it would be with this call; one without an answer is left out, and so denies."""
+    found = {answer.name: answer.value for answer in answers}
+    known = {f"windows.{window.id}": _with(call, window, found[window.id]) for window in windows if window.id in found}
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _with(call: ProposedCall, window: WindowForm, past: Decimal | None) -> float | None:
+    if window.measure == "last":
+        return LONG_AGO if past is None else float(past)
+    if past is None:
+        return None
+    if call.tool not in window.tools:
+        return float(past)
+    own = 1 if window.measure == "count" else _at(call.arguments, window.argument or "")
+    if isinstance(own, bool) or not isinstance(own, int | float):
+        return None
+    return float(past + Decimal(repr(own)))
+
+
+def _at(arguments: Mapping[str, Any], path: str) -> Any:
+    value: Any = arguments
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def _of_moment(moment: Moment) -> Facts:
@@ -103,13 +155,16 @@ def _of_moment(moment: Moment) -> Facts:
     return known
 
 
-def _of_labels(call: ProposedCall) -> Facts:
+def _untraced(call: ProposedCall) -> Facts:
     """Label every argument as untraced: nothing is trusted that was not shown to be."""
     known: dict[str, Any] = {
         "labels.targets.integrity": _UNTRACED.integrity.value,
         "labels.targets.origins": [Origin.PLANNER.value],
+        "labels.links.integrity": _UNTRACED.integrity.value,
+        "run.has_read_untrusted": True,
+        "run.plan": "none",
     }
-    for place in ("labels", *(f"labels.{name}" for name in call.arguments if name != "targets")):
+    for place in ("labels", *(f"labels.{name}" for name in call.arguments if name not in {"targets", "links"})):
         known |= {
             f"{place}.integrity": _UNTRACED.integrity.value,
             f"{place}.confidentiality": _UNTRACED.confidentiality.value,

@@ -1,21 +1,35 @@
 """Guardrails that a manifest names, applied to what tools give back (policies/guardrails.py)."""
 
 from policies.guardrails import injection_hits, scrub_pii
+from policies.redaction import redacted
 from proctor.contracts.canonical import canonical_json, summarize
 from proctor.contracts.errors import InvalidInput
+from proctor.contracts.labels import Labels
+from proctor.contracts.run import CallPlan
 from proctor.contracts.tool import Confirmed, ToolOutcome
 
 LOOKED_AT = 65_536
 """Characters of a result that detectors read; they are telemetry, and must not hold up a run."""
 
 
-def guarded(outcome: ToolOutcome, guardrails: tuple[str, ...]) -> ToolOutcome:
-    """Note what detectors found in a result, and keep personal data out of the summary that history shows.
+def guarded(outcome: ToolOutcome, plan: CallPlan, guardrails: tuple[str, ...]) -> ToolOutcome:
+    """Make a result fit to be recorded: without what policy redacts, labelled with its source, looked at by detectors.
 
-    The result itself stays as it is: it is untrusted whatever a detector says (DESIGN §8).
+    It is untrusted whatever a detector says (DESIGN §8).
     """
-    wanted = {"injection_filter", "pii_scrubber"}.intersection(guardrails)
-    if not wanted or not isinstance(outcome, Confirmed):
+    if not isinstance(outcome, Confirmed):
+        return outcome
+    labels = outcome.labels.join(Labels(sources=(f"tool:{plan.tool}#{plan.step}",)))
+    result = redacted(outcome.result, plan.decision.decision.obligations)
+    is_whole = result == outcome.result
+    outcome = outcome.model_copy(
+        update={"labels": labels} if is_whole else {"labels": labels, "result": result, "summary": None}
+    )
+    return _looked_at(outcome, {"injection_filter", "pii_scrubber"}.intersection(guardrails))
+
+
+def _looked_at(outcome: Confirmed, wanted: set[str]) -> ToolOutcome:
+    if not wanted:
         return outcome
     try:
         text = canonical_json(outcome.result).decode()

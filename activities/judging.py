@@ -1,48 +1,87 @@
 """From a proposal to recorded decisions: which facts policy is shown, with the plan and again at dispatch."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from activities.facts import DEVELOPMENT, FactSheet, Moment
+from activities.facts import PRODUCTION, FactSheet, Moment, window_queries
 from activities.pinning import fingerprint_of
+from policies.engine import CompiledPolicy
+from policies.flow.goals import goal_of
 from policies.guardrails import scrub_pii
 from policies.manifest_policy import compile_policy, tightened
+from policies.rules import Facts
 from proctor.contracts.canonical import digest_json, summarize
 from proctor.contracts.decision import Decision, RecordedDecision, Verdict
+from proctor.contracts.errors import PolicyMoved
 from proctor.contracts.governing import WindowQuery
 from proctor.contracts.human import ApprovalBinding, HumanRequest, RequestKind
 from proctor.contracts.ids import Digest, RequestId, RunId
-from proctor.contracts.manifest import AgentBundle, Autonomy
-from proctor.contracts.planning import CallsProposal, ProposedCall
-from proctor.contracts.ports import LiveFacts, Policy, ToolPort
+from proctor.contracts.labels import Flow
+from proctor.contracts.manifest import AgentBundle
+from proctor.contracts.planning import ProposedCall
+from proctor.contracts.ports import LiveFacts, ToolPort
 from proctor.contracts.run import CallPlan, PlannedCall, RunRecord
 from proctor.contracts.tool import RetryRule, ToolContract
 
 POLICIES_KEPT = 64
+FLOW_FACTS = ("labels.", "run.")
+"""How the names of the facts begin that tracing a call gives."""
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """A policy, with the bundle that its facts are made from."""
+
+    bundle: AgentBundle
+    policy: CompiledPolicy
+    asks_for_flows: bool
+    """Whether the document looks at where the parts of a call come from."""
 
 
 class PolicyShelf:
     """Compiled policies by the digest of the bundle they come from; compiling twice gives the same policy."""
 
-    def __init__(self, compile_bundle: Callable[[AgentBundle], Policy] = compile_policy) -> None:
-        """Take the compiler; the next rule language is another one."""
-        self._compile = compile_bundle
-        self._compiled: dict[Digest, Policy] = {}
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._compiled: dict[tuple[Digest, Digest], Ruling] = {}
+        self._digests: dict[int, tuple[AgentBundle, Digest]] = {}
 
-    def of(self, digest: Digest, bundle: AgentBundle) -> Policy:
-        """Give the policy of a pinned bundle."""
-        if digest not in self._compiled:
-            if len(self._compiled) >= POLICIES_KEPT:
-                self._compiled.pop(next(iter(self._compiled)))
-            self._compiled[digest] = self._compile(bundle)
-        return self._compiled[digest]
+    def rulings(
+        self, pinned: tuple[Digest, AgentBundle], active: tuple[Digest, AgentBundle] | None
+    ) -> tuple[Ruling, ...]:
+        """Give the policies that a run's calls are judged by: the pinned one, and the active one where it differs.
+
+        The active policy judges the run's own tools: their contracts stay pinned.
+        """
+        digest, bundle = pinned
+        own = self._ruling((digest, digest), bundle)
+        if active is None or active[0] == digest:
+            return (own,)
+        other = self._ruling((active[0], digest), active[1].model_copy(update={"tools": bundle.tools}))
+        return (own,) if other.policy.digest == own.policy.digest else (own, other)
 
     def digest_of(self, bundle: AgentBundle) -> Digest:
         """Give the digest of the policy that a bundle compiles to."""
-        return self._compile(bundle).digest
+        kept = self._digests.get(id(bundle))
+        if kept is None or kept[0] is not bundle:
+            _make_room(self._digests)
+            kept = self._digests[id(bundle)] = (bundle, compile_policy(bundle).digest)
+        return kept[1]
+
+    def _ruling(self, key: tuple[Digest, Digest], bundle: AgentBundle) -> Ruling:
+        if key not in self._compiled:
+            _make_room(self._compiled)
+            written = "" if bundle.policy is None else bundle.policy.model_dump_json()
+            asks = any(f'"{name}' in written for name in FLOW_FACTS)
+            self._compiled[key] = Ruling(bundle, compile_policy(bundle), asks)
+        return self._compiled[key]
+
+
+def _make_room(kept: dict[Any, Any]) -> None:
+    if len(kept) >= POLICIES_KEPT:
+        kept.pop(next(iter(kept)))
 
 
 def request_id(run_id: RunId, step: int, call: int, kind: RequestKind, occasion: str = "") -> RequestId:
@@ -63,42 +102,93 @@ class Window:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where calls of one run are judged: the run, its pinned bundle, and the live ceilings on autonomy."""
+    """Where calls of one run are judged: by the policy that it was opened with, and by the one that is active now."""
 
     run: RunRecord
-    bundle: AgentBundle
-    policy: Policy
+    rulings: tuple[Ruling, ...]
     tools: ToolPort
-    demotions: dict[str, Autonomy]
-    environment: str = DEVELOPMENT
+    environment: str = PRODUCTION
 
-    def judge(self, call: ProposedCall, moment: Moment) -> tuple[Decision, dict[str, Any]]:
-        """Judge one call on the facts as they are known now; gives them too."""
-        sheet = FactSheet(self.run, self.bundle, self.tools, self.environment)
-        facts = sheet.of(call, moment, self.policy.reads(call.tool))
-        return self.policy.judge(facts), facts
+    @property
+    def bundle(self) -> AgentBundle:
+        """The run's pinned bundle."""
+        return self.rulings[0].bundle
+
+    def queries(self, call: ProposedCall) -> tuple[WindowQuery, ...]:
+        """Ask for the windows of a call; a window belongs to the policy that names it."""
+        return tuple(
+            query.model_copy(update={"name": f"{n}:{query.name}"})
+            for n, ruling in enumerate(self.rulings)
+            for query in window_queries(call, ruling.policy.windows_for(call.tool))
+        )
+
+    def judge(self, call: ProposedCall, moment: Moment) -> tuple[Decision, Facts]:
+        """Judge one call on the facts as they are known now; the stricter policy counts. Gives the facts too."""
+        judged = [self._judge_by(n, ruling, call, moment) for n, ruling in enumerate(self.rulings)]
+        decision, facts = judged[0]
+        for other, seen in judged[1:]:
+            decision, facts = tightened(decision, other), {**seen, **facts}
+        return decision, facts
+
+    def _judge_by(self, n: int, ruling: Ruling, call: ProposedCall, moment: Moment) -> tuple[Decision, Facts]:
+        answers = tuple(
+            answer.model_copy(update={"name": answer.name.removeprefix(f"{n}:")})
+            for answer in moment.windows
+            if answer.name.startswith(f"{n}:")
+        )
+        sheet = FactSheet(self.run, ruling.bundle, self.tools, self.environment)
+        wanted, windows = ruling.policy.reads(call.tool), ruling.policy.windows_for(call.tool)
+        facts = sheet.of(call, replace(moment, windows=answers), wanted, windows)
+        return ruling.policy.judge(facts), facts
 
 
-@dataclass(frozen=True)
+@dataclass
 class DispatchJudge:
     """Judges one recorded call on live facts, and never looser than it was recorded."""
 
     plan: CallPlan
-    bundle: AgentBundle
-    policy: Policy
-    tools: ToolPort
+    bench: Bench
+    known: frozenset[Digest]
+    """Bundles whose policies the bench knows: any other active one must be loaded first."""
+    decision: Decision | None = None
+    """What was decided last; None before anything was."""
+
+    @property
+    def judged_plan(self) -> CallPlan:
+        """The plan with the decision at dispatch, which may oblige to more than the recorded one."""
+        if self.decision is None:
+            return self.plan
+        judged = self.plan.decision.model_copy(update={"decision": self.decision})
+        return self.plan.model_copy(update={"decision": judged})
 
     @property
     def windows(self) -> tuple[WindowQuery, ...]:
         """What the store must answer before it asks for the decision."""
-        return ()
+        return self.bench.queries(self._call)
+
+    @property
+    def _call(self) -> ProposedCall:
+        return ProposedCall(tool=self.plan.tool, arguments=self.plan.arguments, node=self.plan.node)
 
     def __call__(self, live: LiveFacts) -> Decision:
         """Decide, inside the store's transaction."""
-        call = ProposedCall(tool=self.plan.tool, arguments=self.plan.arguments, node=self.plan.node)
-        bench = Bench(self.plan.run, self.bundle, self.policy, self.tools, live.demotions)
-        judged, _ = bench.judge(call, Moment(live.step, live.cost_usd, live.demotions, live.reserved_usd, live.at))
-        return tightened(self.plan.decision.decision, judged)
+        if live.active_bundle is not None and live.active_bundle not in self.known:
+            raise PolicyMoved(live.active_bundle)
+        recorded = self.plan.decision
+        flows = {name: value for name, value in recorded.facts.items() if name.startswith(FLOW_FACTS)}
+        moment = Moment(
+            step=live.step,
+            cost_usd=live.cost_usd,
+            reserved_usd=live.reserved_usd,
+            at=live.at,
+            cells=live.cells,
+            denied_goals=live.denied_goals,
+            windows=live.windows,
+            flows=flows,
+        )
+        judged, _ = self.bench.judge(self._call, moment)
+        self.decision = tightened(recorded.decision, judged)
+        return self.decision
 
 
 @dataclass(frozen=True)
@@ -110,24 +200,40 @@ class JudgedStep:
     requests: tuple[HumanRequest, ...]
 
 
-def judge_step(bench: Bench, proposed: CallsProposal, *, step: int, cost_usd: Decimal, window: Window) -> JudgedStep:
+@dataclass(frozen=True)
+class TracedCall:
+    """A proposed call with what was found out about it: where its parts come from, and the windows it falls into."""
+
+    call: ProposedCall
+    moment: Moment
+    flows: dict[str, Flow]
+
+
+def judge_step(bench: Bench, traced: Sequence[TracedCall], *, step: int, window: Window) -> JudgedStep:
     """Judge every call of a proposal; `window` is the time that people have for the approvals it needs."""
     calls, decisions, requests = [], [], []
-    for index, call in enumerate(proposed.calls):
-        recorded = _recorded(bench, call, index, Moment(step, cost_usd, bench.demotions))
+    for index, one in enumerate(traced):
+        recorded = _recorded(bench, one, index)
         decisions.append(recorded)
         request = None
         if recorded.decision.verdict is Verdict.REQUIRE_APPROVAL:
-            request = approval_request(bench, call, recorded, step=step, window=window)
+            request = approval_request(bench, one.call, recorded, step=step, window=window)
             requests.append(request)
-        calls.append(_planned(bench, call, recorded, request))
+        calls.append(_planned(bench, one.call, recorded, request))
     return JudgedStep(tuple(calls), tuple(decisions), tuple(requests))
 
 
-def _recorded(bench: Bench, call: ProposedCall, index: int, moment: Moment) -> RecordedDecision:
-    decision, facts = bench.judge(call, moment)
-    seen = {name: value for name, value in facts.items() if name != "arguments"}
-    return RecordedDecision(call=index, decision=decision, arguments_digest=digest_json(call.arguments), facts=seen)
+def _recorded(bench: Bench, one: TracedCall, index: int) -> RecordedDecision:
+    decision, facts = bench.judge(one.call, one.moment)
+    contract = bench.bundle.tool(one.call.tool)
+    return RecordedDecision(
+        call=index,
+        decision=decision,
+        arguments_digest=digest_json(one.call.arguments),
+        facts={name: value for name, value in facts.items() if name != "arguments"},
+        flows=one.flows,
+        goal="" if contract is None else goal_of(contract, one.call.arguments),
+    )
 
 
 def _planned(bench: Bench, call: ProposedCall, recorded: RecordedDecision, request: HumanRequest | None) -> PlannedCall:

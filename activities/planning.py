@@ -9,8 +9,11 @@ from temporalio import activity
 
 from activities.beating import beating
 from activities.boundary import speaks_temporal
+from activities.facts import PRODUCTION
 from activities.judging import Bench, PolicyShelf, Window, judge_step, request_id
+from activities.offering import told
 from activities.pinning import check_bundle
+from activities.tracing import Tracer
 from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import PlannerFailed
 from proctor.contracts.human import HumanRequest, RequestKind
@@ -26,9 +29,18 @@ _CENT_OF_A_CENT = Decimal("0.0001")
 class PlanningActivities:
     """Proposes and judges; what it returns is history, so a replay never plans and never decides again."""
 
-    def __init__(self, journal: RunJournal, planner: Planner, tools: ToolPort, policies: PolicyShelf) -> None:
-        """Take the ports."""
+    def __init__(
+        self,
+        journal: RunJournal,
+        planner: Planner,
+        tools: ToolPort,
+        policies: PolicyShelf,
+        environment: str = PRODUCTION,
+    ) -> None:
+        """Take the ports, and where this is."""
         self._journal, self._planner, self._tools, self._policies = journal, planner, tools, policies
+        self._environment = environment
+        self._tracer = Tracer(journal)
 
     @activity.defn
     @speaks_temporal
@@ -51,13 +63,20 @@ class PlanningActivities:
 
     async def _plan(self, ref: StepRef, facts: PlanFacts) -> StepPlan:
         bundle = await self._journal.bundle(_pinned(facts))
-        situation = _situation(ref, facts, bundle)
+        bench = await self._bench(facts, bundle)
+        situation = told(_situation(ref, facts, bundle), bench, facts)
         estimate = self._planner.estimate_cost_usd(situation)
         if not await self._can_afford(ref, facts, situation, estimate):
             return await self._over_budget(ref, facts, bundle.manifest, estimate)
         proposal = await self._planner.propose(situation, self._journal.transcript(ref.run_id))
-        record, requests = self._judged(ref, facts, bundle, proposal)
+        record, requests = await self._judged(ref, facts, bench, proposal)
         return await self._journal.record_plan(record, requests)
+
+    async def _bench(self, facts: PlanFacts, bundle: AgentBundle) -> Bench:
+        pinned, active = _pinned(facts), facts.active_bundle
+        other = None if active is None or active == pinned else (active, await self._journal.bundle(active))
+        rulings = self._policies.rulings((pinned, bundle), other)
+        return Bench(facts.run, rulings, self._tools, self._environment)
 
     async def _can_afford(self, ref: StepRef, facts: PlanFacts, situation: Situation, estimate: Decimal) -> bool:
         cap = _cap(facts, situation.bundle.manifest)
@@ -85,16 +104,15 @@ class PlanningActivities:
         )
         return await self._journal.record_halt(plan, ref, request)
 
-    def _judged(
-        self, ref: StepRef, facts: PlanFacts, bundle: AgentBundle, proposal: Proposal
+    async def _judged(
+        self, ref: StepRef, facts: PlanFacts, bench: Bench, proposal: Proposal
     ) -> tuple[PlanRecord, list[HumanRequest]]:
-        cost = facts.run.cost_usd + proposal.usage.cost_usd
+        cost, bundle = facts.run.cost_usd + proposal.usage.cost_usd, bench.bundle
         plan: dict[str, Any] = {"step": ref.step, "kind": proposal.proposed.kind, "cost_usd": cost}
         match proposal.proposed:
-            case CallsProposal() as calls:
-                policy = self._policies.of(_pinned(facts), bundle)
-                bench = Bench(facts.run, bundle, policy, self._tools, facts.demotions)
-                step = judge_step(bench, calls, step=ref.step, cost_usd=cost, window=_window(bundle.manifest))
+            case CallsProposal():
+                proposal, traced = await self._tracer.best(bench, facts, proposal, step=ref.step, cost_usd=cost)
+                step = judge_step(bench, traced, step=ref.step, window=_window(bundle.manifest))
                 plan |= {"calls": step.calls}
                 decisions, requests = step.decisions, list(step.requests)
             case QuestionProposal(question=question):

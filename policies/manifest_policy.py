@@ -30,6 +30,7 @@ from policies.facts import (
     argument_fact,
     argument_facts,
 )
+from policies.flow.rules import flow_rules
 from policies.hosts import ANY_HOST, parse_pattern
 from policies.rules import Rule
 from policies.trees import equals, is_in
@@ -59,6 +60,7 @@ def compile_policy(bundle: AgentBundle) -> CompiledPolicy:
         *_egress_rules(manifest, tools),
         *_threshold_rules(manifest.thresholds, known),
         *_autonomy_rules(risk_tiers(document, known)),
+        *flow_rules(known),
         *(typed_rules(document, known) if document else ()),
         *_permits(bundle),
     ]

@@ -76,8 +76,10 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
     metered_tools, policies = MeteredTools(tools, metrics), PolicyShelf()
     planner = PlannerRouter(ModelAccess.from_environment(os.environ))
     running = RunActivities(journal, policies)
-    planning = PlanningActivities(journal, MeteredPlanner(planner, metrics), metered_tools, policies)
-    acting = ActingActivities(journal, metered_tools, policies)
+    planning = PlanningActivities(
+        journal, MeteredPlanner(planner, metrics), metered_tools, policies, settings.environment
+    )
+    acting = ActingActivities(journal, metered_tools, policies, settings.environment)
     worker = Worker(
         client,
         task_queue=settings.task_queue,

@@ -90,6 +90,9 @@ class Transcript(Protocol):
     async def newest(self) -> Observation | None:
         """Give the newest entry that is not a proposal."""
 
+    async def since(self, n: int) -> list[Observation]:
+        """Give every entry from position `n` on, in order, proposals included."""
+
     async def all(self) -> list[Observation]:
         """Give every entry in order, proposals included. Cost grows with the run."""
 
@@ -408,7 +411,10 @@ class AutonomyRecord(Protocol):
     """Reviews, and the live levels that follow from them."""
 
     async def levels(self, agent: AgentName) -> tuple[CellLevel, ...]:
-        """List the levels in force: of each cell the newest promotion, and the demotions after it."""
+        """List what the levels follow from: of each cell the newest promotion, and the newest demotion to each level.
+
+        Older demotions are among them: they hold again once the promotion over them does not.
+        """
 
     async def history(self, agent: AgentName) -> list[CellLevel]:
         """List every change, newest first."""
@@ -449,10 +455,13 @@ class RunArchive(Protocol):
         """Give stored JSON. Raises `UnknownName`, or `Corrupted` when it does not match its digest."""
 
     async def audit(self, run_id: RunId) -> list[AuditRecord]:
-        """Give the audit records of a run, in order."""
+        """Give the audit records of a run, or of an agent's own chain, in order."""
+
+    async def agent_chains(self) -> list[RunId]:
+        """List the chains that tell what governs each agent: versions of its policy, and its levels."""
 
     async def recorded_head(self, run_id: RunId) -> AuditHead | None:
-        """Give the head that the run row keeps: a witness in another table."""
+        """Give the head that the run row, or the agent's, keeps: a witness in another table."""
 
     async def observations(self, run_id: RunId) -> list[Observation]:
         """Give the run's transcript."""

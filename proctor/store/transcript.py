@@ -25,6 +25,10 @@ class PostgresTranscript:
         row = await self._database.row("transcript_newest", self._run_id)
         return None if row is None else to_observation(row)
 
+    async def since(self, n: int) -> list[Observation]:
+        """Give every entry from position `n` on, in order."""
+        return [to_observation(row) for row in await self._database.rows("transcript_since", self._run_id, n)]
+
     async def all(self) -> list[Observation]:
         """Give every entry in order. Cost grows with the run."""
         return [to_observation(row) for row in await self._database.rows("transcript_all", self._run_id)]
