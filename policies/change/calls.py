@@ -9,7 +9,7 @@ from policies.change.outcomes import Outcome, is_looser, looser, outcome_of
 from policies.change.sides import BEFORE, Side, fixed, prover_for, readings, split, unreadable
 from policies.change.windows import relation
 from policies.comparing import ABSENT
-from policies.conditions import NEVER, Condition, Not
+from policies.conditions import NEVER, AllOf, Condition, Not
 from policies.programs import Line
 from policies.reasoning import Assignment, Prover, Undecided
 from policies.reasoning.witness import call_facts
@@ -58,7 +58,8 @@ class ToolCalls:
             return [Finding(f"tool {self.tool}", self.tool, ChangeKind.LOOSENS, doubt=UNDECIDED)]
 
     def _found(self, causes: Mapping[str, frozenset[str]]) -> list[Finding]:
-        found, left = [], [self._loosened]
+        found: list[Finding] = []
+        left: list[Condition] = []
         is_looser_anywhere = self._looser.find(*self._given, self._loosened) is not None
         for cause, ids in causes.items():
             alone = self._alone(ids)
@@ -68,11 +69,15 @@ class ToolCalls:
                 found.append(self._with_witness(cause, values))
             else:
                 found.append(Finding(cause, self.tool, self._tightening(ids)))
-        rest = self._looser.find(*self._given, *left) if is_looser_anywhere else None
-        return [*found, self._with_witness(f"tool {self.tool}", rest)] if rest is not None else found
+        if is_looser_anywhere and all(one.kind is not ChangeKind.LOOSENS for one in found):
+            rest = self._loosening(AllOf(tuple(left)))
+            found.append(self._with_witness(f"tool {self.tool}", rest or {}))
+        return found
 
     def _loosening(self, alone: Condition) -> Assignment | None:
-        return self._looser.find(*self._given, self._loosened, alone)
+        """Find a call that this loosens, best one that is now carried out without a question."""
+        asked = (*self._given, self._loosened, alone)
+        return self._looser.find(*asked, self._outcome(self._after).allowed) or self._looser.find(*asked)
 
     def _tightening(self, ids: frozenset[str]) -> ChangeKind:
         try:

@@ -24,7 +24,7 @@ def document_changes(old: PolicyDocument, new: PolicyDocument) -> Iterator[Chang
         is_looser = new.data_flow == "observed"
         kind = ChangeKind.LOOSENS if is_looser else ChangeKind.TIGHTENS
         what = f"{old.data_flow} becomes {new.data_flow}"
-        yield Change(kind, "data_flow", what, doubt="see the rules of the data flow" if is_looser else "")
+        yield Change(kind, "data_flow", what, doubt="the rules that it takes away have their own" if is_looser else "")
     if old.prefer != new.prefer:
         yield Change(ChangeKind.NEUTRAL, "prefer", "plans are ranked differently; what is allowed is not")
     if old.description != new.description:
