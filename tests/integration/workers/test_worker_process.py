@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client
 
 from tests.integration.workers.worker_under_test import WorkerUnderTest
@@ -49,6 +50,19 @@ async def test_readiness_follows_the_store_down_and_up_again(start_worker: Start
     assert (await worker.until_ready())["ready"]
 
 
+async def until_at_work(client: Client, workflow_id: str) -> None:
+    """Wait until a worker has taken up the workflow's activity."""
+    handle = client.get_workflow_handle(workflow_id)
+
+    async def is_at_work() -> bool:
+        pending = (await handle.describe()).raw_description.pending_activities
+        return any(one.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED for one in pending)
+
+    async with asyncio.timeout(25):
+        while not await is_at_work():  # noqa: ASYNC110 - another process decides when
+            await asyncio.sleep(0.05)
+
+
 async def test_sigterm_drains_and_a_running_activity_finishes(
     start_worker: StartWorker, temporal: EmbeddedTemporal
 ) -> None:
@@ -56,10 +70,10 @@ async def test_sigterm_drains_and_a_running_activity_finishes(
     worker = start_worker()
     await worker.until_ready()
     client = await Client.connect(temporal.address)
-    handle = await client.start_workflow("SampleWorkflow", 3.0, id="drain", task_queue="proctor")
-    await asyncio.sleep(1.0)
+    handle = await client.start_workflow("SampleWorkflow", 6.0, id="drain", task_queue="proctor")
+    await until_at_work(client, "drain")
     worker.terminate()
-    drained = await worker.until_ready(503, within_s=2)
+    drained = await worker.until_ready(503)
     assert "draining" in drained["reasons"]
     assert await worker.ended() == 0
     assert {"worker_draining", "worker_stopped"} <= {line["message"] for line in worker.logs()}
@@ -74,11 +88,11 @@ async def test_a_second_signal_ends_the_worker_at_once(start_worker: StartWorker
     await worker.until_ready()
     client = await Client.connect(temporal.address)
     await client.start_workflow("SampleWorkflow", 20.0, id="twice", task_queue="proctor")
-    await asyncio.sleep(1.0)
+    await until_at_work(client, "twice")
     worker.terminate()
-    await worker.until_ready(503, within_s=2)
+    await worker.until_ready(503)
     worker.process.send_signal(signal.SIGINT)
-    assert await worker.ended(within_s=2) == 128 + signal.SIGINT
+    assert await worker.ended() == 128 + signal.SIGINT
 
 
 async def test_a_busy_event_loop_still_answers_and_says_so(
