@@ -106,6 +106,7 @@ def facts(tool: ToolContract = REFUND, *, autonomy: str = "autonomous", **argume
         "time.weekday": "mon",
         "time.date": "2026-11-16",
         "egress.hosts": [],
+        "labels.links.integrity": "trusted",
         "run.has_read_untrusted": False,
         "run.plan": "none",
         "goal.denied": "no",

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from policies.conditions import ALWAYS, NEVER, Compare, Condition
-from policies.engine import CompiledPolicy, tightened
+from policies.conditions import ALWAYS, NEVER, Compare, Condition, Fact, Kind
+from policies.engine import DECISIONS_KEPT, CompiledPolicy, tightened
 from policies.facts import AGENT, EFFECT, PLATFORM
 from policies.rules import Rule
 from policies.trees import equals
@@ -101,6 +101,24 @@ def test_error_inside_the_engine_denies() -> None:
     decision = CompiledPolicy([rule("permit", equals(AGENT, "clerk"))]).judge(Raising(facts()))
     assert (decision.verdict, decision.determining) == (Verdict.DENY, "engine-error")
     assert "no facts today" in decision.reason
+
+
+def test_generated_code_that_disagrees_with_the_tree_denies() -> None:
+    """The first call of its kind is judged in both ways; a difference is never resolved in favour of either."""
+    policy = CompiledPolicy([rule("permit"), rule("forbid", equals(EFFECT, "write"))])
+    policy._bench("Refund").judge = lambda _: 1
+    decision = policy.judge(facts())
+    assert (decision.verdict, decision.determining) == (Verdict.DENY, "engine-error")
+
+
+def test_decisions_that_are_kept_are_bounded() -> None:
+    """Whoever chooses arguments cannot fill the memory with decisions."""
+    names = [f"windows.w{n}" for n in range(13)]
+    flags = [Compare(Fact(name, Kind.NUMBER), "equals", (1,)) for name in names]
+    policy = CompiledPolicy([rule("permit", when, rule_id=f"r{n}") for n, when in enumerate(flags)])
+    for values in itertools.product((0, 1), repeat=len(names)):
+        policy.judge({"tool": "Refund", **dict(zip(names, values, strict=True))})
+    assert 0 < len(policy._bench("Refund").decisions) <= DECISIONS_KEPT < 2 ** len(names)
 
 
 def test_rule_looks_at_calls_of_its_tools_only() -> None:
