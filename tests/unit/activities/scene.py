@@ -1,0 +1,116 @@
+"""A run of a clerk with a few tools, for tests of what is judged."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from proctor.contracts.governing import WindowAnswer, WindowQuery
+from proctor.contracts.ids import Digest, RunId
+from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, ModelPlannerSpec
+from proctor.contracts.planning import Observation
+from proctor.contracts.policy import PolicyDocument
+from proctor.contracts.run import PlanFacts, RunRecord, RunStatus
+from proctor.contracts.tool import ArgumentRole, Effect, Risk, ToolContract
+
+REFUND = ToolContract(
+    name="Refund",
+    input_schema={
+        "type": "object",
+        "required": ["order", "amount"],
+        "additionalProperties": False,
+        "properties": {
+            "order": {"type": "string"},
+            "amount": {"type": "number", "minimum": 0},
+            "note": {"type": "string"},
+        },
+    },
+    effect=Effect.WRITE,
+    risk=Risk.MEDIUM,
+    action="refund",
+    argument_roles={
+        "order": ArgumentRole.TARGET,
+        "amount": ArgumentRole.AMOUNT,
+        "note": ArgumentRole.CONTENT,
+    },
+)
+LOOK_UP = ToolContract(
+    name="LookUp",
+    input_schema={"type": "object", "properties": {"order": {"type": "string"}}},
+    effect=Effect.READ,
+    risk=Risk.LOW,
+)
+PINNED = Digest("a" * 64)
+
+
+def bundle(policy: dict[str, Any] | None = None, **manifest: Any) -> AgentBundle:
+    """Give the clerk's bundle."""
+    planner = ModelPlannerSpec(model="openai:x", instructions="Refund what the customer asks for.")
+    known = {"name": "clerk", "owner": "ana", "autonomy": Autonomy.AUTONOMOUS, "planner": planner} | manifest
+    return AgentBundle(
+        manifest=AgentManifest(**{"allowed_tools": ("Refund", "LookUp")} | known),
+        policy=None if policy is None else PolicyDocument.model_validate(policy),
+        tools=(REFUND, LOOK_UP),
+    )
+
+
+def run(**fields: Any) -> RunRecord:
+    """Give the record of a run of the clerk."""
+    known = {
+        "run_id": RunId("r-1"),
+        "tenant": "t",
+        "agent": "clerk",
+        "agent_version": "1",
+        "owner": "ana",
+        "autonomy": Autonomy.AUTONOMOUS,
+        "requester": "rita",
+        "goal": "refund order o-1, 40 euros",
+        "input_digest": "0" * 64,
+        "bundle_digest": PINNED,
+        "status": RunStatus.RUNNING,
+        "created_at": datetime(2026, 5, 4, 13, 0, tzinfo=UTC),
+    }
+    return RunRecord(**{**known, **fields})
+
+
+def plan_facts(**fields: Any) -> PlanFacts:
+    """Give what the store says before a plan."""
+    known = {"run": run(), "goal": run().goal, "input": {"order": "o-1", "amount": 40}, "at": run().created_at}
+    return PlanFacts(**{**known, **fields})
+
+
+class FakeTranscript:
+    """Entries in memory; counts how many were read."""
+
+    def __init__(self, entries: Sequence[Observation] = ()) -> None:
+        self.entries, self.read = list(entries), 0
+
+    async def since(self, n: int) -> list[Observation]:
+        found = [entry for entry in self.entries if entry.n >= n]
+        self.read += len(found)
+        return found
+
+
+class FakeJournal:
+    """Answers windows and gives the transcript."""
+
+    def __init__(self, entries: Sequence[Observation] = (), past: Decimal | None = None) -> None:
+        self.told = FakeTranscript(entries)
+        self.past = past
+        self.asked: list[WindowQuery] = []
+
+    def transcript(self, run_id: RunId) -> FakeTranscript:
+        assert run_id == run().run_id
+        return self.told
+
+    async def windows(self, record: RunRecord, queries: Sequence[WindowQuery]) -> tuple[WindowAnswer, ...]:
+        assert record.run_id == run().run_id
+        self.asked.extend(queries)
+        return tuple(WindowAnswer(name=query.name, value=self.past) for query in queries)
+
+
+class FakeTools:
+    """Reaches nothing."""
+
+    def egress_hosts(self, contract: ToolContract, arguments: dict[str, Any]) -> tuple[str, ...]:
+        return ()
