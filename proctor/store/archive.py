@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from proctor.contracts.audit import AuditRecord
+from proctor.contracts.audit import AuditRecord, agent_chain, agent_of_chain
 from proctor.contracts.errors import UnknownName
 from proctor.contracts.ids import AgentName, Digest, RunId
 from proctor.contracts.planning import Observation
@@ -47,8 +47,20 @@ class PostgresRunArchive:
         """Give the audit records of a run, in order."""
         return await self._audit_after(run_id, -1)
 
+    async def agent_chains(self) -> list[RunId]:
+        """List the chains of the agents that something governs."""
+        return [agent_chain(row["agent"]) for row in await self._database.rows("agent_chains")]
+
     async def recorded_head(self, run_id: RunId) -> AuditHead | None:
-        """Give the head that the run's row keeps."""
+        """Give the head that the run's row keeps, or the agent's own."""
+        agent = agent_of_chain(run_id)
+        if agent is not None:
+            row = await self._database.row("agent_head", agent)
+            if row is None:
+                raise UnknownName(
+                    f"nothing governs an agent {agent} yet", hint="its policy is recorded at its first run"
+                )
+            return to_head(row)
         return to_head(await self._row(run_id))
 
     async def observations(self, run_id: RunId) -> list[Observation]:

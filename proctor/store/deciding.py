@@ -22,13 +22,13 @@ from proctor.contracts.ids import Digest
 from proctor.contracts.labels import Integrity, Labels
 from proctor.contracts.run import CallRef
 from proctor.store.bundles import BundleShelf
+from proctor.store.chains import lock_agent
 from proctor.store.changes import Changes
 from proctor.store.closing import OPEN_ITEMS, lock_call_of
 from proctor.store.consent import lacking, quorum_of
 from proctor.store.database import Connection
 from proctor.store.governing import (
     ask_review,
-    lock_agent,
     recorded_decision,
     remember_denial,
     review_effect,

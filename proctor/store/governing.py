@@ -14,6 +14,7 @@ from proctor.contracts.obligations import Notify, Obligation, Quorum, ReviewAfte
 from proctor.contracts.run import CallRef
 from proctor.contracts.tool import Risk
 from proctor.store.bundles import BundleShelf
+from proctor.store.chains import lock_agent
 from proctor.store.changes import Changes
 from proctor.store.database import Connection
 from proctor.store.locked import LockedRun
@@ -133,11 +134,6 @@ def notify(changes: Changes, locked: LockedRun, decision: Decision, obligations:
         changes.notice(who=name, text=text, **place)
     if who:
         changes.audit("notice_recorded", who=who, tool=planned["tool"], **place)
-
-
-async def lock_agent(connection: Connection, agent: str) -> Row:
-    """Lock what governs an agent for this transaction, after any run; gives the end of the agent's audit chain."""
-    return await connection.fetchrow(query("lock_agent"), agent)
 
 
 async def lower_level(

@@ -1,13 +1,24 @@
 """The store on Postgres, as one object."""
 
-from proctor.contracts.ports import Admissions, KillSwitch, Knowledge, People, RunArchive, RunJournal
+from proctor.contracts.ports import (
+    Admissions,
+    AutonomyRecord,
+    KillSwitch,
+    Knowledge,
+    People,
+    PolicyRegister,
+    RunArchive,
+    RunJournal,
+)
 from proctor.store.admissions import PostgresAdmissions
 from proctor.store.archive import PostgresRunArchive
+from proctor.store.autonomy import PostgresAutonomyRecord
 from proctor.store.database import Database
 from proctor.store.journal import PostgresRunJournal
 from proctor.store.kills import PostgresKillSwitch
 from proctor.store.knowledge import PostgresKnowledge
 from proctor.store.people import PostgresPeople
+from proctor.store.register import PostgresPolicyRegister
 
 
 class PostgresStore:
@@ -21,6 +32,8 @@ class PostgresStore:
         self.people: People = PostgresPeople(database)
         self.kills: KillSwitch = PostgresKillSwitch(database)
         self.archive: RunArchive = PostgresRunArchive(database)
+        self.policies: PolicyRegister = PostgresPolicyRegister(database)
+        self.autonomy: AutonomyRecord = PostgresAutonomyRecord(database)
         self.knowledge: Knowledge = PostgresKnowledge(database)
 
     @classmethod

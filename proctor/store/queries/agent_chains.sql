@@ -1,0 +1,1 @@
+SELECT agent FROM proctor.agent_chain WHERE audit_n >= 0 ORDER BY agent

@@ -1,0 +1,1 @@
+SELECT * FROM proctor.cell_level WHERE agent = $1 ORDER BY n DESC
