@@ -6,11 +6,24 @@ from typing import Any
 
 from proctor.contracts.base import Contract
 from proctor.contracts.canonical import digest_json
-from proctor.contracts.ids import Digest, RunId
+from proctor.contracts.ids import AgentName, Digest, RunId
 from proctor.contracts.run import AuditHead
 
 GENESIS = Digest("0" * 64)
 """Previous hash of the first record of every chain."""
+
+
+_AGENT_CHAIN = "agent:"
+
+
+def agent_chain(agent: AgentName) -> RunId:
+    """Name the chain that tells what governs an agent; no run has such an id, for keys hold no colon."""
+    return RunId(f"{_AGENT_CHAIN}{agent}")
+
+
+def agent_of_chain(chain_id: RunId) -> AgentName | None:
+    """Give the agent whose own chain this is; None for a run's."""
+    return AgentName(chain_id.removeprefix(_AGENT_CHAIN)) if chain_id.startswith(_AGENT_CHAIN) else None
 
 
 class AuditRecord(Contract):
