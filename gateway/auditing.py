@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from gateway.contradictions import contradictions
 from gateway.engine import RunEngine
-from proctor.contracts.audit import AuditRecord, find_breaks
+from proctor.contracts.audit import AuditRecord, agent_of_chain, find_breaks
 from proctor.contracts.base import Contract
 from proctor.contracts.errors import InvalidInput, Unavailable
 from proctor.contracts.ids import RunId
@@ -23,7 +23,7 @@ STEADY_READS = 10
 class Witness(Contract):
     """A head, and where it was kept."""
 
-    source: Literal["run_row", "workflow_history", "given"]
+    source: Literal["run_row", "agent_row", "workflow_history", "given"]
     head: AuditHead
 
 
@@ -51,12 +51,16 @@ class Trail:
 async def read_trail(run_id: RunId, archive: RunArchive, engine: RunEngine) -> Trail:
     """Read a run's trail with the witnesses of run row and workflow history.
 
-    An engine that does not answer is a note, not an error: the run row is a witness by itself.
+    An engine that does not answer is a note, not an error: the run row is a witness by itself. An agent's own chain
+    has the agent's row for a witness.
 
     Raises:
         UnknownName: there is no such run.
 
     """
+    if agent_of_chain(run_id) is not None:
+        records, head = await _steady(run_id, archive)
+        return Trail(run_id, records, [Witness(source="agent_row", head=head)] if head is not None else [])
     await archive.run(run_id)
     witnesses, notes = [], []
     try:  # History first: heads read later could be ahead of the records of a run that goes on.

@@ -27,8 +27,10 @@ def register(app: typer.Typer) -> None:
 def verify(
     context: typer.Context,
     *,
-    run_id: Annotated[str | None, typer.Argument(metavar="RUN", help="Verify this run.")] = None,
-    is_all: Annotated[bool, typer.Option("--all", help="Verify every run.")] = False,
+    run_id: Annotated[
+        str | None, typer.Argument(metavar="RUN", help="Verify this run, or what governs an agent: agent:NAME.")
+    ] = None,
+    is_all: Annotated[bool, typer.Option("--all", help="Verify every run and agent.")] = False,
     file: Annotated[
         str | None, typer.Option(metavar="F", help="Verify an export, without database and Temporal; - reads stdin.")
     ] = None,
@@ -70,7 +72,8 @@ async def _read(session: Session, run_id: str | None) -> "list[Trail]":
     if run_id is not None:
         return [await read_trail(RunId(run_id), archive, engine)]
     runs = await archive.runs(limit=MAX_RUNS)
-    return [await read_trail(record.run_id, archive, engine) for record in runs]
+    chains = [*(record.run_id for record in runs), *await archive.agent_chains()]
+    return [await read_trail(chain_id, archive, engine) for chain_id in chains]
 
 
 def _from_file(source: str) -> "Trail":

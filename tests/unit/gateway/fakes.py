@@ -16,7 +16,7 @@ from proctor.contracts.audit import AuditRecord, chain
 from proctor.contracts.canonical import digest_json
 from proctor.contracts.errors import NotAuthorised, Unavailable, UnknownName
 from proctor.contracts.human import DecisionReceipt, HumanRequest, Principal, RequestKind, RequestState, Role
-from proctor.contracts.ids import run_id_for
+from proctor.contracts.ids import RunId, run_id_for
 from proctor.contracts.kill import Fence, KillScope, Receipt, ReceiptLine
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, PlaybookPlannerSpec
 from proctor.contracts.run import AuditHead, JudgedCall, RunRecord, RunStatus
@@ -275,6 +275,9 @@ class FakeStore:
 
     async def audit(self, run_id: str) -> list[AuditRecord]:
         return list(self.trails.get(run_id, ()))
+
+    async def agent_chains(self) -> list[RunId]:
+        return [RunId(name) for name in self.trails if name.startswith("agent:")]
 
     async def recorded_head(self, run_id: str) -> AuditHead | None:
         trail = self.trails.get(run_id)

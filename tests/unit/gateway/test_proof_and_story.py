@@ -62,6 +62,17 @@ async def test_untouched_trail_is_proven_by_both_witnesses() -> None:
     assert [witness.source for witness in trail.witnesses] == ["workflow_history", "run_row"]
 
 
+async def test_what_governs_an_agent_is_proven_by_its_own_row() -> None:
+    """No workflow tells of it, and an engine that is away is not asked."""
+    store, engine = FakeStore(), FakeEngine()
+    engine.away = 1
+    store.record("agent:demo", ("policy_proposed", {}), ("policy_activated", {}))
+    trail = await read_trail("agent:demo", store, engine)
+    assert ([], [], ["agent_row"]) == (trail.breaks(), trail.notes, [one.source for one in trail.witnesses])
+    store.trails["agent:demo"] = [store.trails["agent:demo"][0].model_copy(update={"body": {"by": "mallory"}})]
+    assert (await read_trail("agent:demo", store, engine)).breaks()
+
+
 async def test_absent_engine_is_a_note_and_not_a_proof_of_guilt() -> None:
     """Without Temporal the run row still proves the trail."""
     store, engine = FakeStore(), FakeEngine()
