@@ -1,6 +1,7 @@
 """AgentDojo's suites: tasks, environments with injected texts, and the pairs that can be replayed."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from agentdojo.functions_runtime import FunctionCall
@@ -10,6 +11,7 @@ from agentdojo.types import text_content_block_from_string
 VERSION = "v1.2.2"
 TUNED_ON = ("banking", "slack")
 HELD_OUT = ("travel", "workspace")
+MARK = "INJECTEDTEXTSTANDSHERE"
 
 
 class Pair(NamedTuple):
@@ -37,20 +39,24 @@ def pairs(suite: Any) -> Iterator[Pair]:
 def environment(suite: Any, text: str) -> Any:
     """Load the suite's environment with `text` at every place that an attacker can write to; empty for none."""
     if not text:
-        return suite.load_and_inject_default_environment({})
-    marks = {vector: f"MARK{n}OF{len(vector)}" for n, vector in enumerate(suite.get_injection_vector_defaults())}
-    marked = suite.load_and_inject_default_environment(marks)
-    return type(marked).model_validate(_replaced(marked.model_dump(), list(marks.values()), text))
+        return _loaded(suite.name, is_marked=False).model_copy(deep=True)
+    marked = _loaded(suite.name, is_marked=True)
+    return type(marked).model_validate(_replaced(marked.model_dump(), text))
 
 
-def _replaced(value: Any, marks: list[str], text: str) -> Any:
+@lru_cache
+def _loaded(name: str, *, is_marked: bool) -> Any:
+    suite = get_suites(VERSION)[name]
+    vectors = suite.get_injection_vector_defaults()
+    return suite.load_and_inject_default_environment(dict.fromkeys(vectors, MARK) if is_marked else {})
+
+
+def _replaced(value: Any, text: str) -> Any:
     if isinstance(value, str):
-        for mark in marks:
-            value = value.replace(mark, text)
-        return value
+        return value.replace(MARK, text)
     if isinstance(value, dict):
-        return {_replaced(key, marks, text): _replaced(item, marks, text) for key, item in value.items()}
-    return [_replaced(item, marks, text) for item in value] if isinstance(value, list) else value
+        return {_replaced(key, text): _replaced(item, text) for key, item in value.items()}
+    return [_replaced(item, text) for item in value] if isinstance(value, list) else value
 
 
 def has_utility(suite: Any, user: Any, before: Any, after: Any, made: list[FunctionCall]) -> bool:

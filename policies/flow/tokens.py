@@ -167,7 +167,7 @@ def _url_key(written: str) -> str:
         port, host = parts.port, (parts.hostname or "").rstrip(".")
     except ValueError:
         return written
-    if not host or "@" in parts.netloc or "\\" in written or (has_scheme and parts.scheme not in {"http", "https"}):
+    if not host or "@" in parts.netloc or (has_scheme and parts.scheme not in {"http", "https"}):
         return written
     path = "" if parts.path == "/" else parts.path
     query, fragment = f"?{parts.query}" if parts.query else "", f"#{parts.fragment}" if parts.fragment else ""

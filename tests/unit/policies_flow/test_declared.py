@@ -96,7 +96,7 @@ def test_call_that_is_used_up_or_was_never_declared_is_off_plan() -> None:
 
 def test_result_of_a_read_off_plan_fills_no_slot() -> None:
     """An injected read cannot bring values into the plan."""
-    plan = {"calls": [{"id": "list", "tool": "fetch"}, PLAN["calls"][1]]}
+    plan = {"calls": [{"id": "list", "tool": "look"}, PLAN["calls"][1]]}
     flows = RunFlows(bundle(), "Refund 10.00", None, DeclaredPlan.model_validate(plan))
     flows.observe(entries(0, "search", {"query": "x"}, "text"))
     flows.observe(entries(1, "look", {"record": "made-up"}, RECORDS))

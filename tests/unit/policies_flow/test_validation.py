@@ -42,6 +42,7 @@ def test_closed_schema_leaves_no_room(schema: dict[str, Any]) -> None:
         {"type": "string"},
         {"type": "string", "maxLength": 10},
         {"type": "string", "pattern": "INV-[0-9]{1,8}"},
+        {"type": "string", "pattern": "INV-1"},
         {"type": "string", "pattern": "^.*$"},
         {"type": "string", "pattern": "^[a-z ]{1,9}$"},
         {"type": "string", "pattern": "^[^x]{1,9}$"},
