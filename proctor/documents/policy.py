@@ -3,6 +3,7 @@
 import re
 from typing import Any, Final
 
+from policies.analysis import findings
 from policies.document_check import policy_problems
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.policy import OPERATORS, PolicyDocument
@@ -18,7 +19,7 @@ SECTIONS: Final = ("rules", "windows", "risk", "prefer", "validate", "address_bo
 
 _DURATION = re.compile(r"([0-9]{1,6})\s*(s|m|h|d|w)", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_FIXES = ("did you mean ", "write ", "use ", "add ", "give ", "take ", "leave ", "name ", "ask ")
+_FIXES = tuple("did you mean,write,use,add,give,take,leave,name,ask,correct,narrow".split(","))
 _PLACEHOLDER = "Noted"
 """Stands for a value whose mistake is noted, so that the form does not note it again."""
 _CONNECTIVES = ("all", "any", "not", "fact")
@@ -42,17 +43,19 @@ def read_policy(source: Source) -> tuple[PolicyDocument | None, list[Problem]]:
 
 def review(source: Source, bundle: AgentBundle) -> tuple[list[Problem], list[Problem]]:
     """Hold a policy document against the agent that it governs: what is wrong, and what is hardly meant."""
-    problems = Problems(source)
-    for found in policy_problems(bundle.policy, bundle):
-        message, hint = _parted(found.message)
-        problems.add(found.where, message, hint)
-    return [with_fix(problem) for problem in problems.found], []
+    errors, warnings = Problems(source), Problems(source)
+    if bundle.policy is not None:
+        for problem in policy_problems(bundle.policy, bundle):
+            errors.add(problem.where, *_parted(problem.message))
+        for severity, problem in findings(bundle.policy, bundle):
+            (errors if severity == "error" else warnings).add(problem.where, *_parted(problem.message))
+    return [with_fix(problem) for problem in errors.found], [with_fix(problem) for problem in warnings.found]
 
 
 def _parted(message: str) -> tuple[str, str]:
     """Tell what is wrong from what to do about it, where a message ends with that."""
-    what, _, fix = message.rpartition(": ")
-    return (what, fix) if what and fix.startswith(_FIXES) else (message, "")
+    parted = (message.rpartition(mark) for mark in (": ", "; "))
+    return next(((what, fix) for what, _, fix in parted if what and fix.startswith(_FIXES)), (message, ""))
 
 
 def describe_policy(document: PolicyDocument) -> list[str]:

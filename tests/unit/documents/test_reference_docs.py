@@ -3,11 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from policies.manifest_policy import REVIEW_AFTER, compile_policy
-from proctor.contracts.decision import Verdict
-from proctor.contracts.manifest import AgentBundle
-from proctor.contracts.tool import ToolContract
-from proctor.documents.manifest import read_manifest, to_manifest
+from proctor.documents.manifest import read_manifest
 from proctor.documents.source import parse_source
 from proctor.documents.validation import validate
 
@@ -42,29 +38,3 @@ def test_manifest_page_names_every_key() -> None:
     form = read_manifest(parse_source(EXAMPLES[2][3], "m.yaml"))[0]
     assert form is not None
     assert [key for key in type(form).model_fields if f"`{key}`" not in text and f"  {key}:" not in text] == []
-
-
-@pytest.mark.parametrize(
-    ("amount", "verdict"), [(80, Verdict.ALLOW), (120, Verdict.REQUIRE_APPROVAL), ("80", Verdict.DENY)]
-)
-def test_example_of_the_policy_page_does_what_it_says(amount: object, verdict: Verdict) -> None:
-    """The three refunds of the page."""
-    form = read_manifest(parse_source(EXAMPLES[-1][3], "m.yaml"))[0]
-    assert form is not None
-    refund = ToolContract(name="RefundOrder", input_schema={"type": "object"}, effect="write", risk="low")
-    schemas = {"input_schema": {}, "output_schema": {}}
-    policy = compile_policy(AgentBundle(manifest=to_manifest(form, None, schemas), tools=(refund,)))
-    known = {
-        "agent": "refund-clerk",
-        "tool": "RefundOrder",
-        "tool_version": "1",
-        "effect": "write",
-        "risk": "low",
-        **{f"autonomy.{risk}": "supervised" for risk in ("low", "medium", "high")},
-        "egress.hosts": [],
-        "goal.denied": "no",
-        "arguments": {"amount": amount},
-    }
-    decision = policy.judge(known)
-    assert decision.verdict is verdict
-    assert (REVIEW_AFTER in decision.obligations) is (verdict is not Verdict.DENY)
