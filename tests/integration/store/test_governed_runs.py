@@ -137,8 +137,10 @@ async def test_decisions_of_older_records_are_read(store: PostgresStore, dsn: st
     with psycopg.connect(dsn) as connection:
         connection.execute("""
             UPDATE proctor.planned_call SET decision = json_build_object(
-                'call', 0, 'arguments_digest', arguments_digest, 'decision', json_build_object('verdict', 'allow', 'determining', 'x', 'reason', 'y',
-                    'policy_digest', repeat('a', 64), 'obligations', json_build_array('review_after')))
+                'call', 0, 'arguments_digest', arguments_digest,
+                'decision', json_build_object(
+                    'verdict', 'allow', 'determining', 'x', 'reason', 'y', 'policy_digest', repeat('a', 64),
+                    'obligations', json_build_array('review_after')))
         """)
     plan = await store.journal.call_plan(scene.call())
     assert ({}, {}, "", ["review_after"]) == (
