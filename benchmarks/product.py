@@ -118,7 +118,9 @@ class ProductSide:
         )
         gateway = self.gateway
         bundle = gateway.catalog.load(AGENT)
-        await admission.submit(request, bundle, by=by, admissions=gateway.store.admissions, engine=gateway.engine)
+        await admission.submit(
+            request, bundle, by=by, admissions=gateway.store.admissions, engine=gateway.engine, changes=gateway.changes
+        )
 
     async def until_waiting(self, runs: Sequence[str]) -> None:
         """Ask the store for the requests to people."""

@@ -154,7 +154,14 @@ async def _start(stage: Stage, alert: dict[str, str]) -> RunRecord:
         tenant="default",
         idempotency_key=new_idempotency_key(AGENT),
     )
-    accepted = await submit(request, bundle, by=requester, admissions=store.admissions, engine=stage.gateway.engine)
+    accepted = await submit(
+        request,
+        bundle,
+        by=requester,
+        admissions=store.admissions,
+        engine=stage.gateway.engine,
+        changes=stage.gateway.changes,
+    )
     return accepted.record
 
 
@@ -182,7 +189,12 @@ async def _decide(stage: Stage, request: HumanRequest) -> Word:
         tell("", f"no terminal to ask at: {APPROVER}, a principal of the demo, approves")
     decision = HumanDecision(request_id=request.id, word=word, reason="decided in the demo")
     store = stage.gateway.store
-    await decide(decision, by=await stage.person(APPROVER), people=store.people, engine=stage.gateway.engine)
+    await decide(
+        decision,
+        by=await stage.person(APPROVER),
+        people=store.people,
+        engine=stage.gateway.engine,
+    )
     return word
 
 

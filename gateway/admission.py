@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.engine import RunEngine
+from gateway.policy_changes import PolicyChanges
 from proctor.contracts.canonical import canonical_json
 from proctor.contracts.errors import InvalidInput, NotAuthorised, OversizeInput, Refused
 from proctor.contracts.human import Principal, Role
@@ -22,7 +23,13 @@ class Submission:
 
 
 async def submit(
-    request: TaskRequest, bundle: AgentBundle, *, by: Principal, admissions: Admissions, engine: RunEngine
+    request: TaskRequest,
+    bundle: AgentBundle,
+    *,
+    by: Principal,
+    admissions: Admissions,
+    engine: RunEngine,
+    changes: PolicyChanges,
 ) -> Submission:
     """Accept a request and start its workflow.
 
@@ -32,7 +39,8 @@ async def submit(
     Raises:
         NotAuthorised: `by` is not the requester, or lacks the role `requester`.
         InvalidInput: the key or the input cannot be used; `OversizeInput` beyond `MAX_INPUT_BYTES`.
-        Refused: the agent has no owner or no planner; `Fenced` when a kill covers it.
+        Refused: the agent has no owner or no planner, or its policy allows more than the active one and nobody
+            approved that; `Fenced` when a kill covers it.
         Unavailable: store or engine do not answer.
 
     """
@@ -41,6 +49,7 @@ async def submit(
     _check_key(request.idempotency_key)
     _check_input(request, bundle.manifest)
     await engine.ping()
+    await changes.ensure_active(bundle, by.name)
     record, is_new = await admissions.admit(request, bundle)
     if not record.status.is_end:
         await engine.start(record)

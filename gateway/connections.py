@@ -23,6 +23,8 @@ from proctor.settings import Endpoints, Settings
 if TYPE_CHECKING:
     from temporalio.client import Client
 
+    from gateway.policy_changes import PolicyChanges
+
 POOL_SIZE = 4
 
 
@@ -66,6 +68,13 @@ class Gateway:
     store: Store
     engine: RunEngine
     catalog: AgentCatalog
+
+    @property
+    def changes(self) -> "PolicyChanges":
+        """Changes of policies, as this installation takes them."""
+        from gateway.policy_changes import PolicyChanges
+
+        return PolicyChanges(self.store.policies, self.store.journal.bundle, self.settings.environment)
 
 
 OpenGateway = Callable[[Settings], AbstractAsyncContextManager[Gateway]]

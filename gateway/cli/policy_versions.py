@@ -10,7 +10,6 @@ from gateway.cli.visible import visible_line
 
 if TYPE_CHECKING:
     from gateway.backtesting import Backtest
-    from gateway.policy_changes import PolicyChanges
     from gateway.policy_difference import PolicyDifference
     from gateway.policy_sources import PolicySource
 
@@ -88,12 +87,12 @@ def propose(
     async def work(session: Session) -> Any:
         caller = await session.caller(act_as)
         bundle = load_agent(session.gateway.catalog, agent)
-        return await _changes(session).propose(bundle, caller.name)
+        return await session.gateway.changes.propose(bundle, caller.name)
 
     version = perform(context, work)
     print_one(version, output, _VERSION_FIELDS)
     if version.state == "proposed":
-        say(f"it loosens the policy: `proctor policy approve {version.id}` by {version.owner} and by a second person")
+        say(f"it loosens the policy: `proctor policy approve {version.id}` by the agent's owner and by a second person")
 
 
 def versions(context: typer.Context, agent: AgentArgument, output: OutputOption = Format.TABLE) -> None:
@@ -136,19 +135,12 @@ def _decide(  # noqa: PLR0917 - the six parts of one order
 ) -> None:
     async def work(session: Session) -> Any:
         caller = await session.caller(act_as)
-        return await _changes(session).decide(version, word, caller, reason)
+        return await session.gateway.changes.decide(version, word, caller, reason)
 
     decided = perform(context, work)
     print_one(decided, output, _VERSION_FIELDS)
     if decided.state == "proposed":
-        say(f"recorded; it still takes {'a second person' if decided.owner in decided.approved_by else decided.owner}")
-
-
-def _changes(session: Session) -> "PolicyChanges":
-    from gateway.policy_changes import PolicyChanges
-
-    store = session.gateway.store
-    return PolicyChanges(store.policies, store.journal.bundle, session.gateway.settings.environment)
+        say(f"recorded; it takes the agent's owner and a second person, and has {', '.join(decided.approved_by)}")
 
 
 def _two(context: typer.Context, old: str, new: str) -> "tuple[PolicySource, PolicySource]":

@@ -121,7 +121,14 @@ async def _submit(
     bundle = load_agent(session.gateway.catalog, agent, model)
     request = _request(agent, content, goal, caller.name, key or new_idempotency_key(bundle.manifest.name))
     store = session.gateway.store
-    submission = await submit(request, bundle, by=caller, admissions=store.admissions, engine=session.gateway.engine)
+    submission = await submit(
+        request,
+        bundle,
+        by=caller,
+        admissions=store.admissions,
+        engine=session.gateway.engine,
+        changes=session.gateway.changes,
+    )
     record = submission.record
     say(f"run {record.run_id} {'accepted' if submission.is_new else f'exists already ({record.status})'}")
     return record

@@ -58,7 +58,14 @@ class Siege:
         store, by = self.gateway.store, await self.principal()
         bundle = self.gateway.catalog.load(AgentName("prober"))
         request = await self.request(key, attempt, **more)
-        found = await submit(request, bundle, by=by, admissions=store.admissions, engine=self.gateway.engine)
+        found = await submit(
+            request,
+            bundle,
+            by=by,
+            admissions=store.admissions,
+            engine=self.gateway.engine,
+            changes=self.gateway.changes,
+        )
         return found.record.run_id
 
     async def admit(self, key: str, attempt: str, /, **more: Any) -> RunId:

@@ -52,7 +52,14 @@ class Storm:
                     idempotency_key=f"storm-{number}",
                 )
                 bundle = self.gateway.catalog.load(AgentName("prober"))
-                accepted = await submit(request, bundle, by=by, admissions=store.admissions, engine=self.gateway.engine)
+                accepted = await submit(
+                    request,
+                    bundle,
+                    by=by,
+                    admissions=store.admissions,
+                    engine=self.gateway.engine,
+                    changes=self.gateway.changes,
+                )
             except Unavailable:
                 await asyncio.sleep(0.3)
             else:

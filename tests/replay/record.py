@@ -77,7 +77,14 @@ class Studio:
             idempotency_key=f"replay-{name}",
         )
         bundle = self.gateway.catalog.load(AGENT)
-        accepted = await submit(request, bundle, by=by, admissions=store.admissions, engine=self.gateway.engine)
+        accepted = await submit(
+            request,
+            bundle,
+            by=by,
+            admissions=store.admissions,
+            engine=self.gateway.engine,
+            changes=self.gateway.changes,
+        )
         return accepted.record.run_id
 
     async def decide(self, run_id: RunId, word: str, **more: str) -> None:
@@ -86,7 +93,7 @@ class Studio:
         pending = await _until(lambda: store.people.pending(run_id))
         by = await store.people.authenticate(find_token({}, self.gateway.settings.home, "demo.approver"))
         decision = HumanDecision.model_validate({"request_id": pending[0].id, "word": word, **more})
-        await decide(decision, by=by, people=store.people, engine=self.gateway.engine)
+        await decide(decision, by=by, people=store.people, engine=self.gateway.engine, changes=self.gateway.changes)
 
     async def kill(self, run_id: RunId) -> None:
         """Kill a run in the middle of its slow tool."""

@@ -13,6 +13,7 @@ from temporalio.client import Client
 
 from benchmarks.history import Footprint, footprint
 from gateway.admission import submit
+from gateway.policy_changes import PolicyChanges
 from gateway.temporal_engine import TemporalRunEngine
 from proctor.connection import connect_temporal
 from proctor.contracts.human import Principal, Role
@@ -89,7 +90,8 @@ class Bench:
         )
         engine = TemporalRunEngine(self._give, address="", task_queue=self._settings.task_queue)
         bundle = FileAgentCatalog(ROOT / "benchmarks" / "agents").load(request.agent)
-        await submit(request, bundle, by=by, admissions=self._store.admissions, engine=engine)
+        changes = PolicyChanges(self._store.policies, self._store.journal.bundle)
+        await submit(request, bundle, by=by, admissions=self._store.admissions, engine=engine, changes=changes)
         await self.client.get_workflow_handle(request.idempotency_key).result()
         return await footprint(self.client, request.idempotency_key)
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, Pla
 from proctor.contracts.run import AuditHead, JudgedCall, RunRecord, RunStatus
 from proctor.contracts.tool import ToolContract
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+from .policy_register import NOW, FakePolicyRegister
+
 SCHEMA = {
     "type": "object",
     "properties": {"service": {"type": "string"}},
@@ -153,6 +154,12 @@ class FakeStore:
     applied: bool = True
     away: int = 0
     on_follow: Any = None
+    policies: FakePolicyRegister = field(default_factory=FakePolicyRegister)
+
+    async def bundle(self, digest: str) -> AgentBundle:
+        if digest not in self.policies.bundles:
+            raise UnknownName(f"there is no stored bundle {digest[:16]}…")
+        return self.policies.bundles[digest]
 
     @property
     def admissions(self) -> "FakeStore":

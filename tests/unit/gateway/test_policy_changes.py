@@ -10,7 +10,7 @@ from proctor.contracts.human import Principal, Role
 from proctor.contracts.manifest import AgentBundle
 
 from .policy_agents import MANIFEST, POLICY, write_clerk
-from .policy_fakes import FakePolicyRegister
+from .policy_register import FakePolicyRegister
 
 OWNER = Principal(name="maria.ops", roles=frozenset({Role.OWNER}))
 SECOND = Principal(name="demo.approver", roles=frozenset({Role.APPROVER}))

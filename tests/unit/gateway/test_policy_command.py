@@ -261,12 +261,12 @@ def test_versions_tell_the_story_of_a_change(proctor: Command, folder: Path) -> 
     """Proposed, approved by the owner and by a second person; rejecting ends one."""
     assert 0 == proctor("propose", "refund-clerk", "--as", "operator")[0]
     (folder / "policy.yaml").write_text(LOOSER)
-    assert "by maria.ops and by a second person" in proctor("propose", "refund-clerk", "--as", "operator")[2]
+    assert "by the agent's owner and by a second person" in proctor("propose", "refund-clerk", "--as", "operator")[2]
     code, out, _ = proctor("versions", "refund-clerk", "-o", "json")
     assert [("v2", "proposed", "loosens"), ("v1", "active", "neutral")] == [
         (one["id"], one["state"], one["change"]) for one in json.loads(out)
     ]
-    assert "it still takes a second person" in proctor("approve", "v2", "--as", "maria.ops")[2]
+    assert "takes the agent's owner and a second person, and has maria.ops" in proctor("approve", "v2", "--as", "maria.ops")[2]
     code, out, _ = proctor("approve", "v2", "--as", "second.operator")
     assert (0, True) == (code, "active" in out)
     assert 6 == proctor("reject", "v2", "--reason", "no", "--as", "maria.ops")[0]

@@ -17,6 +17,7 @@ from gateway.identity import (
     token_path,
 )
 from gateway.killing import default_mode, kill
+from gateway.policy_changes import PolicyChanges
 from proctor.contracts.errors import (
     InvalidInput,
     NotAuthorised,
@@ -28,12 +29,23 @@ from proctor.contracts.errors import (
 )
 from proctor.contracts.human import HumanDecision, Principal, RequestKind, Role
 from proctor.contracts.kill import KillOrder, KillScope
+from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.run import MAX_INPUT_BYTES, RunStatus, TaskRequest
 
 from .fakes import FakeCatalog, FakeEngine, FakeStore, bundle, human_request, run_record
+from .policy_register import FakePolicyRegister
 
 OPERATOR = Principal(name="operator", roles=frozenset({Role.REQUESTER, Role.OPERATOR}))
 MARIA = Principal(name="maria.ops", roles=frozenset({Role.OWNER, Role.APPROVER}))
+
+
+def changes() -> PolicyChanges:
+    register = FakePolicyRegister()
+
+    async def recorded(digest: str) -> AgentBundle:
+        return register.bundles[digest]
+
+    return PolicyChanges(register, recorded)
 
 
 def task(**changes: object) -> TaskRequest:
@@ -50,7 +62,7 @@ def task(**changes: object) -> TaskRequest:
 async def test_submitted_request_is_accepted_and_its_workflow_started() -> None:
     """A request that passes every check has a row and a workflow of the same id."""
     store, engine = FakeStore(), FakeEngine()
-    submission = await submit(task(), bundle(), by=OPERATOR, admissions=store, engine=engine)
+    submission = await submit(task(), bundle(), by=OPERATOR, admissions=store, engine=engine, changes=changes())
     assert (submission.is_new, submission.record.run_id) == (True, "key-1")
     assert {"key-1"} == engine.open
 
@@ -58,8 +70,8 @@ async def test_submitted_request_is_accepted_and_its_workflow_started() -> None:
 async def test_used_idempotency_key_gives_the_same_run() -> None:
     """The second submission makes no second run, and starts the workflow in case the first could not."""
     store, engine = FakeStore(), FakeEngine()
-    await submit(task(), bundle(), by=OPERATOR, admissions=store, engine=engine)
-    again = await submit(task(), bundle(), by=OPERATOR, admissions=store, engine=engine)
+    await submit(task(), bundle(), by=OPERATOR, admissions=store, engine=engine, changes=changes())
+    again = await submit(task(), bundle(), by=OPERATOR, admissions=store, engine=engine, changes=changes())
     assert (again.is_new, len(store.rows)) == (False, 1)
 
 
@@ -85,7 +97,9 @@ async def test_request_that_fails_a_check_leaves_nothing_behind(
     """Every check is made before anything is written, and its message says what is wrong."""
     store, engine = FakeStore(), FakeEngine()
     with pytest.raises(error) as raised:
-        await submit(task(**request_changes), bundle(**agent_changes), by=who, admissions=store, engine=engine)
+        await submit(
+            task(**request_changes), bundle(**agent_changes), by=who, admissions=store, engine=engine, changes=changes()
+        )
     assert said in raised.value.message
     assert raised.value.hint
     assert (len(store.rows), engine.starts) == (0, 0)
@@ -96,7 +110,7 @@ async def test_request_while_the_engine_is_away_is_not_accepted() -> None:
     store, engine = FakeStore(), FakeEngine()
     engine.away = 1
     with pytest.raises(Unavailable):
-        await submit(task(), bundle(), by=OPERATOR, admissions=store, engine=engine)
+        await submit(task(), bundle(), by=OPERATOR, admissions=store, engine=engine, changes=changes())
     assert store.rows == {}
 
 
