@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from policies.change.changes import Change, Witness
+from policies.change.levels import LEVELS, are_falling, levels_fall_with_risk
 from policies.change.outcomes import Outcome, is_looser, looser, outcome_of
 from policies.change.sides import BEFORE, Side, fixed, prover_for, readings, split, unreadable
 from policies.change.windows import relation
@@ -12,7 +13,7 @@ from policies.comparing import ABSENT
 from policies.conditions import NEVER, AllOf, Condition, Not
 from policies.programs import Line
 from policies.reasoning import Assignment, Prover, Undecided
-from policies.reasoning.witness import call_facts
+from policies.reasoning.witness import call_facts, declared_levels
 from policies.trees import comparisons
 from proctor.contracts.governing import ChangeKind
 from proctor.contracts.ids import ToolName
@@ -120,7 +121,14 @@ class ToolCalls:
         """What holds of every call: what the bundles decide, and how the values of windows move."""
         before, after = self._fixed
         moved = {name: before[name] for name in self._moved}
-        return (*fixed({**before, **after}), *fixed(moved, BEFORE), *self._relations())
+        levels = () if self._moved & LEVELS else self._ordered_levels()
+        return (*fixed({**before, **after}), *fixed(moved, BEFORE), *self._relations(), *levels)
+
+    def _ordered_levels(self) -> tuple[Condition, ...]:
+        """Say that live levels do not rise with the risk, where neither manifest declares that they do."""
+        contracts = ((side.bundle, side.contract(self.tool)) for side in (self._old, self._new))
+        declared = [declared_levels(bundle, contract) for bundle, contract in contracts if contract]
+        return tuple(levels_fall_with_risk()) if all(map(are_falling, declared)) else ()
 
     def _relations(self) -> Iterator[Condition]:
         old, new = self._windows(self._old), self._windows(self._new)

@@ -15,6 +15,8 @@ class Due(NamedTuple):
     kind: Literal["redact", "notify", "quorum", "review_after"]
     of: str = ""
     least: int = 0
+    is_by_level: bool = False
+    """Owed because of the level of autonomy, and not of a rule that somebody wrote."""
 
 
 class Outcome(NamedTuple):
@@ -35,7 +37,7 @@ def outcome_of(lines: Iterable[Line], unreadable: Condition = NEVER) -> Outcome:
     kept = tuple(lines)
     forbidden = AnyOf((unreadable, _any(kept, "forbid")))
     asked, permitted = _any(kept, "require_approval"), _any(kept, "permit")
-    owing = [(due, line.when) for line in kept for due in dues_of(line.rule.obligations)]
+    owing = [(due, line.when) for line in kept for due in _dues_of_line(line)]
     return Outcome(
         denied=AnyOf((forbidden, Not(AnyOf((asked, permitted))))),
         asked=AllOf((Not(forbidden), asked)),
@@ -73,6 +75,11 @@ def dues_of(obligations: Iterable[Obligation]) -> Iterator[Due]:
             yield Due("review_after")
 
 
+def _dues_of_line(line: Line) -> Iterator[Due]:
+    is_by_level = line.rule.effect == "oblige"
+    return (due._replace(is_by_level=is_by_level) for due in dues_of(line.rule.obligations))
+
+
 def _covers(other: Due, due: Due) -> bool:
     if other.kind != due.kind:
         return False
@@ -82,13 +89,16 @@ def _covers(other: Due, due: Due) -> bool:
 
 
 def _matters(due: Due, old: Outcome, new: Outcome) -> Condition:
-    """Say when the loss of a due loosens: what is redacted also when the call must now be asked about."""
-    both_asked = AllOf((old.asked, new.asked))
+    """Say when the loss of a due loosens: what is redacted also when the call must now be asked about.
+
+    The review that a level asks for takes the place of an approval, so beside one it is not missed.
+    """
+    both_asked, both_allowed = AllOf((old.asked, new.asked)), AllOf((old.allowed, new.allowed))
     if due.kind == "quorum":
         return both_asked
     if due.kind == "redact":
         return AllOf((Not(old.denied), Not(new.denied)))
-    return AnyOf((both_asked, AllOf((old.allowed, new.allowed))))
+    return both_allowed if due.is_by_level else AnyOf((both_asked, both_allowed))
 
 
 def _still_matters(due: Due, old: Verdict, new: Verdict) -> bool:

@@ -113,9 +113,7 @@ RULES: tuple[dict[str, Any], ...] = (
         "id": "refund-never",
         "effect": "forbid",
         "tool": "Refund",
-        "when": {
-            "any": [fact("arguments.amount", greater_than=5000), fact("windows.refunds_today", greater_than=1000)]
-        },
+        "when": {"any": [fact("arguments.amount", greater_than=5000), fact("windows.refunds_today", greater_than=999)]},
         "reason": "More than this is never paid by an agent",
     },
     {
@@ -287,9 +285,7 @@ DOCUMENT: dict[str, Any] = {
             "risk": "high",
         }
     ],
-    "validate": [
-        {"tool": "FindOrder", "path": "total", "schema": {"type": "number", "minimum": 0, "maximum": 100_000}}
-    ],
+    "validate": [{"tool": "FindOrder", "path": "total", "schema": {"type": "number", "minimum": 0, "maximum": 9999}}],
     "address_book": ["billing@example.com"],
 }
 MANIFEST: dict[str, Any] = {
