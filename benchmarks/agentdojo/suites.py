@@ -38,9 +38,14 @@ def pairs(suite: Any) -> Iterator[Pair]:
 
 def environment(suite: Any, text: str) -> Any:
     """Load the suite's environment with `text` at every place that an attacker can write to; empty for none."""
+    return _injected(suite.name, text).model_copy(deep=True)
+
+
+@lru_cache(maxsize=64)
+def _injected(name: str, text: str) -> Any:
     if not text:
-        return _loaded(suite.name, is_marked=False).model_copy(deep=True)
-    marked = _loaded(suite.name, is_marked=True)
+        return _loaded(name, is_marked=False)
+    marked = _loaded(name, is_marked=True)
     return type(marked).model_validate(_replaced(marked.model_dump(), text))
 
 

@@ -162,7 +162,7 @@ class Provenance:
         for key in {token.text for token in found if token.kind is not Kind.SYMBOL}:
             holding = self._holding.get(key, [])
             if not any(self._texts[index].labels.integrity is Integrity.TRUSTED for index in holding[:MAX_SOURCES]):
-                places.update(holding[:MAX_SOURCES])
+                places.update(holding[: MAX_SOURCES + 1])
         return [_Part(self._texts[index].origin, self._texts[index].labels) for index in places]
 
     def _composed(self) -> _Part:
@@ -175,11 +175,18 @@ def joined(flows: Iterable[Flow]) -> Flow:
 
 
 def _flow(parts: Iterable[_Part]) -> Flow:
-    found = set(parts)
+    found = list(parts)
     if not found:
         return NOTHING
-    labels = _capped(reduce(Labels.join, {part.labels for part in found}, CLEAN))
+    labels = _capped(_joined_labels(list({id(part.labels): part.labels for part in found}.values())))
     return Flow(labels=labels, origins=tuple(sorted({part.origin for part in found})))
+
+
+def _joined_labels(many: list[Labels]) -> Labels:
+    """Join as `Labels.join` does, at once."""
+    kinds = {(one.integrity, one.confidentiality): one for one in many}
+    sources = {source for one in many for source in one.sources}
+    return reduce(Labels.join, kinds.values(), CLEAN).model_copy(update={"sources": tuple(sorted(sources))})
 
 
 def _capped(labels: Labels) -> Labels:

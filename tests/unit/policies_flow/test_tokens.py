@@ -93,8 +93,8 @@ def test_full_stop_without_a_space_ends_a_sentence_in_the_request_only() -> None
     "unit", ["1,111", "a.", "[", "http://", "GB29 ", "1-", "a@", "https:", "May 1 ", "'", "#", "10:", "é", "x" * 50]
 )
 def test_splitting_is_linear_whatever_the_text(unit: str) -> None:
-    """A hostile text of 200,000 characters is split in a moment: ten times the text takes about ten times as long."""
-    text = unit * (200_000 // len(unit))
+    """A hostile text of 50,000 characters is split in a moment; anything quadratic would take minutes."""
+    text = unit * (50_000 // len(unit))
     begun = time.process_time()
     tokens(text)
-    assert time.process_time() - begun < 5
+    assert time.process_time() - begun < 3
