@@ -119,6 +119,22 @@ def test_number_outside_of_what_the_fact_can_be_denies(name: str, odd: float) ->
     assert (Verdict.DENY, f"fact:{name}") == judged(policy, placed(GOOD, FACTS[name], odd))
 
 
+def test_arguments_must_be_there_even_if_every_one_of_them_may_be_left_out() -> None:
+    """No arguments at all are not a call without optional ones."""
+    urgent = Compare(FACTS["arguments.urgent"], "equals", (True,), default=False)
+    policy = CompiledPolicy([Rule("any", "permit", ALWAYS, "x"), Rule("odd", "forbid", urgent, "x")])
+    assert (Verdict.ALLOW, "any") == judged(policy, {"tool": "Transfer", "arguments": {}})
+    for odd in ({}, {"arguments": None}, {"arguments": []}):
+        assert Verdict.DENY is policy.judge({"tool": "Transfer", **odd}).verdict
+        assert policy.judge({"tool": "Transfer", **odd}).determining.startswith("fact:arguments")
+
+
+@pytest.mark.parametrize("odd", [b"bob", {1, 2}, object()])
+def test_arguments_that_the_schema_cannot_be_applied_to_do_not_fit(odd: object) -> None:
+    """What is not even JSON is denied by name, not by accident."""
+    assert (Verdict.DENY, "arguments-schema:Transfer") == judged(POLICY, transfer(to=odd))
+
+
 TEXT = st.text(st.characters(codec=None), max_size=6)
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXT, st.sampled_from(LOOK_ALIKES)),
