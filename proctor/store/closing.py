@@ -11,7 +11,7 @@ from proctor.contracts.run import AuditHead, CallRef, RequestRef, RequestStandin
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes
 from proctor.store.database import Connection, Database
-from proctor.store.governing import recorded_decision, remember_denial
+from proctor.store.governing import AFTER_A_DENIAL, recorded_decision, remember_denial
 from proctor.store.kills import insert_fence
 from proctor.store.locked import LockedRun, lock_run
 from proctor.store.queries import query
@@ -118,7 +118,8 @@ async def _note(connection: Connection, locked: LockedRun, row: Row, state: Requ
         node, tool = ("", None) if planned is None else (planned["node"], planned["tool"])
         person = (f"person:{row['decided_by']}",) if row["decided_by"] else ("proctor",)
         labels = Labels(integrity=Integrity.TRUSTED, sources=person)
-        changes.observe(entry[0], entry[1], step=row["step"], call=row["call"], node=node, tool=tool, labels=labels)
+        told = {**entry[1], "advice": AFTER_A_DENIAL} if entry[0] == "denial" else entry[1]
+        changes.observe(entry[0], told, step=row["step"], call=row["call"], node=node, tool=tool, labels=labels)
         if planned is not None and entry[0] == "denial":
             remember_denial(changes, recorded_decision(planned), locked.tool, step=row["step"], **entry[1])
     await changes.write(connection)

@@ -20,6 +20,7 @@ from proctor.store.changes import Changes
 from proctor.store.consent import Consent, consent_for
 from proctor.store.database import Connection, Database
 from proctor.store.governing import (
+    AFTER_A_DENIAL,
     SUGGEST,
     ask_review,
     is_told,
@@ -170,7 +171,9 @@ class DispatchJournal:
         changes = Changes.to(locked)
         node, tool = locked.planned["node"], locked.tool
         denial = {"rule": rule, "reason": reason, "by": by}
-        digest, _ = changes.observe("denial", denial, step=ref.step, call=ref.call, node=node, tool=tool)
+        advice = decision.advice if consent is None else AFTER_A_DENIAL
+        told = {**denial, "advice": advice} if advice else denial
+        digest, _ = changes.observe("denial", told, step=ref.step, call=ref.call, node=node, tool=tool)
         remember_denial(changes, recorded_decision(locked.planned), tool, step=ref.step, **denial)
         if consent is None and rule.startswith(SUGGEST):
             await self._suggest(connection, changes, locked, ref)

@@ -40,6 +40,8 @@ NOT_OF_SUBSTANCE = frozenset(
 """Rules that deny the form of a call and not what it is for: put well, the same goal may be allowed."""
 _Kind = TypeVar("_Kind", Notify, Quorum, ReviewAfter)
 PROCTOR = PrincipalName("proctor")
+AFTER_A_DENIAL = "a person decided: asking again, in other words or by another tool, is denied without asking"
+"""For the planner, with the denial of a person."""
 
 
 def remember_denial(

@@ -67,7 +67,8 @@ def _write_denial(
     """Write a denied call into the transcript, with what follows from its denial for the rest of the run."""
     decision, step = recorded.decision, record.step
     said = {"rule": decision.determining, "reason": decision.reason, "by": "policy"}
-    changes.observe("denial", said, step=step, call=recorded.call, node=call.node, tool=call.tool)
+    told = {**said, "advice": decision.advice} if decision.advice else said
+    changes.observe("denial", told, step=step, call=recorded.call, node=call.node, tool=call.tool)
     remember_denial(changes, recorded, call.tool, step=step, **said)
     if decision.determining.startswith(SUGGEST):
         titles = {planned.call: planned.summary for planned in record.plan.calls}

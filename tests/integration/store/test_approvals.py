@@ -168,7 +168,7 @@ async def test_a_denial_ends_the_call(store: PostgresStore) -> None:
     assert ("denied", None) == _refusal(await store.journal.begin_effect(scene.call(), ASK))
     newest = await store.journal.transcript(scene.run_id).newest()
     assert newest is not None
-    assert {"rule": "person", "reason": "not on a Friday", "by": "person"} == newest.content
+    assert {"rule": "person", "reason": "not on a Friday", "by": "person", "advice": AFTER_A_DENIAL} == newest.content
 
 
 async def test_deny_beats_approve_until_it_is_consumed(store: PostgresStore) -> None:

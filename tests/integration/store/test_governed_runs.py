@@ -81,9 +81,8 @@ async def goals(scene: Scene) -> list[tuple[str, str, str]]:
 async def test_a_goal_that_policy_denies_is_remembered_once(store: PostgresStore) -> None:
     """With the plan and at dispatch; a second denial of the same adds nothing."""
     scene = await open_scene(store)
-    await judged(scene, deny("no-restart"), deny("no-restart"), decision(Verdict.ALLOW))
+    await judged(scene, deny("no-restart"), deny("no-restart"))
     await judged(scene, decision(Verdict.ALLOW), step=1, name="Page")
-    await store.journal.begin_effect(scene.call(0, 2), FakeJudge(lambda _: deny("budget")))
     await store.journal.begin_effect(scene.call(1), FakeJudge(lambda _: deny("budget")))
     assert [(GOAL, "policy", "Restart"), (GOAL, "policy", "Page")] == await goals(scene)
 

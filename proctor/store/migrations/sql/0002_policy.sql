@@ -243,8 +243,8 @@ CREATE FUNCTION proctor.window_answers(
             AND (a.per = 'tenant' OR (a.per = 'agent' AND e.agent = p_agent)
                  OR (a.per = 'requester' AND e.requester = p_requester))
         WHERE a.per <> 'run' AND e.key <> p_except AND (
-            e.state IN ('intent', 'confirmed', 'unknown') OR (e.state = 'attempt_failed' AND EXISTS (
-                SELECT FROM proctor.run r WHERE r.run_id = e.run_id AND r.closed_at IS NULL)))
+            e.state IN ('intent', 'confirmed', 'unknown') OR (e.state = 'attempt_failed' AND (
+                SELECT r.closed_at IS NULL FROM proctor.run r WHERE r.run_id = e.run_id)))
         UNION ALL
         SELECT a.name, e.intent_at, e.arguments_digest
         FROM asked a
@@ -265,19 +265,18 @@ CREATE FUNCTION proctor.window_answers(
         WHERE a.per = 'run' AND d.key <> p_except
     ),
     -- Functions that look into JSON stumble over an escaped NUL, so it is replaced on both sides. What is compared is
-    -- text: content is canonical, so that equal values are equal texts.
-    seen AS (
-        SELECT a.name, a.measure, a.argument, a.same, c.at,
-               replace(b.body, '\u0000', '\ufffd')::json AS arguments,
-               a.looks AND (b.body IS NULL OR encode(sha256(convert_to(b.body, 'UTF8')), 'hex') <> c.digest) AS is_altered
+    -- text: content is canonical, so that equal values are equal texts. Materialized, so that each is computed once.
+    seen AS MATERIALIZED (
+        SELECT a.name, a.measure, a.argument, a.same, c.at, replace(b.body, '\u0000', '\ufffd')::json AS arguments,
+               a.looks AND (b.body IS NULL
+                            OR encode(sha256(convert_to(b.body, 'UTF8')), 'hex') <> c.digest) AS is_altered
         FROM calls c
         JOIN asked a ON a.name = c.name
         LEFT JOIN proctor.content b ON a.looks AND b.digest = c.digest
     ),
-    matching AS (
+    matching AS MATERIALIZED (
         SELECT s.name, s.at, s.is_altered,
-               CASE WHEN s.measure = 'sum' AND json_typeof(s.arguments #> s.argument) = 'number'
-                    THEN (s.arguments #>> s.argument)::numeric END AS amount
+               CASE WHEN s.measure = 'sum' THEN (s.arguments #> s.argument)::text END AS amount
         FROM seen s
         WHERE s.is_altered OR s.same IS NULL OR NOT EXISTS (
             SELECT FROM json_each_text(s.same) AS m(path, value)
@@ -289,10 +288,11 @@ CREATE FUNCTION proctor.window_answers(
     CROSS JOIN LATERAL (
         SELECT CASE a.measure
                    WHEN 'count' THEN count(m.at)::numeric
-                   WHEN 'sum' THEN coalesce(sum(m.amount), 0)
+                   WHEN 'sum' THEN coalesce(sum(CASE WHEN m.amount ~ '^-?[0-9]' THEN m.amount::numeric END), 0)
                    ELSE extract(epoch FROM p_at - max(m.at))
                END AS value,
-               coalesce(bool_or(m.is_altered OR (a.measure = 'sum' AND m.amount IS NULL)), false) AS is_unreadable
+               coalesce(bool_or(
+                   m.is_altered OR (a.measure = 'sum' AND (m.amount ~ '^-?[0-9]') IS NOT TRUE)), false) AS is_unreadable
         FROM matching m WHERE m.name = a.name
     ) found
     WHERE NOT found.is_unreadable
