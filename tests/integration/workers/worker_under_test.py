@@ -55,7 +55,7 @@ class WorkerUnderTest:
         except (urllib.error.URLError, OSError) as error:
             return 0, str(error)
 
-    async def until_ready(self, status: int = 200, *, within_s: float = 25.0) -> dict[str, Any]:
+    async def until_ready(self, status: int = 200, *, within_s: float = 60.0) -> dict[str, Any]:
         deadline = time.monotonic() + within_s
         while True:
             found, body = await asyncio.to_thread(self.get, "/readyz")
