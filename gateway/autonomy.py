@@ -231,7 +231,7 @@ def coverage_of(cell: Cell, evidence: Evidence, reviews: Sequence[Review]) -> Co
     """Tell who gave the verdicts of the evidence, and how many reviews they passed over."""
     mine = [review for review in reviews if (review.tool, review.risk) == (cell.tool, cell.risk)]
     since = evidence.since
-    mine = [review for review in mine if since is None or (review.decided_at or review.at) > since]
+    mine = [review for review in mine if since is None or review.at > since]
     decided = [review for review in mine if review.verdict is not None]
     newest = max((review.at for review in decided), default=None)
     return Coverage(

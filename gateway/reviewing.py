@@ -5,12 +5,12 @@ from proctor.contracts.governing import Review, ReviewVerdict
 from proctor.contracts.human import Principal
 from proctor.contracts.ports import AutonomyRecord
 
-SHORTEST_PREFIX = 6
+SHORTEST_PREFIX = 8
 LONGEST_REASON = 500
 
 
 async def find_review(record: AutonomyRecord, review_id: str) -> Review:
-    """Find a review, decided or not, by its id or a unique prefix of at least 6 characters. Raises `UnknownName`."""
+    """Find a review, decided or not, by its id or a unique prefix of at least 8 characters. Raises `UnknownName`."""
     known = await record.reviews(None, open_only=False)
     exact = [review for review in known if review.id == review_id]
     begun = [review for review in known if len(review_id) >= SHORTEST_PREFIX and review.id.startswith(review_id)]

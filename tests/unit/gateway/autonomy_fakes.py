@@ -74,7 +74,7 @@ class FakeAutonomyRecord:
             for review in self.rows.values()
             if (review.agent, review.tool, review.risk) == (agent, tool, risk)
             and review.decided_at is not None
-            and (since is None or review.decided_at > since)
+            and (since is None or review.at > since)
         ]
         verdicts = [review.verdict for review in sorted(decided, key=lambda r: r.decided_at or START) if review.verdict]
         return Evidence(

@@ -244,15 +244,15 @@ async def test_whoever_does_not_agree_says_why(record: FakeAutonomyRecord) -> No
         await give_verdict(record, waiting, "maybe", by=OWNER)
     with pytest.raises(InvalidInput, match="500 characters"):
         await give_verdict(record, waiting, "agree", by=OWNER, reason="x" * 501)
-    assert AGREE is (await give_verdict(record, waiting[:9], "agree", by=OWNER)).verdict
+    assert AGREE is (await give_verdict(record, waiting[:8], "agree", by=OWNER)).verdict
 
 
 async def test_review_is_found_by_a_unique_beginning(record: FakeAutonomyRecord) -> None:
-    """Six characters at least, and one review only."""
+    """Eight characters at least, and one review only."""
     first = record.ask()
-    assert first == (await find_review(record, first[:6])).id
+    assert first == (await find_review(record, first[:8])).id
     record.ask()
     with pytest.raises(UnknownName, match="2 reviews begin with"):
-        await find_review(record, first[:6])
+        await find_review(record, first[:8])
     with pytest.raises(UnknownName, match="there is no review"):
-        await find_review(record, first[:5])
+        await find_review(record, first[:7])
