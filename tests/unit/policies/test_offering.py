@@ -52,6 +52,13 @@ def test_tool_at_the_level_suggest_and_outside_the_scope_is_not_offered() -> Non
     assert ("autonomy-suggest", "scope") == (found["Transfer"].determining, found["Ghost"].determining)
 
 
+def test_tool_with_a_fact_that_cannot_be_read_is_not_offered() -> None:
+    """What would deny every call denies the offer, and says which fact it is."""
+    policy = compile_policy(written(data_flow="observed"))
+    found = offered(policy, {"Pay": known(facts(PAY)) | {"effect": "erase"}})["Pay"]
+    assert (Verdict.DENY, "fact:effect") == found[:2]
+
+
 def test_tool_that_a_person_must_approve_is_offered_as_such() -> None:
     """The planner may know that it will have to wait."""
     policy = compile_policy(written(data_flow="observed"))
