@@ -171,7 +171,7 @@ class DispatchJournal:
         changes = Changes.to(locked)
         node, tool = locked.planned["node"], locked.tool
         denial = {"rule": rule, "reason": reason, "by": by}
-        advice = decision.advice if consent is None else AFTER_A_DENIAL
+        advice = AFTER_A_DENIAL if by == "person" else decision.advice
         told = {**denial, "advice": advice} if advice else denial
         digest, _ = changes.observe("denial", told, step=ref.step, call=ref.call, node=node, tool=tool)
         remember_denial(changes, recorded_decision(locked.planned), tool, step=ref.step, **denial)

@@ -303,13 +303,18 @@ async def test_a_request_that_asks_for_fewer_than_it_takes_now_is_asked_anew(sto
     assert "admitted" == await begin(scene, TWO)
 
 
-async def test_a_quorum_of_the_recorded_decision_is_not_lifted_at_dispatch(store: PostgresStore) -> None:
+async def test_a_quorum_of_the_recorded_decision_is_not_lifted_at_dispatch(store: PostgresStore, dsn: str) -> None:
     """Live policy adds people and takes none away; of two numbers for a role the higher counts."""
     scene = await open_scene(store)
     await judged(scene, obliged(Verdict.REQUIRE_APPROVAL, TWO, Quorum(count=1)))
-    await scene.decide(REQUEST, "approve")
+    with psycopg.connect(dsn) as connection:
+        connection.execute("UPDATE proctor.request SET quorum = NULL")
+    assert "granted" == (await scene.decide(REQUEST, "approve")).request.state
     assert "needs_approval" == await begin(scene)
-    await scene.decide(REQUEST, "approve", SECOND)
+    (anew,) = await store.people.pending(scene.run_id)
+    await scene.decide(anew.id, "approve")
+    assert "needs_approval" == await begin(scene)
+    await scene.decide(anew.id, "approve", SECOND)
     assert "admitted" == await begin(scene)
 
 

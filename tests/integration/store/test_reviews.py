@@ -174,7 +174,7 @@ async def test_one_call_is_one_sample(store: PostgresStore) -> None:
 
 
 async def test_evidence_is_of_its_cell_in_order_since_the_level_changed(store: PostgresStore) -> None:
-    """Another tier is another cell; a change of level begins anew, of a wider cell too."""
+    """Another tier is another cell; a change of level begins anew, of a wider cell too, with calls made after it."""
     scene = await open_scene(store)
     reviews = [await carried_out(scene, step) for step in range(4)]
     for review, verdict in zip(reversed(reviews), (AGREE, DISAGREE, AGREE), strict=False):
@@ -184,8 +184,10 @@ async def test_evidence_is_of_its_cell_in_order_since_the_level_changed(store: P
     assert () == (await evidence(store, Risk.HIGH)).verdicts
     await store.autonomy.set_level(level(Autonomy.APPROVAL_REQUIRED, tool="*", risk="*"))
     assert () == (await evidence(store)).verdicts
-    await store.autonomy.review(reviews[0].id, AGREE, APPROVER, "")
-    assert (AGREE,) == (await evidence(store)).verdicts
+    later = await carried_out(scene, 4)
+    for review, verdict in ((later, DISAGREE), (reviews[0], AGREE)):
+        await store.autonomy.review(review.id, verdict, APPROVER, "")
+    assert (DISAGREE,) == (await evidence(store)).verdicts
 
 
 async def test_open_incidents_are_those_that_nobody_has_settled(store: PostgresStore) -> None:
