@@ -5,7 +5,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, SerializerFunctionWrapHandler, Tag, model_serializer
 
 from proctor.contracts.base import Contract
 from proctor.contracts.ids import ToolName
@@ -38,7 +38,7 @@ matches one of these globs; an empty list does. `exists`: the optional argument 
 class Part(Contract):
     """Base of everything in a policy document; keys are the words of the document."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False, serialize_by_alias=True)
 
 
 class Comparison(Part):
@@ -59,6 +59,12 @@ class Comparison(Part):
     contains: Any = None
     only: Any = None
     exists: bool | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write what the document gives and no more: what is written must mean the same when it is read again."""
+        given = {type(self).model_fields[name].alias or name for name in self.model_fields_set}
+        return {key: value for key, value in write(self).items() if key in given}
 
     @property
     def has_default(self) -> bool:
