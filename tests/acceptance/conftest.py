@@ -21,7 +21,7 @@ from workers.embedded.tether import tethered
 
 ROOT = Path(__file__).parents[2]
 PROCTOR = str(Path(sys.executable).with_name("proctor"))
-START_S = 60
+START_S = 120
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ UNDERSTOOD = re.compile(r"```text\n(.*?)```", re.DOTALL)
 TYPED = re.compile(r"^\$ (.*)$", re.MULTILINE)
 REPORT = re.compile(r"```json\n(.*?)```", re.DOTALL)
 RUN, REQUEST = re.compile(r"task-keeper-[0-9a-f]{10}"), re.compile(r"req-[0-9a-f]{12}")
-START_S = 60
+START_S = 120
 
 
 @pytest.fixture(scope="module")
