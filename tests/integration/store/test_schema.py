@@ -3,19 +3,22 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 
 import psycopg
 import pytest
 
 from proctor.contracts.decision import Verdict
 from proctor.contracts.errors import Unavailable
+from proctor.contracts.ids import AgentName
 from proctor.store.migrate import migrate, pending_migrations
 from proctor.store.postgres import PostgresStore
 from proctor.store.revisions import known_revisions
 from tests.integration.conftest import dsn_for
 from tests.integration.store.scenes import open_scene
 
-APPEND_ONLY = ["audit", "transcript", "content", "plan", "planned_call", "decision"]
+APPEND_ONLY = ["audit", "transcript", "content", "plan", "planned_call", "decision", "denied_goal", "declared_plan"]
+APPEND_ONLY += ["read_call", "policy_version", "policy_approval", "policy_activation", "cell_level", "review", "notice"]
 PROJECTIONS = ["run", "effect", "request", "fence", "spend", "principal"]
 
 
@@ -38,7 +41,8 @@ def _as_app(dsn: str, statement: str) -> None:
 @pytest.mark.parametrize("change", ["UPDATE proctor.{} SET {} = {}", "DELETE FROM proctor.{}", "TRUNCATE proctor.{}"])
 async def test_the_runtime_cannot_change_what_is_append_only(dsn: str, table: str, change: str) -> None:
     """The role has no right to, whatever the code does."""
-    column = {"content": "digest"}.get(table, "run_id")
+    agents = dict.fromkeys(("policy_version", "policy_activation", "cell_level"), "agent")
+    column = {"content": "digest", "policy_approval": "by", **agents}.get(table, "run_id")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         _as_app(dsn, change.format(table, column, column))
 
@@ -88,6 +92,36 @@ async def test_the_runtime_refuses_a_database_of_a_newer_version(dsn: str) -> No
         connection.execute("UPDATE proctor.alembic_version SET version_num = '9999_future'")
     with pytest.raises(Unavailable, match="9999_future"):
         await PostgresStore.connect(dsn)
+
+
+OF_THE_VERSION_BEFORE = """
+    INSERT INTO proctor.run (run_id, tenant, idempotency_key, request_digest, agent, agent_version, owner, autonomy,
+        requester, goal, input_digest, bundle_digest, created_at)
+    VALUES ('old', 'acme', 'old', 'd', 'fixer', '1', 'wanda', 'supervised', 'rita', 'g', 'd', 'd', now());
+    INSERT INTO proctor.planned_call VALUES ('old', 0, 0, 'Restart', '1', '', 'digest', '{}');
+    INSERT INTO proctor.effect (key, run_id, step, call, kind, tool, state, attempt, intent_at, epoch)
+    VALUES ('old/0/0', 'old', 0, 0, 'act', 'Restart', 'confirmed', 1, now(), 0);
+    INSERT INTO proctor.demotion VALUES ('fixer', 'Restart', 'suggest')
+"""
+
+
+async def test_what_was_recorded_before_is_carried_over(empty_dsn: str) -> None:
+    """Effects count in windows, and a demotion in force stays in force, for workers of the version before too."""
+    sql = files("proctor.store").joinpath("migrations/sql/0001_spine.sql").read_text("utf-8")
+    with psycopg.connect(empty_dsn) as connection:
+        connection.execute("CREATE SCHEMA proctor; CREATE TABLE proctor.alembic_version (version_num text PRIMARY KEY)")
+        connection.execute(sql)
+        connection.execute("INSERT INTO proctor.alembic_version VALUES ('0001_spine')")
+        connection.execute(OF_THE_VERSION_BEFORE)
+    assert ["0002_policy"] == migrate(empty_dsn)
+    with psycopg.connect(empty_dsn) as connection:
+        effect = connection.execute("SELECT tenant, agent, requester, arguments_digest FROM proctor.effect").fetchall()
+        assert [("acme", "fixer", "rita", "digest")] == effect
+        assert [("fixer", "Restart", "suggest")] == connection.execute("SELECT * FROM proctor.demotion").fetchall()
+    store = await PostgresStore.connect(empty_dsn)
+    (level,) = await store.autonomy.levels(AgentName("fixer"))
+    assert ("Restart", "*", "suggest", "demotion") == (level.cell.tool, level.cell.risk, level.level, level.kind)
+    await store.close()
 
 
 def test_two_processes_may_migrate_at_once(empty_dsn: str) -> None:
