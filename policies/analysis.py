@@ -23,6 +23,8 @@ from proctor.contracts.policy import PolicyDocument, RuleForm
 
 Severity = Literal["error", "warning"]
 _STRONGER: Final = {"permit": ("forbid", "require_approval"), "require_approval": ("forbid",), "forbid": ()}
+_PATIENCE: Final = 3
+"""Questions about a tool that may remain undecided before no more are asked."""
 _WORDS: Final = {
     "less_than": "<",
     "at_most": "<=",
@@ -45,13 +47,14 @@ class Finding(NamedTuple):
 def findings(document: PolicyDocument, bundle: AgentBundle) -> list[Finding]:
     """List rules that can never apply or never decide, rules said twice, and tools that nothing permits.
 
-    Rules with mistakes of their own (`policies.document_check`) are left out. Never raises.
+    Empty while rules have mistakes of their own (`policies.document_check`), for what cannot be understood forbids all.
+    Never raises.
     """
     bundle = governed(bundle, document)
-    return [*_Analysis(document, bundle).findings()]
+    return [] if any(rule_problems(document, bundle)) else [*_Analysis(document, bundle).findings()]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Calls:
     """The calls of one tool: its rules, and what holds of every call."""
 
@@ -59,12 +62,16 @@ class _Calls:
     lines: tuple[Line, ...]
     given: tuple[Condition, ...]
     prover: Prover
+    given_up: int = 0
 
     def can(self, *conditions: Condition) -> bool:
         """Whether a call of the tool can be so; what is not decided can."""
+        if self.given_up >= _PATIENCE:
+            return True
         try:
             return self.prover.find(*self.given, *conditions) is not None
         except Undecided:
+            self.given_up += 1
             return True
 
     def line(self, rule: str) -> Line | None:
@@ -76,14 +83,12 @@ class _Analysis:
         self._document, self._bundle = document, bundle
         self._side = Side.of(bundle)
         self._calls = {tool: calls for tool in bundle.manifest.allowed_tools if (calls := self._calls_of(tool))}
-        self._broken = {problem.where[1] for problem in rule_problems(document, bundle) if problem.where[0] == "rules"}
         self._place = {rule.id: n for n, rule in enumerate(document.rules)}
 
     def findings(self) -> Iterator[Finding]:
         for n, form in enumerate(self._document.rules):
-            if n not in self._broken:
-                found = self._never(n, form) or self._shadowed(n, form) or self._said_twice(n, form)
-                yield from [found] if found else []
+            found = self._never(n, form) or self._shadowed(n, form) or self._said_twice(n, form)
+            yield from [found] if found else []
         for tool, calls in self._calls.items():
             if not calls.can(Not(outcome_of(calls.lines).denied)):
                 yield Finding("error", Problem((), self._unreachable(tool)))

@@ -42,7 +42,7 @@ class ToolCalls:
         self._fixed = before, after
         self._moved = frozenset(name for name in before.keys() & after.keys() if before[name] != after[name])
         raw, self._after = old.lines(tool), new.lines(tool)
-        windows_before, windows_after = self._windows(old), self._windows(new)
+        windows_before, windows_after = old.windows, new.windows
         shared = windows_before.keys() & windows_after.keys()
         self._redefined = frozenset(name for name in shared if windows_before[name] != windows_after[name])
         self._raw = raw
@@ -131,16 +131,13 @@ class ToolCalls:
         return tuple(levels_fall_with_risk()) if all(map(are_falling, declared)) else ()
 
     def _relations(self) -> Iterator[Condition]:
-        old, new = self._windows(self._old), self._windows(self._new)
+        old, new = self._old.windows, self._new.windows
         asked = [line.when for line in (*self._before, *self._after)]
         facts = {compare.fact.name: compare.fact for one in asked for compare in comparisons(one)}
         for name in sorted(self._redefined):
             if name in facts and name + BEFORE in facts:
                 before, after = (old[name], facts[name + BEFORE]), (new[name], facts[name])
                 yield relation(before, after, asked, self._new.bundle)
-
-    def _windows(self, side: Side) -> Mapping[str, Any]:
-        return {f"windows.{window.id}": window for window in side.policy.windows_for(self.tool)}
 
     def _causes(self) -> dict[str, frozenset[str]]:
         """Sort the rules that are not as before by what was changed: the rule itself, or a fact that it reads."""

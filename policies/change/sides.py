@@ -6,10 +6,11 @@ from typing import Any
 
 from policies.comparing import takes_absent
 from policies.conditions import NEVER, AnyOf, Compare, Condition, Fact, Not
+from policies.document_rules import windows_of
 from policies.engine import CompiledPolicy
 from policies.facts import PLATFORM, catalogue
 from policies.manifest_policy import compile_policy
-from policies.programs import Line
+from policies.programs import Line, make_program
 from policies.reasoning.domains import merged
 from policies.reasoning.instances import shapes_of
 from policies.reasoning.satisfiability import Prover
@@ -17,6 +18,7 @@ from policies.reasoning.witness import contract_facts, declared_levels
 from policies.trees import comparisons, rewritten
 from proctor.contracts.ids import ToolName
 from proctor.contracts.manifest import AgentBundle
+from proctor.contracts.policy import WindowForm
 from proctor.contracts.tool import ToolContract
 
 BEFORE = " (before)"
@@ -40,8 +42,14 @@ class Side:
         return self.policy.contracts.get(tool)
 
     def lines(self, tool: ToolName) -> tuple[Line, ...]:
-        """Give the rules for a tool, each with its condition."""
-        return self.policy.program(tool).lines
+        """Give the rules for a tool, each with its condition; no code is generated for that."""
+        return make_program(self.policy.rules, tool, self.contract(tool)).lines
+
+    @property
+    def windows(self) -> dict[str, WindowForm]:
+        """The windows of the document, those of its cool-downs too, by the name of their fact."""
+        document = self.bundle.policy
+        return {f"windows.{window.id}": window for window in (windows_of(document) if document else ())}
 
     def facts_of(self, tool: ToolName, *, with_levels: bool) -> dict[str, Any]:
         """Give the facts that this bundle decides for every call of the tool."""

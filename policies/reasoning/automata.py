@@ -1,7 +1,7 @@
 """Finite automata over texts, as sets of positions in one integer each: globs, fixed texts, shortest lengths.
 
 A product of them is walked breadth first, so that the text that is found is a shortest one and the walk ends: there are
-finitely many states, and `MAX_STATES` bounds them.
+finitely many states, and `MAX_STEPS` bounds the walk.
 """
 
 from collections import deque
@@ -10,7 +10,7 @@ from itertools import count
 from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Final, Protocol
 
-from policies.reasoning.undecided import MAX_STATES, Undecided
+from policies.reasoning.undecided import MAX_STEPS, Undecided
 
 _READABLE: Final = ascii_lowercase + digits + ascii_uppercase + "-_.@/:+,;=#%&~!$^|'\"`()[]{}<>\\*? "
 """Printable ASCII, the plainest first."""
@@ -108,16 +108,19 @@ def shortest(wanted: Sequence[Automaton], unwanted: Sequence[Automaton] = (), lo
     """Find a text that all of `wanted` and none of `unwanted` accept; the empty text only when there is no other.
 
     Raises:
-        Undecided: the product has too many states.
+        Undecided: it would take too many steps.
 
     """
     both = (*wanted, *unwanted)
     start = tuple(one.start for one in both)
     letters = list(_representatives(both))
     empty = "" if _ends_well(start, both, len(wanted)) else None
-    seen, queue = {start}, deque([(start, "")])
+    seen, queue, steps = {start}, deque([(start, "")]), 0
     while queue:
         state, text = queue.popleft()
+        steps += len(letters) * len(both)
+        if steps > MAX_STEPS:
+            raise Undecided
         if longest is not None and len(text) >= longest:
             continue
         for char in letters:
@@ -129,8 +132,6 @@ def shortest(wanted: Sequence[Automaton], unwanted: Sequence[Automaton] = (), lo
             if after not in seen:
                 seen.add(after)
                 queue.append((after, text + char))
-        if len(seen) > MAX_STATES:
-            raise Undecided
     return empty
 
 

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-MAX_STATES: Final = 20_000
-"""States of a product of automata that are visited for one text."""
+MAX_STEPS: Final = 200_000
+"""Steps of automata that are taken for one text: a tenth of a second."""
 MAX_CONFLICTS: Final = 5_000
 """Dead ends that are explored for one question."""
 

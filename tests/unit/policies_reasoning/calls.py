@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from random import Random
 from typing import Any
 
+from policies.change.levels import are_falling
 from policies.comparing import ABSENT
 from policies.conditions import Compare, Fact, Kind
 from policies.engine import CompiledPolicy
@@ -26,6 +27,11 @@ class Sampler:
         self._fixed = {"agent", "tool", "tool_version", "effect", "risk", "compensable"}
 
     def draw(self) -> dict[str, Any] | None:
+        """Draw a call; None when no arguments fit, or the levels are not as live ones can be."""
+        facts = self._drawn()
+        return facts if facts is not None and are_falling(facts) else None
+
+    def _drawn(self) -> dict[str, Any] | None:
         if self._contract is None:
             return None
         values = {name: self._random.choice(pool) for name, pool in self._pools.items() if name not in self._fixed}
@@ -64,6 +70,3 @@ def _values(fact: Fact, constants: list[Any]) -> Iterable[Any]:
             return [(), *((one,) for one in made), tuple(made[:2])]
         case _:
             return [(), *((one.replace("*", "x"),) for one in constants), ("other.test",)]
-
-
-__all__ = ["Sampler"]

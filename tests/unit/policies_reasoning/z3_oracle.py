@@ -33,7 +33,8 @@ class Oracle:
 
     def is_satisfiable(self) -> bool | None:
         """None: Z3 gave up."""
-        return {z3.sat: True, z3.unsat: False}.get(self.solver.check())
+        answer = self.solver.check()
+        return None if answer == z3.unknown else answer == z3.sat
 
     def _declared(self, fact: Fact) -> Any:
         name = fact.name
