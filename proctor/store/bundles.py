@@ -2,8 +2,10 @@
 
 from collections import OrderedDict
 
-from proctor.contracts.canonical import canonical_json, digest_bytes
-from proctor.contracts.errors import UnknownName
+from pydantic import ValidationError
+
+from proctor.contracts.canonical import canonical_json, digest_bytes, summarize
+from proctor.contracts.errors import Corrupted, UnknownName
 from proctor.contracts.ids import Digest
 from proctor.contracts.manifest import AgentBundle
 from proctor.store.database import Connection, Database
@@ -30,7 +32,7 @@ class BundleShelf:
                 body = await connection.fetchval(query("content"), digest)
             if body is None:
                 raise UnknownName(f"there is no stored bundle {digest[:16]}…")
-            self._keep(digest, AgentBundle.model_validate_json(verified(digest, body)))
+            self._keep(digest, _decoded(digest, verified(digest, body)))
         self._kept.move_to_end(digest)
         return self._kept[digest]
 
@@ -38,6 +40,15 @@ class BundleShelf:
         self._kept[digest] = bundle
         if len(self._kept) > BUNDLES_KEPT:
             self._kept.popitem(last=False)
+
+
+def _decoded(digest: Digest, body: str) -> AgentBundle:
+    try:
+        return AgentBundle.model_validate_json(body)
+    except ValidationError as error:
+        found = summarize(str(error.errors(include_url=False)[0]["msg"]), 80)
+        message = f"the stored bundle {digest[:16]}… cannot be read: {error.error_count()} mistakes, the first: {found}"
+        raise Corrupted(message, hint="it was written by another version of Proctor: go on with that one") from error
 
 
 def encode_bundle(bundle: AgentBundle) -> tuple[Digest, str]:
