@@ -174,6 +174,8 @@ def span(seconds: int) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, str):
         return summarize(f'"{value}"', SHOWN_CHARACTERS)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return summarize(json.dumps(value, ensure_ascii=False, default=str), SHOWN_CHARACTERS)
 
 

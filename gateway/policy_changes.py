@@ -91,7 +91,9 @@ class PolicyChanges:
         name, digest = bundle.manifest.name, compile_policy(bundle).digest
         first = next((change for change in found.changes if change.kind is ChangeKind.LOOSENS), None)
         what = first.line if first else f"its owner would be {bundle.manifest.owner}"
-        known = next((one for one in await self.register.versions(name) if one.policy_digest == digest), None)
+        active = await self.register.active(name)
+        since = [one for one in await self.register.versions(name) if active is None or one.at >= active.at]
+        known = next((one for one in since if one.policy_digest == digest), None)
         if known is not None and known.state == "rejected":
             message = f"the policy of {name} in the files was rejected as version {known.id}: {known.reason}"
             return Refused(message, hint="take the change back")

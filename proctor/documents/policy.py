@@ -19,7 +19,7 @@ SECTIONS: Final = ("rules", "windows", "risk", "prefer", "validate", "address_bo
 
 _DURATION = re.compile(r"([0-9]{1,6})\s*(s|m|h|d|w)", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_FIXES = tuple("did you mean,write,use,add,give,take,leave,name,ask,correct,narrow".split(","))
+_FIXES = ("did you mean", "write", "use", "add", "give", "take", "leave", "name", "ask", "correct", "narrow")
 _PLACEHOLDER = "Noted"
 """Stands for a value whose mistake is noted, so that the form does not note it again."""
 _CONNECTIVES = ("all", "any", "not", "fact")

@@ -205,6 +205,35 @@ def test_rule_that_does_not_fit_its_agent_is_named_with_line_and_fix(  # noqa: P
     assert all(problem.hint for problem in reading.problems)
 
 
+def test_rule_that_can_never_apply_is_a_mistake(tmp_path: Path) -> None:
+    """Its author meant something else, and a policy that says less than it seems to is not loaded."""
+    both = "all: [{fact: arguments.order.amount, at_most: 5}, {fact: arguments.order.amount, greater_than: 9}]"
+    policy = POLICY.replace("{fact: arguments.order.amount, at_most: 50}", f"{{{both}}}")
+    reading = read_agent(write(tmp_path, policy), None)
+    assert reading.bundle is None
+    assert [(14, True)] == [(one.line, "refund-small can never apply" in one.message) for one in reading.problems]
+    assert "correct `when`, or leave the rule out" == reading.problems[0].hint
+
+
+def test_rule_that_a_stronger_one_always_beats_is_a_mistake(tmp_path: Path) -> None:
+    """It would look like a permission and be none."""
+    policy = POLICY + "  - {id: nothing, effect: forbid, tool: Refund, reason: Not at all.}\n"
+    reading = read_agent(write(tmp_path, policy), None)
+    assert reading.bundle is None
+    assert any("refund-small never decides anything" in problem.message for problem in reading.problems)
+
+
+def test_rule_that_says_what_another_says_is_a_warning(tmp_path: Path) -> None:
+    """The agent runs; `policy check` and `validate` tell."""
+    again = "{id: more, effect: require_approval, tool: Refund, reason: Again., when: "
+    folder = write(tmp_path, f"{POLICY}  - {again}{{fact: arguments.order.amount, greater_than: 60}}}}\n")
+    reading = read_agent(folder, None)
+    assert reading.bundle is not None
+    assert [(26, True)] == [(one.line, "more adds nothing" in one.message) for one in reading.warnings]
+    assert any("policy.yaml:26: more adds nothing" in note for note in validate(folder).notes)
+    assert any("policy.yaml:26: more adds nothing" in note for note in validate(folder / "policy.yaml").notes)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "message", "hint"),
     [

@@ -48,6 +48,11 @@ def test_contract_loads_as_the_blueprint_writes_it() -> None:
         ("effect: write", "effect: write\n  idempotency: read_back", 4, "names no probe"),
         ("effect: write", "effect: write\n  probe: Find", 4, "nothing would ask"),
         ("effect: write", "effect: read\n  compensation: {tool: X}", 4, "nothing can be taken back"),
+        ("effect: write", "effect: write\n  argument_roles: {amuont: amount}", 4, "Refund has no argument 'amuont'"),
+        ("effect: write", "effect: write\n  argument_roles: {amount: money}", 4, "'amount' is"),
+        ("effect: write", "effect: write\n  egress_arguments: [url]", 4, "Refund has no argument 'url'"),
+        ("effect: write", "effect: write\n  egress_arguments: [amount, amount]", 4, "names 'amount' twice"),
+        ("effect: write", "effect: write\n  action: two words", 4, "'action' is"),
         ("type: object", "type: array", 5, "arguments are an object"),
         ("{type: number}", "{type: numbr}", 7, "not a usable JSON Schema"),
         ("{type: number}", '{type: string, pattern: "(?=a)b"}', 7, "linear time"),
@@ -72,6 +77,19 @@ def test_mistake_in_a_contract_is_named_with_its_line(old: str, new: str, line: 
     assert old in TOOL
     found = problems(TOOL.replace(old, new, 1))
     assert (line, True) in [(problem.line, message in problem.message) for problem in found]
+
+
+def test_what_an_argument_steers_is_part_of_the_contract() -> None:
+    """Roles, action and what leaves are read as they are written; a tool without them is as before."""
+    said = "effect: write\n  action: refund\n  argument_roles: {amount: amount}\n  egress_arguments: [amount]"
+    contract = read_tools(parse_source(TOOL.replace("effect: write", said), "t.yaml"), None, None)[0][0].contract
+    plain = read_tools(parse_source(TOOL, "t.yaml"), None, None)[0][0].contract
+    assert ("refund", {"amount": "amount"}, ("amount",)) == (
+        contract.action,
+        contract.argument_roles,
+        contract.egress_arguments,
+    )
+    assert ("", {}, ()) == (plain.action, plain.argument_roles, plain.egress_arguments)
 
 
 def test_several_contracts_stand_in_one_file() -> None:

@@ -108,6 +108,8 @@ async def test_new_window_is_counted_from_the_calls_of_the_look_back(tmp_path: P
         ("measure: sum, argument: amount, within: 1m", []),
         ("measure: sum, argument: amount, within: 1h, per: run", []),
         ("measure: sum, argument: amount, within: 1h, same: [order]", ["run-2"]),
+        ("measure: sum, argument: amount, within: 1h, same: [amount]", ["run-2"]),
+        ("measure: sum, argument: amount, within: 1h, per: requester", ["run-2"]),
     ],
 )
 async def test_windows_measure_as_they_say(tmp_path: Path, store: PolicyStore, window: str, denied: list[str]) -> None:
@@ -137,6 +139,31 @@ async def test_fact_that_nobody_read_then_is_taken_from_the_record_of_the_run(
     found = await tried(store, bundle_of(tmp_path / "b", policy=other))
     assert ["deny"] == [call.after for call in found.changed]
     assert any("cost.spent_usd as 0" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("per", "change", "denied"),
+    [
+        ("requester", {"requester": "zoe"}, []),
+        ("agent", {"requester": "zoe"}, ["run-2"]),
+        ("tenant", {"tenant": "other"}, []),
+        ("agent", {"tool": "SendMail"}, []),
+        ("agent", {"arguments": {"order": "8", "amount": 40}}, []),
+    ],
+)
+async def test_calls_of_others_are_counted_by_no_window_that_leaves_them_out(
+    tmp_path: Path, store: PolicyStore, per: str, change: dict[str, Any], denied: list[str]
+) -> None:
+    """Another requester, tenant, tool or order."""
+    before = bundle_of(tmp_path / "a")
+    for _ in range(3):
+        record(store, before, 40)
+    store.past[0] = store.past[0].model_copy(update=change)
+    total = f"id: total, tool: RefundOrder, measure: sum, argument: amount, within: 1h, per: {per}, same: [order]"
+    summing = POLICY.replace("windows:", f"windows:\n  - {{{total}}}")
+    summing = summing.replace("windows.refunded_today, greater_than: 1000", "windows.total, greater_than: 100")
+    found = await tried(store, bundle_of(tmp_path / "b", policy=summing))
+    assert denied == [call.run_id for call in found.changed if call.run_id == "run-2"]
 
 
 async def test_call_without_recorded_facts_is_not_guessed(tmp_path: Path, store: PolicyStore) -> None:
