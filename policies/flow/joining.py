@@ -1,4 +1,4 @@
-"""Joining tokens that are written apart and mean one thing: accounts in groups, dates in words, times with am or pm."""
+"""Joining tokens that are written apart and mean one thing: accounts and cards, dates in words, times with am or pm."""
 
 import re
 from collections.abc import Callable
@@ -12,17 +12,21 @@ _GROUPED: Final = frozenset({Kind.CODE, Kind.NUMBER, Kind.WORD})
 _ORDINAL: Final = re.compile(r"([0-9]{1,2})(?:st|nd|rd|th)?", re.ASCII)
 _YEAR: Final = re.compile(r"[12][0-9]{3}", re.ASCII)
 _SHORTEST_IBAN, _LONGEST_IBAN = 15, 34
+SHORTEST_CARD: Final = 12
+"""Digits of the shortest payment card."""
+_CARDS: Final = ((4, 4, 4, 4), (4, 6, 5))
+"""How the digits of a payment card are grouped."""
 _LAST_DAY, _NOON = 31, 12
 _NAMES: Final = "january february march april may june july august september october november december".split()  # noqa: SIM905
 _MONTHS: Final = {name: n for n, month in enumerate(_NAMES, start=1) for name in (month, month[:3])}
 
 Joined = tuple[int, Token] | None
-"""How many tokens became one, and which."""
+"""How many tokens become one, and which."""
 
 
 def with_joined(found: list[Token]) -> list[Token]:
     """Replace tokens that belong together by the one that they mean."""
-    ways: tuple[Callable[[list[Token], int], Joined], ...] = (_account, _date, _time)
+    ways: tuple[Callable[[list[Token], int], Joined], ...] = (_account, _card, _date, _time)
     made: list[Token] = []
     at = 0
     while at < len(found):
@@ -45,6 +49,15 @@ def _account(found: list[Token], at: int) -> Joined:
             break
         account, width = account + text, width + 1
     return (width, Token(Kind.ACCOUNT, account)) if _SHORTEST_IBAN <= len(account) <= _LONGEST_IBAN else None
+
+
+def _card(found: list[Token], at: int) -> Joined:
+    """`4237 4252 7456 2574`."""
+    for groups in _CARDS:
+        keys = [token.key for token in found[at : at + len(groups)]]
+        if tuple(map(len, keys)) == groups and all(key.isdecimal() for key in keys):
+            return len(groups), Token(Kind.ACCOUNT, "".join(keys))
+    return None
 
 
 def _date(found: list[Token], at: int) -> Joined:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
-from policies.flow.joining import with_joined
+from policies.flow.joining import SHORTEST_CARD, with_joined
 from policies.flow.values import LONG_NUMBER, Kind, Token, number_key, time_of
 
 _NAME_DIGITS: Final = 5
@@ -37,6 +37,7 @@ _SCHEME: Final = re.compile(r"(?:[a-z][a-z0-9+.-]{1,14}://|(?:mailto|tel|javascr
 _HOST: Final = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,20}\.?")
 _EMAIL: Final = re.compile(r"[\w.%+'-]{1,64}@[\w.-]{1,253}")
 _ACCOUNT: Final = re.compile(r"[A-Za-z]{2}[0-9]{2}[A-Za-z0-9]{8,30}", re.ASCII)
+_GROUPED_ACCOUNT: Final = re.compile(r"[0-9]{2,6}(?:-[0-9]{2,6}){1,6}", re.ASCII)
 _PHONE: Final = re.compile(r"\+[0-9][0-9()./-]{5,24}|[0-9]{3,4}[-./][0-9]{3,4}[-./][0-9]{3,8}", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?[$€£¥]?([0-9]{1,40}(?:\.[0-9]{1,40})?|\.[0-9]{1,40})[$€£¥]?", re.ASCII)
 _DATE: Final = re.compile(r"([0-9]{4})[-/]([0-9]{2})[-/]([0-9]{2})(?:[T_](.{1,32}))?", re.ASCII)
@@ -114,16 +115,21 @@ def _numeric(piece: str, *, is_told: bool) -> Token | None:
     bare = piece.lstrip("#")
     if bare.endswith("%") and _NUMBER.fullmatch(bare[:-1]):
         return Token(Kind.PERCENT, number_key(bare[:-1].translate(_NOISE)) or bare)
-    if _NUMBER.fullmatch(bare.replace(",", "")):
-        plain = bare.translate(_NOISE)
-        if plain.isdigit() and plain.startswith("0") and len(plain) > 1:
-            return Token(Kind.CODE, plain)  # Leading zeros count in identifiers, and amounts have none.
-        is_name = plain.isdigit() and (is_told or bare != piece or len(plain) >= _NAME_DIGITS)
-        key = number_key(plain)
-        return Token(Kind.NUMBER, key, is_name) if key else None
-    if _PHONE.fullmatch(piece):
-        return Token(Kind.PHONE, "".join(char for char in piece if char.isdigit()))
-    return None
+    if not _NUMBER.fullmatch(bare.replace(",", "")):
+        return _grouped(piece)
+    plain = bare.translate(_NOISE)
+    if plain.isdigit() and plain.startswith("0") and len(plain) > 1:
+        return Token(Kind.CODE, plain)  # Leading zeros count in identifiers, and amounts have none.
+    is_name = plain.isdigit() and (is_told or bare != piece or len(plain) >= _NAME_DIGITS)
+    key = number_key(plain)
+    return Token(Kind.NUMBER, key, is_name) if key else None
+
+
+def _grouped(piece: str) -> Token | None:
+    digits = "".join(char for char in piece if char.isdigit())
+    if _GROUPED_ACCOUNT.fullmatch(piece) and len(digits) >= SHORTEST_CARD:
+        return Token(Kind.ACCOUNT, digits)
+    return Token(Kind.PHONE, digits) if _PHONE.fullmatch(piece) else None
 
 
 def _addressed(piece: str) -> Token | None:

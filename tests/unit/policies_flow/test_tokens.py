@@ -21,6 +21,8 @@ def _texts(text: str, *, is_request: bool = False) -> list[str]:
         ("example.com:8080/x", ["url:example.com:8080/x"]),
         ("IBAN: DE89370400440532013000,", ["word:iban", "account:DE89370400440532013000"]),
         ("GB29 NWBK 6016 1331 9268 19", ["account:GB29NWBK60161331926819"]),
+        ("card 4237-4252-7456-2574", ["word:card", "account:4237425274562574"]),
+        ("4237 4252 0456 2574.", ["account:4237425204562574"]),
         ("$1,200.00 or 1200", ["number:1200", "word:or", "number:1200"]),
         ("10% of 0.50", ["percent:10", "word:of", "number:0.5"]),
         ("2024-05-15 10:00", ["date:2024-05-15", "time:10:00"]),
@@ -64,7 +66,8 @@ def test_url_that_only_looks_like_another_is_another(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["https://x.example", "x.example", "a@x.example", "DE89370400440532013000", "12345678"]
+    "text",
+    ["https://x.example", "x.example", "a@x.example", "DE89370400440532013000", "12345678", "4237-4252-7456-2574"],
 )
 def test_what_a_reader_may_follow_is_a_link(text: str) -> None:
     """Addresses, links, accounts and long numbers count as links."""
