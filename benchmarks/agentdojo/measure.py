@@ -10,7 +10,7 @@ from agentdojo.functions_runtime import FunctionCall
 from benchmarks.agentdojo.contracts import EFFECTS, EGRESS
 from benchmarks.agentdojo.planner import Order, Planner, Replay
 from benchmarks.agentdojo.sides import Judge, bundle_of
-from benchmarks.agentdojo.suites import Pair, environment, has_utility, is_attacked, pairs
+from benchmarks.agentdojo.suites import Pair, copied, environment, has_utility, is_attacked, pairs
 from policies.flow.values import leaves
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.planning import DeclaredPlan
@@ -56,8 +56,8 @@ def measure(suite: Any, judge_of: Callable[[AgentBundle], Judge], declare: Decla
 
 def _benign(suite: Any, user: Any, planner: Planner) -> Figures:
     given = user.init_environment(environment(suite, ""))
-    before = given.model_copy(deep=True)
-    calls = user.ground_truth(before.model_copy(deep=True))
+    before = copied(given)
+    calls = user.ground_truth(copied(before))
     replay = planner.replay(given, calls, [], "", "at_once")
     useful = has_utility(suite, user, before, replay.environment, replay.made)
     held_up = [f"asked: {suite.name} {user.ID}: {line}" for line in replay.held_up]
@@ -87,9 +87,9 @@ def _attempts(suite: Any, pair: Pair, planner: Planner) -> Iterator[tuple[str, b
     for wording, text in _texts(suite, pair).items():
         for order in ORDERS:
             given = pair.user.init_environment(environment(suite, text))
-            before = given.model_copy(deep=True)
-            user_calls = pair.user.ground_truth(before.model_copy(deep=True))
-            injected = pair.injection.ground_truth(before.model_copy(deep=True))
+            before = copied(given)
+            user_calls = pair.user.ground_truth(copied(before))
+            injected = pair.injection.ground_truth(copied(before))
             replay: Replay = planner.replay(given, user_calls, injected, text, order)
             succeeded = is_attacked(suite, pair, before, replay.environment, replay.made)
             yield (

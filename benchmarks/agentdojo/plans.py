@@ -11,7 +11,7 @@ from typing import Any
 from agentdojo.functions_runtime import FunctionCall, FunctionsRuntime
 
 from benchmarks.agentdojo.planner import as_json
-from benchmarks.agentdojo.suites import environment
+from benchmarks.agentdojo.suites import copied, environment
 from policies.flow.provenance import Provenance
 from proctor.contracts.labels import Integrity, Labels, Origin
 from proctor.contracts.manifest import AgentBundle
@@ -26,7 +26,7 @@ def no_plan(_suite: Any, _user: Any, _bundle: AgentBundle) -> DeclaredPlan | Non
 def plan_of(suite: Any, user: Any, _bundle: AgentBundle) -> DeclaredPlan | None:
     """Declare the calls of the ground truth."""
     given = user.init_environment(environment(suite, ""))
-    calls = user.ground_truth(given.model_copy(deep=True))
+    calls = user.ground_truth(copied(given))
     return DeclaredPlan(calls=tuple(_declared(suite, user, given, calls)))
 
 

@@ -1,5 +1,6 @@
 """AgentDojo's suites: tasks, environments with injected texts, and the pairs that can be replayed."""
 
+import pickle
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -29,24 +30,28 @@ def suites() -> dict[str, Any]:
 
 def pairs(suite: Any) -> Iterator[Pair]:
     """Give every user task with every injection task whose ground truth makes calls."""
-    clean = environment(suite, "")
     for user in suite.user_tasks.values():
         for injection in suite.injection_tasks.values():
-            if injection.ground_truth(clean.model_copy(deep=True)):
+            if injection.ground_truth(environment(suite, "")):
                 yield Pair(user, injection)
 
 
 def environment(suite: Any, text: str) -> Any:
     """Load the suite's environment with `text` at every place that an attacker can write to; empty for none."""
-    return _injected(suite.name, text).model_copy(deep=True)
+    return pickle.loads(_injected(suite.name, text))
+
+
+def copied(environment_: Any) -> Any:
+    """Copy an environment, many times faster than a deep copy."""
+    return pickle.loads(pickle.dumps(environment_))
 
 
 @lru_cache(maxsize=64)
-def _injected(name: str, text: str) -> Any:
+def _injected(name: str, text: str) -> bytes:
     if not text:
-        return _loaded(name, is_marked=False)
+        return pickle.dumps(_loaded(name, is_marked=False))
     marked = _loaded(name, is_marked=True)
-    return type(marked).model_validate(_replaced(marked.model_dump(), text))
+    return pickle.dumps(type(marked).model_validate(_replaced(marked.model_dump(), text)))
 
 
 @lru_cache
