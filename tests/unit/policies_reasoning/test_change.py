@@ -81,7 +81,7 @@ def test_a_change_reads_as_one_line_for_people() -> None:
     (change,) = diff(OLD, agents.bundle(document))
     assert (
         "loosens: rule mail-boss: no longer there; for example SendMail with "
-        'arguments.to = "board@example.com": deny (mail-boss) becomes allow (mail-inside)'
+        'arguments.to = "ceo@example.com": deny (mail-boss) becomes allow (mail-inside)'
     ) == str(change)
 
 
@@ -91,6 +91,17 @@ def test_bundles_that_are_the_same_have_no_changes() -> None:
     assert ChangeKind.NEUTRAL is classify(())
 
 
+def test_a_fact_that_was_demanded_and_no_longer_is_loosens() -> None:
+    """A limit on an argument that may be left out also denies the calls that leave it out."""
+    limit = {"tool": "RestartService", "argument": "grace_s", "max": 600, "beyond": "forbid"}
+    assert "grace_s" not in agents.RESTART.input_schema["required"]
+    limited = agents.bundle(manifest={**agents.MANIFEST, "thresholds": [*agents.MANIFEST["thresholds"], limit]})
+    (change,) = diff(limited, OLD)
+    assert change.witness is not None
+    assert "fact:arguments.grace_s" == change.witness.before.determining
+    assert ChangeKind.TIGHTENS is classify(diff(OLD, limited))
+
+
 def test_what_exceeds_the_limit_of_work_loosens_and_says_so() -> None:
     """A comparison that was given up takes the dangerous answer."""
     patterns = [f"*{first}{'?' * 14}{last}*" for first in "abcdef" for last in "ghij"]
@@ -98,7 +109,7 @@ def test_what_exceeds_the_limit_of_work_loosens_and_says_so() -> None:
     heavy = {"all": [fact("arguments.to", matches=f"*a{'?' * 15}"), *spared]}
     document = deepcopy(agents.DOCUMENT)
     document["rules"].append({"id": "heavy", "effect": "forbid", "tool": "SendMail", "when": heavy, "reason": "heavy"})
-    changes = diff(OLD, agents.bundle(document))
+    changes = diff(agents.bundle(document), OLD)
     assert ChangeKind.LOOSENS is classify(changes)
     assert any("could not be decided within the limit of work" in str(change) for change in changes)
 
