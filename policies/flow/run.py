@@ -53,8 +53,6 @@ class RunFlows:
             elif entry.kind == "human" and isinstance(entry.content, dict):
                 self.provenance.add_trusted(entry.content.get("answer"), Origin.PERSON)
                 self._by_node.setdefault(entry.node, []).append(_trusted(Origin.PERSON))
-            elif entry.kind == "denial" and isinstance(entry.content, dict) and entry.content.get("by") == "person":
-                self.provenance.add_trusted(entry.content.get("reason"), Origin.PERSON)
 
     def _note_proposal(self, entry: Observation) -> None:
         content = entry.content if isinstance(entry.content, dict) else {}

@@ -138,13 +138,12 @@ def test_what_the_owner_and_people_say_is_trusted() -> None:
     assert ["person"] == flows.facts(PAY, {"to": STRANGER})["labels.targets.origins"]
 
 
-@pytest.mark.parametrize(("by", "integrity"), [("person", "trusted"), ("policy", "untrusted")])
-def test_reason_of_a_persons_denial_is_the_persons_word(by: str, integrity: str) -> None:
-    """`Pay STRANGER instead` may be done; a policy's reason is no order."""
+def test_reason_of_a_denial_vouches_for_nothing() -> None:
+    """`Never pay STRANGER` names the stranger, and is no order to pay."""
     flows = _run()
-    denial = {"rule": "x", "reason": f"pay {STRANGER} instead", "by": by}
+    denial = {"rule": "x", "reason": f"never pay {STRANGER}", "by": "person"}
     flows.observe([Observation(n=9, step=1, kind="denial", content=denial)])
-    assert integrity == flows.facts(PAY, {"to": STRANGER})["labels.to.integrity"]
+    assert "untrusted" == flows.facts(PAY, {"to": STRANGER})["labels.to.integrity"]
 
 
 def test_question_that_the_planner_asked_is_not_the_persons_word() -> None:
