@@ -42,14 +42,11 @@ class PolicyChanges:
         active = await self.register.active(bundle.manifest.name)
         if active is not None and active.bundle_digest == digest_of(bundle):
             return
-        found = await self.compare(bundle, active)
         if active is not None and _is_same_policy(active, bundle):
             return
-        if found.kind is ChangeKind.LOOSENS and self.environment == PRODUCTION:
-            raise await self._refusal(bundle, found)
         version = await self._record(bundle, requester, is_urgent=True)
         if version.state != "active":
-            raise await self._refusal(bundle, found)
+            raise await self._refusal(bundle, await self.compare(bundle, active))
 
     async def propose(self, bundle: AgentBundle, by: PrincipalName) -> PolicyVersion:
         """Record the policy of a bundle as a version; a loosening waits for the owner and a second person."""
@@ -81,7 +78,9 @@ class PolicyChanges:
     ) -> PolicyVersion:
         found = await self.compare(bundle, active)
         kind, summary = found.kind, found.summary() or ((FIRST,) if active is None else ())
-        if is_urgent and kind is ChangeKind.LOOSENS and self.environment != PRODUCTION:
+        if is_urgent and kind is ChangeKind.LOOSENS:
+            if self.environment == PRODUCTION:
+                raise await self._refusal(bundle, found)
             kind, summary = ChangeKind.NEUTRAL, (UNREVIEWED, *summary)
         against = None if active is None else active.bundle_digest
         digest = compile_policy(bundle).digest

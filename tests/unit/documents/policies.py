@@ -13,7 +13,7 @@ TOOLS = agents.TOOLS.replace(
           type: object
           required: [id, amount]
 """,
-)
+).replace("amount: {type: number}", "amount: {type: number, minimum: 0}")
 
 POLICY = """\
 version: 1

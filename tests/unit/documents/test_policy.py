@@ -79,6 +79,13 @@ MISTAKES = [
         "write one of all, any",
         "",
     ),
+    (
+        "{fact: arguments.order.amount, at_most: 50}",
+        "{not: {fact: a, is: 1}}",
+        14,
+        "unknown operator 'is'",
+        "write one",
+    ),
     ("{fact: arguments.order.amount, at_most: 50}", "[1]", 14, "write one of all, any, not, or a fact", ""),
     ("      any:\n", "      any:\n        - {}\n", 22, "write one of all, any, not, or a fact", ""),
     (

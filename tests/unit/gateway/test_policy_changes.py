@@ -129,15 +129,27 @@ async def test_another_owner_is_refused_although_the_rules_are_the_same(
 async def test_policy_that_became_active_in_between_is_compared_with(
     register: FakePolicyRegister, tmp_path: Path
 ) -> None:
-    """What only tightened the former one may loosen the one that is active now."""
+    """What only tightened the former one may loosen the one that is active now, and is not even proposed."""
     changes = changes_of(register)
 
     async def quicker() -> None:
         await changes.ensure_active(bundle_of(tmp_path / "quicker", "greater_than: 10}"), "ana")
 
     register.before_propose = quicker
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match="allows more than the active one"):
         await changes.ensure_active(bundle_of(tmp_path / "next", TIGHTER), "rita")
-    active = await register.active("refund-clerk")
-    assert active is not None
-    assert "ana" == active.proposed_by
+    assert [("rita", "retired"), ("ana", "active")] == [(one.proposed_by, one.state) for one in register.kept]
+
+
+async def test_policy_that_tightens_the_newer_one_too_is_active_after_all(
+    register: FakePolicyRegister, tmp_path: Path
+) -> None:
+    """Two runs with stricter policies do not refuse each other."""
+    changes = changes_of(register)
+
+    async def quicker() -> None:
+        await changes.ensure_active(bundle_of(tmp_path / "quicker", TIGHTER), "ana")
+
+    register.before_propose = quicker
+    await changes.ensure_active(bundle_of(tmp_path / "next", "greater_than: 10}"), "rita")
+    assert ["retired", "retired", "active"] == [one.state for one in register.kept]
