@@ -7,13 +7,15 @@ from typing import Any
 
 from activities.facts import PRODUCTION, FactSheet, Moment, window_queries
 from activities.pinning import fingerprint_of
+from policies.document_rules import Tiers, risk_tiers
 from policies.engine import CompiledPolicy
 from policies.flow.goals import goal_of
 from policies.guardrails import scrub_pii
 from policies.manifest_policy import compile_policy, tightened
+from policies.offering import judged_risk
 from policies.rules import Facts
 from proctor.contracts.canonical import digest_json, summarize
-from proctor.contracts.decision import Decision, RecordedDecision, Verdict
+from proctor.contracts.decision import RAISED_RISK, Decision, RecordedDecision, Verdict
 from proctor.contracts.errors import PolicyMoved
 from proctor.contracts.governing import WindowQuery
 from proctor.contracts.human import ApprovalBinding, HumanRequest, RequestKind
@@ -23,7 +25,7 @@ from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.planning import ProposedCall
 from proctor.contracts.ports import LiveFacts, ToolPort
 from proctor.contracts.run import CallPlan, PlannedCall, RunRecord
-from proctor.contracts.tool import RetryRule, ToolContract
+from proctor.contracts.tool import RetryRule, Risk, ToolContract
 
 POLICIES_KEPT = 64
 FLOW_FACTS = ("labels.", "run.")
@@ -38,6 +40,8 @@ class Ruling:
     policy: CompiledPolicy
     asks_for_flows: bool
     """Whether the document looks at where the parts of a call come from."""
+    tiers: Tiers
+    """When a call is of a risk tier."""
 
 
 class PolicyShelf:
@@ -75,7 +79,7 @@ class PolicyShelf:
             _make_room(self._compiled)
             written = "" if bundle.policy is None else bundle.policy.model_dump_json()
             asks = any(f'"{name}' in written for name in FLOW_FACTS)
-            self._compiled[key] = Ruling(bundle, compile_policy(bundle), asks)
+            self._compiled[key] = Ruling(bundle, compile_policy(bundle), asks, risk_tiers(bundle.policy, bundle))
         return self._compiled[key]
 
 
@@ -226,11 +230,16 @@ def judge_step(bench: Bench, traced: Sequence[TracedCall], *, step: int, window:
 def _recorded(bench: Bench, one: TracedCall, index: int) -> RecordedDecision:
     decision, facts = bench.judge(one.call, one.moment)
     contract = bench.bundle.tool(one.call.tool)
+    seen = {name: value for name, value in facts.items() if name != "arguments"}
+    if "risk" in facts:
+        seen[RAISED_RISK] = max(
+            (judged_risk(ruling.tiers, facts) for ruling in bench.rulings), key=list(Risk).index
+        ).value
     return RecordedDecision(
         call=index,
         decision=decision,
         arguments_digest=digest_json(one.call.arguments),
-        facts={name: value for name, value in facts.items() if name != "arguments"},
+        facts=seen,
         flows=one.flows,
         goal="" if contract is None else goal_of(contract, one.call.arguments),
     )

@@ -15,7 +15,7 @@ from policies.scopes import Scope, argument_problem
 from policies.texts import flaw_of
 from proctor.contracts.ids import ToolName
 from proctor.contracts.manifest import AgentBundle
-from proctor.contracts.obligations import Redact
+from proctor.contracts.obligations import Quorum, Redact
 from proctor.contracts.policy import PolicyDocument, PreferenceForm, RiskForm, RuleForm, WindowForm
 
 _MAX_DEPTH: Final = 32
@@ -156,6 +156,11 @@ class _Check:
             fact = Scope(self._bundle, (name,)).find(f"{ARGUMENTS}.{path}")
             if self._bundle.tool(name) and (isinstance(fact, str) or fact.kind != "number"):
                 yield Problem(place, f"the argument {path!r} of {name} is not a number, and cannot be added up")
+            elif not isinstance(fact, str) and (fact.minimum is None or fact.minimum < 0):
+                message = (
+                    f"the argument {path!r} of {name} may be negative and would lower the sum: give it `minimum: 0`"
+                )
+                yield Problem(place, message)
 
     def _argument_problem(self, tools: Iterable[ToolName], path: str) -> str | None:
         contracts = (contract for name in tools if (contract := self._bundle.tool(name)))
@@ -169,6 +174,9 @@ class _Check:
             if rule.effect == "forbid" and rule.obligations:
                 yield Problem(("rules", n, "obligations"), "what is forbidden is not done, and owes nothing")
             for m, obligation in enumerate(rule.obligations):
+                if isinstance(obligation, Quorum) and rule.effect == "permit":
+                    message = "a quorum is for a rule that asks people: write effect: require_approval"
+                    yield Problem(("rules", n, "obligations", m), message)
                 if isinstance(obligation, Redact):
                     yield from self._redactions(rule, obligation, ("rules", n, "obligations", m))
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from policies.comparing import ABSENT, compare
 from policies.conditions import AllOf, Compare, Condition, Not
+from policies.document_rules import Tiers
 from policies.engine import CompiledPolicy
 from policies.loading import Reading, read, readings_of
 from policies.programs import holds
@@ -12,6 +13,7 @@ from policies.rules import Facts, Rule
 from policies.trees import comparisons
 from proctor.contracts.decision import Verdict
 from proctor.contracts.ids import ToolName
+from proctor.contracts.tool import Risk
 
 
 class Offer(NamedTuple):
@@ -52,9 +54,14 @@ def preferences(policy: CompiledPolicy, facts: Facts) -> Liking:
     applying = [
         each
         for each in policy.preferences
-        if (each.tools is None or tool in each.tools) and _possible(each.when, facts) is not False
+        if (each.tools is None or tool in each.tools) and can_hold(each.when, facts) is not False
     ]
     return Liking(sum(each.weight for each in applying), tuple(each.reason for each in applying))
+
+
+def judged_risk(tiers: Tiers, facts: Facts) -> Risk:
+    """Give the tier that a call is judged at, the document's risk rules included; in doubt the higher one."""
+    return next((tier for tier in (Risk.HIGH, Risk.MEDIUM) if can_hold(tiers[tier], facts) is not False), Risk.LOW)
 
 
 def _offer(policy: CompiledPolicy, tool: ToolName, facts: Facts) -> Offer:
@@ -81,7 +88,7 @@ def _said(verdict: Verdict, rule: Rule) -> Offer:
     return Offer(verdict, rule.id, rule.reason, rule.advice)
 
 
-def _possible(when: Condition, facts: Facts) -> bool | None:
+def can_hold(when: Condition, facts: Facts) -> bool | None:
     """Judge one condition on whole facts; None when a fact cannot be read."""
     readings = readings_of(comparisons(when))
     values = {}

@@ -49,6 +49,10 @@ class Decision(Contract):
     policy_digest: Digest
 
 
+RAISED_RISK = "risk.raised"
+"""Name under which the recorded facts keep the tier that the call was judged at, beside the tool's own `risk`."""
+
+
 class RecordedDecision(Contract):
     """A decision as it was recorded with the plan, for one call of the step."""
 

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from policies.autonomy.levels import LADDER, effective_level
 from proctor.contracts.canonical import digest_json, summarize
-from proctor.contracts.decision import Decision, RecordedDecision
+from proctor.contracts.decision import RAISED_RISK, Decision, RecordedDecision
 from proctor.contracts.governing import ReviewKind
 from proctor.contracts.human import Role
 from proctor.contracts.ids import PrincipalName, ToolName
@@ -89,7 +89,7 @@ def review_effect(changes: Changes, locked: LockedRun, ref: CallRef, bundle: Age
 
 def risk_of(recorded: RecordedDecision, bundle: AgentBundle, tool: str) -> Risk:
     """Give the tier that a call was judged at; where the record does not say, the tool's own."""
-    judged = recorded.facts.get("risk")
+    judged = recorded.facts.get(RAISED_RISK)
     if judged in set(Risk):
         return Risk(judged)
     contract = bundle.tool(ToolName(tool))

@@ -10,6 +10,7 @@ from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import Corrupted, UnknownName
 from proctor.contracts.human import HumanRequest, RequestKind
 from proctor.contracts.ids import ToolName
+from proctor.contracts.labels import Labels
 from proctor.contracts.run import CallRef, CallReport, CallStatus
 from proctor.contracts.tool import Confirmed, Failed, ToolOutcome, Unknown
 from proctor.store.bundles import BundleShelf
@@ -127,7 +128,14 @@ class SettlingJournal:
             if not settling.is_act:
                 await self._breach(connection, changes, settling)
         elif settling.is_act:
-            _observe(changes, settling.locked, ref, "failure", {"error": outcome.error})
+            _observe(
+                changes,
+                settling.locked,
+                ref,
+                "failure",
+                {"error": outcome.error},
+                labels=_said_by(settling.locked, ref),
+            )
         row = settled(
             settling.effect,
             settling.locked,
@@ -235,7 +243,8 @@ async def _write_read(connection: Connection, locked: LockedRun, ref: CallRef, o
     else:
         # Whether a read that gave no answer happened does not matter: it changed nothing.
         status = "failed"
-        digest, summary = _observe(changes, locked, ref, "failure", {"error": outcome.error})
+        failure = {"error": outcome.error}
+        digest, summary = _observe(changes, locked, ref, "failure", failure, labels=_said_by(locked, ref))
     changes.audit(
         "read_recorded",
         step=ref.step,
@@ -257,6 +266,11 @@ def _seen_in(outcome: Confirmed) -> dict[str, Any]:
 def _signals(outcome: ToolOutcome) -> dict[str, Any]:
     """Name what detectors found; a record without findings stays as small as it was."""
     return {"signals": outcome.signals} if isinstance(outcome, Confirmed) and outcome.signals else {}
+
+
+def _said_by(locked: LockedRun, ref: CallRef) -> Labels:
+    """Label a tool's own words about its failure: as untrusted as a result of it would be."""
+    return Labels(sources=(f"tool:{locked.tool}#{ref.step}",))
 
 
 def _observe(

@@ -8,7 +8,7 @@ import pytest
 
 from proctor.contracts.audit import agent_chain
 from proctor.contracts.canonical import digest_json
-from proctor.contracts.decision import Decision, RecordedDecision, Verdict
+from proctor.contracts.decision import RAISED_RISK, Decision, RecordedDecision, Verdict
 from proctor.contracts.errors import NotAuthorised, Refused, UnknownName
 from proctor.contracts.governing import Cell, CellLevel, Evidence, Review, ReviewVerdict
 from proctor.contracts.human import Principal, Role
@@ -52,7 +52,7 @@ WATCHED = Decision(
 async def decided(scene: Scene, *decisions: Decision, step: int = 0, risk: str | None = "low") -> None:
     """Record a step with these decisions."""
     record, requests = plan_of(scene.run_id, *(one.verdict for one in decisions), step=step)
-    facts: dict[str, Any] = {} if risk is None else {"risk": risk}
+    facts: dict[str, Any] = {} if risk is None else {RAISED_RISK: risk}
     made = tuple(
         RecordedDecision(call=n, decision=one, arguments_digest=digest_json(ARGUMENTS), facts=facts)
         for n, one in enumerate(decisions)

@@ -10,7 +10,7 @@ from activities.facts import FactSheet, Moment, window_queries
 from activities.judging import Bench, DispatchJudge, PolicyShelf, TracedCall, Window, judge_step
 from activities.offering import told
 from activities.tracing import Tracer
-from proctor.contracts.decision import RecordedDecision, Verdict
+from proctor.contracts.decision import RAISED_RISK, RecordedDecision, Verdict
 from proctor.contracts.errors import PolicyMoved
 from proctor.contracts.governing import Cell, CellLevel, DeniedGoal, WindowAnswer
 from proctor.contracts.ids import Digest, EffectKey
@@ -267,3 +267,17 @@ def test_old_records_are_judged_as_untraced() -> None:
     assert not REFUND.is_read
     judged = DispatchJudge(plan, bench(bundle()), frozenset({PINNED}))(live())
     assert Verdict.REQUIRE_APPROVAL is judged.verdict
+
+
+def test_record_says_the_tier_that_the_call_was_judged_at() -> None:
+    """Reviews and demotions are about a cell: the tool's own tier, or the one that a risk rule raised it to."""
+    raises = {
+        "risk": [
+            {"id": "large", "tool": "Refund", "when": {"fact": "arguments.amount", "at_least": 100}, "risk": "high"}
+        ]
+    }
+    place = bench(bundle(raises))
+    large = ProposedCall(tool="Refund", arguments={"order": "o-1", "amount": 100})
+    traced = [TracedCall(call, moment(flows=TRUSTED), {}) for call in (SMALL, large)]
+    records = judge_step(place, traced, step=0, window=OPEN).decisions
+    assert [("medium", "medium"), ("medium", "high")] == [(r.facts["risk"], r.facts[RAISED_RISK]) for r in records]
