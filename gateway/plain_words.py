@@ -12,6 +12,8 @@ from proctor.contracts.canonical import summarize
 from proctor.contracts.policy import LONG_AGO, WindowForm
 
 SHOWN_CHARACTERS = 80
+UNCONDITIONAL: Final = ("it applies to every such call", "it applies to no call")
+"""What is said of a rule without a condition."""
 _FACTS: Final = {
     "tool": "the tool",
     "tool_version": "the version of the tool",
@@ -106,7 +108,9 @@ class Words:
     def asked(self, comparison: Compare) -> str:
         """Say what a comparison asks, in half a sentence."""
         shown = ", ".join(_shown(operand) for operand in comparison.operands) or "nothing"
-        return f"{self.fact(comparison.fact.name)} {_OPERATORS[comparison.operator].format(shown)}"
+        is_one = comparison.operator == "in" and len(comparison.operands) == 1
+        operator = _OPERATORS["equals" if is_one else comparison.operator]
+        return f"{self.fact(comparison.fact.name)} {operator.format(shown)}"
 
     def weigh(self, condition: Condition, facts: Mapping[str, Any], depth: int = 0) -> list[Weighed]:
         """Take a condition apart, part by part, on the facts of a call."""
@@ -117,7 +121,7 @@ class Words:
             return [Weighed(text="this does not hold", holds=_negated(parts[0].holds), depth=depth), *parts]
         if not condition.parts:
             always = isinstance(condition, AllOf)
-            return [Weighed(text="always" if always else "never", holds=always, depth=depth)]
+            return [Weighed(text=UNCONDITIONAL[0 if always else 1], holds=always, depth=depth)]
         inner = [self.weigh(part, facts, depth + 1) for part in condition.parts]
         holds = _all([part[0].holds for part in inner]) if isinstance(condition, AllOf) else _any(inner)
         text = "all of these" if isinstance(condition, AllOf) else "at least one of these"

@@ -1,9 +1,12 @@
 """Says of one decision, in plain words, which rules decided it, on what, and what may be done instead."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from itertools import takewhile
+from typing import Any, Final
 
-from gateway.plain_words import Weighed, Words, span
+from pydantic import TypeAdapter, ValidationError
+
+from gateway.plain_words import UNCONDITIONAL, Weighed, Words, span
 from policies.engine import CompiledPolicy
 from policies.rules import Rule
 from proctor.contracts.base import Contract
@@ -21,6 +24,7 @@ from proctor.contracts.obligations import (
     ReviewAfter,
 )
 
+_OBLIGATION: Final = TypeAdapter[Obligation](Obligation)
 _VERDICTS = {
     Verdict.ALLOW: "allowed",
     Verdict.REQUIRE_APPROVAL: "waits for a person",
@@ -79,9 +83,7 @@ class Explanation(Contract):
         """Give the explanation as text; `with_rest` adds the rules that did not apply."""
         yield f"{self.tool} by {self.agent}: {_VERDICTS[self.decision.verdict]}"
         yield f"  because: {self.decision.reason}"
-        yield f"  decided by the rule {self.decision.determining}"
-        for rule in self.rules:
-            yield from _rule_lines(rule, whole=with_rest)
+        yield from _decided_lines(self.decision.determining, self.rules, whole=with_rest)
         for flow in self.flows:
             yield f"  argument {flow}"
         for obligation in self.obligations:
@@ -89,7 +91,8 @@ class Explanation(Contract):
         if self.instead:
             yield f"  instead: {self.instead}"
         for rule in self.did_not_apply if with_rest else ():
-            yield from _rule_lines(rule, applied=False, whole=True)
+            yield _line("did not apply", rule)
+            yield from _asked_lines(rule, whole=True)
         if self.did_not_apply and not with_rest:
             yield f"  besides: {len(self.did_not_apply)} rules did not apply (--all shows them)"
         for note in self.notes:
@@ -149,19 +152,41 @@ def duty(obligation: Obligation) -> str:
             return f"the next such call must wait {span(obligation.seconds)}"
 
 
+def recorded_duty(recorded: object) -> str:
+    """Say in words what a recorded obligation asks for; one that another version wrote, as it was written."""
+    try:
+        return duty(_OBLIGATION.validate_python(recorded))
+    except ValidationError:
+        return str(recorded)
+
+
 def _flow(name: str, flow: Flow) -> str:
     places = " and ".join(_ORIGINS[origin] for origin in flow.origins) or "nowhere that is known"
-    sources = f" ({', '.join(flow.labels.sources)})" if flow.labels.sources else ""
+    named = [source for source in flow.labels.sources if source not in flow.origins]
+    sources = f" ({', '.join(named)})" if named else ""
     return f"{name}: {places}{sources}; {flow.labels.integrity}, {flow.labels.confidentiality}"
 
 
-def _rule_lines(rule: RuleExplained, *, applied: bool = True, whole: bool) -> Iterator[str]:
-    does = _EFFECTS.get(rule.effect, rule.effect)
-    yield f"  {'applied' if applied else 'did not apply'}: {rule.id} {does}. {rule.reason}"
-    for line in rule.asked if whole or len(rule.asked) <= LONGEST_CONDITION else carrying(rule.asked):
+def _decided_lines(determining: str, rules: Sequence[RuleExplained], *, whole: bool) -> Iterator[str]:
+    """Tell the rule that decided, whose reason was said, then the others that applied."""
+    does = "".join(f", which {_EFFECTS.get(rule.effect, rule.effect)}" for rule in rules if rule.determining)
+    yield f"  decided by the rule {determining}{does}"
+    for rule in rules:
+        if not rule.determining:
+            yield _line("also", rule)
+        yield from _asked_lines(rule, whole=whole)
+
+
+def _line(how: str, rule: RuleExplained) -> str:
+    return f"  {how}: {rule.id} {_EFFECTS.get(rule.effect, rule.effect)}: {rule.reason}"
+
+
+def _asked_lines(rule: RuleExplained, *, whole: bool) -> Iterator[str]:
+    shown = rule.asked if whole or len(rule.asked) <= LONGEST_CONDITION else carrying(rule.asked)
+    for line in shown if whole else folded(shown):
         held = {True: "yes", False: "no", None: "cannot be said"}[line.holds]
         saw = f", it is {line.saw}" if line.saw else ""
-        yield f"{'  ' * (line.depth + 3)}{line.text}: {held}{saw}"
+        yield f"{'  ' * (line.depth + 3)}{line.text}" + ("" if line.text in UNCONDITIONAL else f": {held}{saw}")
 
 
 def carrying(lines: Sequence[Weighed]) -> list[Weighed]:
@@ -178,3 +203,25 @@ def carrying(lines: Sequence[Weighed]) -> list[Weighed]:
             continue
         kept.append(line)
     return kept
+
+
+def folded(lines: Sequence[Weighed]) -> list[Weighed]:
+    """Leave out headings that say nothing: of a group of one, and of a group within a group of its kind."""
+    kept = list(lines)
+    while (
+        idle := next((n for n, line in enumerate(kept) if line.is_group and _says_nothing(n, kept)), None)
+    ) is not None:
+        below = _below(kept[idle], kept[idle + 1 :])
+        kept[idle : idle + 1 + len(below)] = [one.model_copy(update={"depth": one.depth - 1}) for one in below]
+    return kept
+
+
+def _says_nothing(n: int, lines: Sequence[Weighed]) -> bool:
+    group = lines[n]
+    parts = [line for line in _below(group, lines[n + 1 :]) if line.depth == group.depth + 1]
+    above = next((line for line in reversed(lines[:n]) if line.depth < group.depth), None)
+    return len(parts) == 1 or (above is not None and (above.text, above.holds) == (group.text, group.holds))
+
+
+def _below(group: Weighed, following: Sequence[Weighed]) -> list[Weighed]:
+    return list(takewhile(lambda line: line.depth > group.depth, following))

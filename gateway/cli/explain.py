@@ -100,13 +100,14 @@ def _call_lines(call: "CallStory") -> Iterator[str]:
 
 
 def _verdict(record: dict[str, Any]) -> str:
+    from gateway.policy_explaining import recorded_duty
+
     again = {"call_dispatched": "at dispatch, again: ", "call_denied": "at dispatch: deny"}.get(record["kind"], "")
-    fired = ", ".join(f"{rule.get('id')} ({rule.get('effect')})" for rule in record.get("fired", ())[1:])
-    obliged = ", ".join(map(str, record.get("obligations", ())))
+    others = [rule for rule in record.get("fired", ()) if rule.get("id") != record.get("rule")]
+    fired = ", ".join(f"{rule.get('id')} ({rule.get('effect')})" for rule in others)
+    obliged = ", ".join(map(recorded_duty, record.get("obligations", ())))
     said = f"{again}{record.get('verdict', '')} by rule {record.get('rule', '')}: {record.get('reason', '')}"
-    return visible_line(
-        said + (f"; also fired {fired}" if fired else "") + (f"; obliges to {obliged}" if obliged else "")
-    )
+    return visible_line(said + (f"; also fired {fired}" if fired else "") + (f"; duty: {obliged}" if obliged else ""))
 
 
 def _person(record: dict[str, Any]) -> str:

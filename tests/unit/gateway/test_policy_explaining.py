@@ -5,7 +5,7 @@ import pytest
 
 from gateway.assumed_facts import assumed_facts
 from gateway.plain_words import Weighed, Words, span
-from gateway.policy_explaining import Explanation, carrying, duty, explain_call
+from gateway.policy_explaining import Explanation, carrying, duty, explain_call, folded, recorded_duty
 from gateway.policy_files import read_policy_folder
 from policies.facts import PLATFORM
 from policies.manifest_policy import compile_policy
@@ -90,6 +90,36 @@ def test_each_obligation_is_said_in_words(obligation: Any, words: str) -> None:
 def test_times_are_said_in_the_largest_unit_that_fits(seconds: int, words: str) -> None:
     """24 hours are a day."""
     assert words == span(seconds)
+
+
+def test_recorded_obligation_is_said_in_words_if_it_is_known() -> None:
+    """Nobody reads a dictionary; what another version wrote is shown all the same."""
+    assert "a person looks at the effect afterwards" == recorded_duty({"kind": "review_after"})
+    assert "{'kind': 'sing'}" == recorded_duty({"kind": "sing"})
+
+
+def test_rule_without_a_condition_is_said_to_apply_always(bundle: AgentBundle) -> None:
+    """There is no comparison to show, and none to answer with yes or no."""
+    lines = list(explained(bundle, amount=40).lines())
+    decided = lines.index("  decided by the rule small-refunds, which permits it")
+    assert "      it applies to every such call" == lines[decided + 1]
+
+
+def test_headings_that_say_nothing_are_left_out() -> None:
+    """A group of one is that one, and all of all of these are all of these; the others keep their heading."""
+    lines = [
+        Weighed(text="all of these", holds=True, is_group=True),
+        Weighed(text="a", holds=True, depth=1),
+        Weighed(text="at least one of these", holds=True, is_group=True, depth=1),
+        Weighed(text="all of these", holds=True, is_group=True, depth=2),
+        Weighed(text="b", holds=True, depth=3),
+        Weighed(text="c", holds=True, depth=3),
+        Weighed(text="at least one of these", holds=True, is_group=True, depth=1),
+        Weighed(text="d", holds=True, depth=2),
+        Weighed(text="e", holds=True, depth=2),
+    ]
+    shown = [("all of these", 0), ("a", 1), ("b", 1), ("c", 1), ("at least one of these", 1), ("d", 2), ("e", 2)]
+    assert shown == [(line.text, line.depth) for line in folded(lines)]
 
 
 def test_long_conditions_are_cut_to_what_carried_the_outcome() -> None:

@@ -212,7 +212,8 @@ def test_explain_tells_rules_people_and_outcomes_in_words(proctor: Call, install
         "verdict": "require_approval",
         "rule": "level",
         "reason": "too much",
-        "fired": fired,
+        "fired": fired[::-1],
+        "obligations": [{"kind": "review_after"}],
     }
     asked = {"request": "req-1", "owner": "maria.ops", "title": "Pay()", "expires_at": "2026-01-02T03:04:05.6Z"}
     store.record(
@@ -221,7 +222,7 @@ def test_explain_tells_rules_people_and_outcomes_in_words(proctor: Call, install
         ("approval_requested", {"step": 0, "call": 0, **asked}),
         ("decision_refused", {"step": 0, "call": 0, "request": "req-1", "by": "ana", "note": "asked for it"}),
         ("approval_granted", {"step": 0, "call": 0, "request": "req-1", "by": "maria.ops", "reason": ""}),
-        ("call_dispatched", {**judged, "fired": []}),
+        ("call_dispatched", {**judged, "fired": [], "obligations": []}),
         ("effect_intended", {"key": "run-1/0/0", "attempt": 1}),
         ("effect_unknown", {"key": "run-1/0/0", "attempt": 1, "error": "\x1b[2J no answer"}),
     )
@@ -232,7 +233,8 @@ def test_explain_tells_rules_people_and_outcomes_in_words(proctor: Call, install
     assert (code, told[1:]) == (
         0,
         [
-            "policy require_approval by rule level: too much; also fired limit (permit)",
+            "policy require_approval by rule level: too much; also fired limit (permit); "
+            "duty: a person looks at the effect afterwards",
             "policy at dispatch, again: require_approval by rule level: too much",
             "person req-1 asks maria.ops until 2026-01-02 03:04:05 UTC: Pay()",
             "person decision refused by ana: asked for it",
