@@ -233,8 +233,10 @@ def test_explain_tells_rules_people_and_outcomes_in_words(proctor: Call, install
     assert (code, told[1:]) == (
         0,
         [
-            "policy require_approval by rule level: too much; also fired limit (permit); "
-            "duty: a person looks at the effect afterwards",
+            (
+                "policy require_approval by rule level: too much; also fired limit (permit); "
+                "duty: a person looks at the effect afterwards"
+            ),
             "policy at dispatch, again: require_approval by rule level: too much",
             "person req-1 asks maria.ops until 2026-01-02 03:04:05 UTC: Pay()",
             "person decision refused by ana: asked for it",
