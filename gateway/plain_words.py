@@ -71,6 +71,18 @@ _OPERATORS: Final = {
     "only": "are all among {}",
     "exists": "is given",
 }
+_NEGATED: Final = {
+    "equals": "is not {}",
+    "in": "is not one of {}",
+    "less_than": "is not less than {}",
+    "at_most": "is not at most {}",
+    "greater_than": "is not more than {}",
+    "at_least": "is not at least {}",
+    "matches": "does not read like {}",
+    "contains": "do not include {}",
+    "only": "are not all among {}",
+    "exists": "is not given",
+}
 _SPANS: Final = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -84,6 +96,8 @@ class Weighed(Contract):
     depth: int = 0
     is_group: bool = False
     """Whether the lines below it, one deeper, are its parts: all of them, or at least one, must hold."""
+    is_negated: bool = False
+    """Whether it is a group that holds because parts of it do not."""
 
 
 class Words:
@@ -105,11 +119,11 @@ class Words:
             return _LABELS.get(label, "the label of the argument {}").format(argument)
         return f"the argument {rest}" if head == "arguments" else name
 
-    def asked(self, comparison: Compare) -> str:
-        """Say what a comparison asks, in half a sentence."""
+    def asked(self, comparison: Compare, *, negated: bool = False) -> str:
+        """Say what a comparison asks, in half a sentence; or its opposite."""
         shown = ", ".join(_shown(operand) for operand in comparison.operands) or "nothing"
         is_one = comparison.operator == "in" and len(comparison.operands) == 1
-        operator = _OPERATORS["equals" if is_one else comparison.operator]
+        operator = (_NEGATED if negated else _OPERATORS)["equals" if is_one else comparison.operator]
         return f"{self.fact(comparison.fact.name)} {operator.format(shown)}"
 
     def weigh(self, condition: Condition, facts: Mapping[str, Any], depth: int = 0) -> list[Weighed]:
@@ -117,8 +131,7 @@ class Words:
         if isinstance(condition, Compare):
             return [self._compare(condition, facts, depth)]
         if isinstance(condition, Not):
-            parts = self.weigh(condition.part, facts, depth + 1)
-            return [Weighed(text="this does not hold", holds=_negated(parts[0].holds), depth=depth), *parts]
+            return self._negated(condition.part, facts, depth)
         if not condition.parts:
             always = isinstance(condition, AllOf)
             return [Weighed(text=UNCONDITIONAL[0 if always else 1], holds=always, depth=depth)]
@@ -126,6 +139,19 @@ class Words:
         holds = _all([part[0].holds for part in inner]) if isinstance(condition, AllOf) else _any(inner)
         text = "all of these" if isinstance(condition, AllOf) else "at least one of these"
         return [Weighed(text=text, holds=holds, depth=depth, is_group=True), *(line for part in inner for line in part)]
+
+    def _negated(self, part: Condition, facts: Mapping[str, Any], depth: int) -> list[Weighed]:
+        if isinstance(part, Not):
+            return self.weigh(part.part, facts, depth)
+        head, *parts = self.weigh(part, facts, depth)
+        if isinstance(part, Compare):
+            text = self.asked(part, negated=True)
+        elif not part.parts:
+            text = next(text for text in UNCONDITIONAL if text != head.text)
+        else:
+            text = "not all of these" if isinstance(part, AllOf) else "none of these"
+        holds = None if head.holds is None else not head.holds
+        return [head.model_copy(update={"text": text, "holds": holds, "is_negated": head.is_group}), *parts]
 
     def _compare(self, comparison: Compare, facts: Mapping[str, Any], depth: int) -> Weighed:
         value = value_of(comparison, facts)
@@ -181,10 +207,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return summarize(json.dumps(value, ensure_ascii=False, default=str), SHOWN_CHARACTERS)
-
-
-def _negated(holds: bool | None) -> bool | None:
-    return None if holds is None else not holds
 
 
 def _all(parts: Sequence[bool | None]) -> bool | None:

@@ -161,8 +161,11 @@ def recorded_duty(recorded: object) -> str:
 
 
 def _flow(name: str, flow: Flow) -> str:
-    places = " and ".join(_ORIGINS[origin] for origin in flow.origins) or "nowhere that is known"
-    named = [source for source in flow.labels.sources if source not in flow.origins]
+    *others, last = [_ORIGINS[origin] for origin in flow.origins] or ["nowhere that is known"]
+    places = f"{', '.join(others)} and {last}" if others else last
+    named = dict.fromkeys(
+        source.removeprefix("tool:").partition("#")[0] for source in flow.labels.sources if source not in flow.origins
+    )
     sources = f" ({', '.join(named)})" if named else ""
     return f"{name}: {places}{sources}; {flow.labels.integrity}, {flow.labels.confidentiality}"
 
@@ -183,7 +186,11 @@ def _line(how: str, rule: RuleExplained) -> str:
 
 def _asked_lines(rule: RuleExplained, *, whole: bool) -> Iterator[str]:
     shown = rule.asked if whole or len(rule.asked) <= LONGEST_CONDITION else carrying(rule.asked)
-    for line in shown if whole else folded(shown):
+    told = shown if whole else folded(shown)
+    if len(told) > LONGEST_CONDITION and not whole and not rule.determining:
+        yield f"      {len(rule.asked)} lines of conditions (--all shows them)"
+        return
+    for line in told:
         held = {True: "yes", False: "no", None: "cannot be said"}[line.holds]
         saw = f", it is {line.saw}" if line.saw else ""
         yield f"{'  ' * (line.depth + 3)}{line.text}" + ("" if line.text in UNCONDITIONAL else f": {held}{saw}")
@@ -198,11 +205,16 @@ def carrying(lines: Sequence[Weighed]) -> list[Weighed]:
             continue
         hidden_below = None
         above = next((one for one in reversed(kept) if one.depth < line.depth), None)
-        if above is not None and above.is_group and line.holds is not above.holds:
+        if above is not None and above.is_group and line.holds is not _carries(above):
             hidden_below = line.depth
             continue
         kept.append(line)
     return kept
+
+
+def _carries(group: Weighed) -> bool | None:
+    """Say what a part is that makes the group what it is."""
+    return not group.holds if group.is_negated and group.holds is not None else group.holds
 
 
 def folded(lines: Sequence[Weighed]) -> list[Weighed]:
@@ -218,6 +230,8 @@ def folded(lines: Sequence[Weighed]) -> list[Weighed]:
 
 def _says_nothing(n: int, lines: Sequence[Weighed]) -> bool:
     group = lines[n]
+    if group.is_negated:
+        return False
     parts = [line for line in _below(group, lines[n + 1 :]) if line.depth == group.depth + 1]
     above = next((line for line in reversed(lines[:n]) if line.depth < group.depth), None)
     return len(parts) == 1 or (above is not None and (above.text, above.holds) == (group.text, group.holds))

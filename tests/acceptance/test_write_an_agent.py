@@ -62,4 +62,4 @@ def test_tool_outside_the_scope_is_denied_though_the_playbook_proposes_it(projec
     finally:
         playbook.write_text(written)
     assert done.returncode == 6, done.stderr
-    assert "denied by policy — RemoveTask · RemoveTask is outside the scope" in done.stderr
+    assert "denied by policy — RemoveTask · the tool is outside the scope" in done.stderr

@@ -7,6 +7,7 @@ from gateway.assumed_facts import assumed_facts
 from gateway.plain_words import Weighed, Words, span
 from gateway.policy_explaining import Explanation, carrying, duty, explain_call, folded, recorded_duty
 from gateway.policy_files import read_policy_folder
+from policies.conditions import AllOf, AnyOf, Compare, Condition, Not
 from policies.facts import PLATFORM
 from policies.manifest_policy import compile_policy
 from proctor.contracts.labels import Flow, Labels, Origin
@@ -120,6 +121,35 @@ def test_headings_that_say_nothing_are_left_out() -> None:
     ]
     shown = [("all of these", 0), ("a", 1), ("b", 1), ("c", 1), ("at least one of these", 1), ("d", 2), ("e", 2)]
     assert shown == [(line.text, line.depth) for line in folded(lines)]
+
+
+def test_opposite_of_a_condition_is_said_as_such() -> None:
+    """Nobody has to read that something does not hold: yes, and below it what: no."""
+    night, risky = Compare(PLATFORM["time.hour"], "in", (1, 2)), Compare(PLATFORM["risk"], "equals", ("high",))
+    facts = {"time.hour": 3, "risk": "low"}
+
+    def said(condition: Condition) -> list[tuple[str, bool | None]]:
+        return [(line.text, line.holds) for line in Words().weigh(condition, facts)]
+
+    hour, risk = "the hour of the day (UTC) is one of 1, 2", 'the risk of the call is "high"'
+    assert [("the hour of the day (UTC) is not one of 1, 2", True)] == said(Not(night))
+    assert [(hour, False)] == said(Not(Not(night)))
+    assert [("none of these", True), (hour, False), (risk, False)] == said(Not(AnyOf((night, risky))))
+    assert [("not all of these", True), (hour, False), (risk, False)] == said(Not(AllOf((night, risky))))
+    assert [("it applies to no call", False)] == said(Not(AllOf(())))
+    assert [('the risk of the call is not "high"', None)] == [
+        (line.text, line.holds) for line in Words().weigh(Not(risky), {"risk": 5})
+    ]
+
+
+def test_of_a_group_that_must_not_hold_the_parts_are_shown_that_decide() -> None:
+    """Not all held because of those that did not."""
+    lines = [
+        Weighed(text="not all of these", holds=True, is_group=True, is_negated=True),
+        Weighed(text="a", holds=True, depth=1),
+        Weighed(text="b", holds=False, depth=1),
+    ]
+    assert ["not all of these", "b"] == [line.text for line in folded(carrying(lines))]
 
 
 def test_long_conditions_are_cut_to_what_carried_the_outcome() -> None:
