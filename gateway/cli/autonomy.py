@@ -57,7 +57,7 @@ def show(
     has_history: Annotated[bool, typer.Option("--history", help="List every change instead, newest first.")] = False,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Show the level of each tool with an effect, the evidence since it last changed, and what the next level takes."""
+    """Show levels, and the evidence for the next ones. Of each tool with an effect, since its level last changed."""
 
     async def work(session: Session) -> Any:
         ladder = await _ladder(session, agent)
@@ -79,7 +79,7 @@ def propose(
     risk: RiskOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Say whether the evidence lets a tool rise one level, and what is missing. Changes nothing."""
+    """Say whether the evidence lets a tool rise. One level; what is missing; nothing is changed."""
     tier = _tier(risk)
 
     async def work(session: Session) -> "Standing":
@@ -107,7 +107,7 @@ def promote(
     act_as: AsOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Raise a tool one level, if the evidence allows it now. Only the agent's owner may."""
+    """Raise a tool one level, if the evidence allows it. Only the agent's owner may."""
     tier = _tier(risk)
 
     async def work(session: Session) -> Any:
@@ -132,7 +132,7 @@ def demote(
     act_as: AsOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Lower a tool, or all of an agent, at once: running work meets it at its next plan and dispatch."""
+    """Lower a tool, or all of an agent, at once. Running work meets it at its next plan and dispatch."""
     tier = _tier(risk)
 
     async def work(session: Session) -> Any:

@@ -145,7 +145,7 @@ def validate(
     path: Annotated[str, typer.Argument(metavar="PATH", help="A document, or an agent's folder.")],
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Check a manifest, tool contract, SLO file, evaluation spec or agent folder; say what was understood."""
+    """Check a document or an agent's folder. Manifest, tool contract, SLO file, evaluation spec; says what was understood."""
     del context
     from pathlib import Path
 

@@ -26,7 +26,7 @@ def explain(
     step: Annotated[int | None, typer.Argument(metavar="STEP", min=0, help="Only this step.")] = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Say what a run saw, weighed, proposed, was allowed, and did; from its records alone."""
+    """Say why a run did what it did. What it saw, weighed, proposed, was allowed and did; from its records alone."""
     from gateway.explaining import tell
     from proctor.contracts.errors import UnknownName
     from proctor.contracts.ids import RunId

@@ -49,7 +49,7 @@ def kill(
     act_as: AsOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Stop a run, an agent or everything, at once; print what had already happened."""
+    """Stop a run, an agent or everything, at once. Prints what had already happened."""
     if sum((run_id is not None, agent is not None, is_all)) != 1:
         raise typer.BadParameter("name one of RUN, --agent NAME and --all")
 
@@ -126,7 +126,7 @@ def release(
     act_as: AsOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Lift a fence; it takes another person than the one who raised it."""
+    """Lift a fence. It takes another person than the one who raised it."""
 
     async def work(session: Session) -> Any:
         return await session.gateway.store.kills.release(epoch, await session.caller(act_as))

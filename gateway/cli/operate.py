@@ -24,13 +24,13 @@ def dev(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Temporal's port; 0 takes a free one.")] = 7233,
     ui_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the web UI; 0 takes a free one.")] = 8233,
 ) -> None:
-    """Run the whole stack in the foreground: Temporal, Postgres, workers; state is kept between starts."""
+    """Run the whole stack in the foreground. Temporal, Postgres, workers; state is kept between starts."""
     wiring = wiring_of(context)
     raise typer.Exit(wiring.entry("dev")(wiring.settings(), workers=workers, port=port, ui_port=ui_port))
 
 
 def worker(context: typer.Context) -> None:
-    """Run one worker against any Temporal and Postgres; SIGTERM lets it finish what it has begun."""
+    """Run one worker against any Temporal and Postgres. SIGTERM lets it finish what it has begun."""
     wiring = wiring_of(context)
     raise typer.Exit(wiring.entry("worker")(wiring.settings()))
 
@@ -39,7 +39,7 @@ def demo(
     context: typer.Context,
     model: Annotated[str | None, typer.Option(metavar="PROVIDER:NAME", help="Plan by this model.")] = None,
 ) -> None:
-    """Play the demo: three alerts about a service that really breaks, on a stack of its own."""
+    """Play the demo. Three alerts about a service that really breaks, on a stack of its own."""
     wiring = wiring_of(context)
     raise typer.Exit(wiring.entry("demo")(wiring.settings(), model=model))
 
@@ -55,7 +55,7 @@ def migrate(context: typer.Context, output: OutputOption = Format.TABLE) -> None
 
 
 def doctor(context: typer.Context, output: OutputOption = Format.TABLE) -> None:
-    """Say what is missing on this machine, and how to mend it; exit 1 when something is."""
+    """Say what is missing on this machine, and how to mend it. Exit 1 when something is."""
     wiring = wiring_of(context)
     findings: list[Any] = wiring.entry("doctor")(wiring.settings())
     print_rows(findings, output, {"CHECK": "name", "STATE": "state", "FOUND": "detail", "WHAT TO DO": "remedy"})
@@ -63,7 +63,7 @@ def doctor(context: typer.Context, output: OutputOption = Format.TABLE) -> None:
 
 
 def version(output: OutputOption = Format.TABLE) -> None:
-    """Print the versions of Proctor and of the parts that matter for a report."""
+    """Print the versions that matter for a report. Of Proctor and of its parts."""
     import platform
     from importlib.metadata import version as version_of
 

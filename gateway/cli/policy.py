@@ -49,15 +49,16 @@ _HISTORY_COLUMNS = {"IN HISTORY": "fired_in_history", "DECIDED THERE": "determin
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(name="policy", help="What an agent may do, and how that changes.", no_args_is_help=True)
+    group.command("check")(check)
     group.command("test")(run_tests)
-    for command in (check, coverage, decide, explain):
+    for command in (coverage, decide, explain):
         group.command(command.__name__)(command)
     policy_versions.register(group)
     app.add_typer(group)
 
 
 def check(context: typer.Context, agents: AgentsArgument = None, output: OutputOption = Format.TABLE) -> None:
-    """Read policies and their cases: every mistake with file, line and fix; exit 2 when there is one."""
+    """Find mistakes in policies and cases. Each comes with file, line and fix; exit 2 when there is one."""
     rows = [row for folder in _folders(context, agents) for row in _findings(folder)]
     errors = sum(row["level"] == "error" for row in rows)
     if output is Format.TABLE:
@@ -108,7 +109,7 @@ def coverage(
     since: SinceOption = "30d",
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Count for each rule, built-in ones too, the cases in which it applies and which it decides."""
+    """Count for each rule the cases that it decides. Built-in rules too, and those in which one only applies."""
     from gateway.coverage import coverage as cover
 
     folders = _folders(context, agents)
@@ -129,7 +130,7 @@ def decide(
     every: Annotated[bool, typer.Option("--all", help="Show the rules that did not apply too.")] = False,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Say what the policy in the files decides on a call, and why. Nothing is carried out."""
+    """Say what the policy in the files decides on a call. And why; nothing is carried out."""
     from gateway.assumed_facts import assumed_facts
     from gateway.policy_explaining import explain_call
     from gateway.policy_files import folder_of, read_policy_folder
@@ -153,7 +154,7 @@ def explain(
     every: Annotated[bool, typer.Option("--all", help="Show the rules that did not apply too.")] = False,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Say in plain words why a recorded call was allowed, denied, or put to a person."""
+    """Say in plain words why a recorded call was judged so. Which rules applied, what they saw, what else may be."""
     from gateway.policy_records import explain_recorded
     from proctor.contracts.ids import RunId
     from proctor.contracts.run import CallRef

@@ -43,7 +43,7 @@ def diff(
     new: Annotated[str, typer.Argument(metavar="NEW", help=SOURCE)],
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Say of each change whether it tightens or loosens, with a call that shows it; exit 1 when one loosens."""
+    """Say of each change whether it tightens or loosens. With a call that shows it; exit 1 when one loosens."""
     from gateway.policy_difference import difference
 
     before, after = _two(context, old, new)
@@ -61,7 +61,7 @@ def backtest(
     agent: Annotated[str | None, typer.Option(help="Whose calls; NEW's agent unless said.")] = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Decide recorded calls again by another policy: which would be decided otherwise. Nothing is carried out."""
+    """Decide recorded calls again by another policy. Shows those decided otherwise; nothing is carried out."""
 
     async def work(session: Session) -> "Backtest":
         from gateway.backtesting import backtest as redecide
@@ -81,7 +81,7 @@ def backtest(
 def propose(
     context: typer.Context, agent: AgentArgument, act_as: AsOption = None, output: OutputOption = Format.TABLE
 ) -> None:
-    """Propose the policy in the agent's files: active at once unless it loosens the active one."""
+    """Propose the policy in the agent's files. It is active at once, unless it loosens the active one."""
     from gateway.agents import load_agent
 
     async def work(session: Session) -> Any:
@@ -115,7 +115,7 @@ def approve(
     act_as: AsOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Approve a proposed loosening; it is active once the owner and a second person did."""
+    """Approve a proposed loosening. It is active once the owner and a second person did."""
     _decide(context, version, "approve", reason, act_as, output)
 
 

@@ -32,7 +32,7 @@ def reviews(
     has_decided: Annotated[bool, typer.Option("--all", help="Those that are decided, too.")] = False,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """List proposals and effects that people have to look at, oldest first: decide them in this order."""
+    """List what people have to look at, oldest first. Proposals and effects; decide them in this order."""
     from proctor.contracts.ids import AgentName
 
     async def work(session: Session) -> Any:
@@ -58,7 +58,7 @@ def review(
     act_as: AsOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Say whether a proposal or an effect was right; without a verdict, show it with its exact arguments.
+    """Say whether a proposal or an effect was right. Without a verdict, show it with its exact arguments.
 
     `harmful` lowers the tool one level at once.
     """

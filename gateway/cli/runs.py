@@ -179,7 +179,7 @@ def ps(
 
 
 def show(context: typer.Context, run_id: RunArgument, output: OutputOption = Format.TABLE) -> None:
-    """Show a run: its standing, its report, and what waits for a person."""
+    """Show a run. Its standing, its report, and what waits for a person."""
     from gateway.approvals import as_it_stands, ways_to_decide
     from proctor.contracts.ids import RunId
 
@@ -208,7 +208,7 @@ def show(context: typer.Context, run_id: RunArgument, output: OutputOption = For
 
 
 def receipt(context: typer.Context, run_id: RunArgument, output: OutputOption = Format.TABLE) -> None:
-    """Say what a run had done: every effect, its fate, and what was taken back."""
+    """Say what a run had done. Every effect, its fate, and what was taken back."""
     from proctor.contracts.ids import RunId
 
     async def work(session: Session) -> Any:

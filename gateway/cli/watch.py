@@ -31,7 +31,7 @@ def watch(
         Format | None, typer.Option("--output", "-o", help="table at a terminal, jsonl otherwise.")
     ] = None,
 ) -> None:
-    """Watch a run until its end: lines at a terminal, its audit records as JSON lines otherwise."""
+    """Watch a run until its end. Lines at a terminal, its audit records as JSON lines otherwise."""
     from proctor.contracts.ids import RunId
 
     chosen = output or (Format.TABLE if sys.stdout.isatty() else Format.JSONL)
