@@ -145,7 +145,7 @@ def validate(
     path: Annotated[str, typer.Argument(metavar="PATH", help="A document, or an agent's folder.")],
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Check a document or an agent's folder. Manifest, tool contract, SLO file, evaluation spec; says what was understood."""
+    """Check a document or an agent's folder. Manifest, tool contract, SLO file, evaluation spec; with what was read."""
     del context
     from pathlib import Path
 
