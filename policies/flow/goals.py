@@ -11,7 +11,7 @@ from proctor.contracts.tool import ArgumentRole, ToolContract
 
 Denial = Literal["no", "by_person", "by_policy"]
 MAX_TARGETS: Final = 32
-"""Beyond so many targets, the whole list is one."""
+"""Beyond so many targets a goal names none, and so stands for all of its action."""
 _DIGITS: Final = 16
 
 
@@ -24,10 +24,9 @@ def goal_of(contract: ToolContract, arguments: Mapping[str, Any]) -> str:
     if contract.is_read:
         return ""
     declared = [name for name, role in contract.argument_roles.items() if role is ArgumentRole.TARGET]
-    found = {_digest(leaf) for name in declared for _, leaf in leaves(arguments.get(name)) if leaf is not None}
-    targets = sorted(found)
-    if len(targets) > MAX_TARGETS:
-        targets = [hashlib.sha256("+".join(targets).encode()).hexdigest()[:_DIGITS]]
+    named = (leaf for name in declared for _, leaf in leaves(arguments.get(name)) if leaf is not None)
+    found = {digest for leaf in named for digest in _digests(leaf)}
+    targets = sorted(found) if len(found) <= MAX_TARGETS else ()
     return f"{contract.action or f'?{contract.name}'}:{'+'.join(targets)}"
 
 
@@ -39,15 +38,15 @@ def denied(goal: str, tool: str, denied_goals: Iterable[DeniedGoal]) -> Denial:
     """
     if not goal:
         return "no"
-    same = [one for one in denied_goals if _covers(one.goal, goal)]
+    same = [one for one in denied_goals if covers(one.goal, goal)]
     if any(one.by == "person" for one in same):
         return "by_person"
     first = min(same, key=lambda one: (one.step, one.call), default=None)
     return "by_policy" if first is not None and first.tool != tool else "no"
 
 
-def _covers(earlier: str, goal: str) -> bool:
-    """Whether both are the same in substance: more targets or fewer than were denied make no other goal.
+def covers(earlier: str, goal: str) -> bool:
+    """Say whether both are the same in substance: more targets or fewer than were denied make no other goal.
 
     An undeclared action may be any action, where there are targets to compare.
     """
@@ -63,7 +62,9 @@ def _split(goal: str) -> tuple[str, frozenset[str]]:
     return action, frozenset(targets.split("+")) - {""}
 
 
-def _digest(leaf: Any) -> str:
+def _digests(leaf: Any) -> list[str]:
+    """Name a target by the addresses and accounts in it, whatever words stand beside them; without any, as a whole."""
     found = tokens_of(leaf) if not isinstance(leaf, bool) else []
-    text = " ".join(token.text for token in found) or f"{type(leaf).__name__}:{leaf}"
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+    whole = " ".join(token.text for token in found) or f"{type(leaf).__name__}:{leaf}"
+    texts = [token.text for token in found if token.is_link] or [whole]
+    return [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS] for text in texts]

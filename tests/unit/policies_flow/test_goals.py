@@ -92,8 +92,18 @@ def test_undeclared_action_may_be_any_action_on_the_same_target() -> None:
     assert "no" == denied(goal_of(vague, {"to": "b@x.example"}), "custom", [_was_denied(goal)])
 
 
-def test_many_targets_make_a_short_goal() -> None:
-    """The goal of a call with a thousand targets is bounded, and still its own."""
+def test_too_many_targets_stand_for_all() -> None:
+    """Who is hidden among a thousand is denied with them, and a denial of a thousand covers each."""
     many = [f"user{n}@x.example" for n in range(1000)]
+    one = _goal(to=many[0])
     assert 100 > len(_goal(to=many))
-    assert _goal(to=many) != _goal(to=many[1:])
+    assert ("by_person", "by_person") == (
+        denied(_goal(to=many), "pay", [_was_denied(one)]),
+        denied(one, "pay", [_was_denied(_goal(to=many))]),
+    )
+
+
+def test_words_beside_an_address_make_no_other_goal() -> None:
+    """A name, brackets or a polite word around an account are spelling."""
+    assert _goal(to="thief@x.example") == _goal(to="A Friend <thief@x.example>")
+    assert _goal(to="DE89370400440532013000") == _goal(to="IBAN: DE89 3704 0044 0532 0130 00, please")
