@@ -9,7 +9,7 @@ from activities.facts import PRODUCTION, FactSheet, Moment, window_queries
 from activities.pinning import fingerprint_of
 from policies.document_rules import Tiers, risk_tiers
 from policies.engine import CompiledPolicy
-from policies.flow.goals import goal_of
+from policies.flow.goals import covers, goal_of
 from policies.guardrails import scrub_pii
 from policies.manifest_policy import compile_policy, tightened
 from policies.offering import judged_risk
@@ -214,17 +214,29 @@ class TracedCall:
 
 
 def judge_step(bench: Bench, traced: Sequence[TracedCall], *, step: int, window: Window) -> JudgedStep:
-    """Judge every call of a proposal; `window` is the time that people have for the approvals it needs."""
-    calls, decisions, requests = [], [], []
+    """Judge every call of a proposal; `window` is the time that people have for the approvals it needs.
+
+    A person is asked about one call of each goal: the next one is asked for at its dispatch, or denied by what was
+    decided on the first.
+    """
+    calls: list[PlannedCall] = []
+    decisions: list[RecordedDecision] = []
+    requests: list[HumanRequest] = []
     for index, one in enumerate(traced):
         recorded = _recorded(bench, one, index)
         decisions.append(recorded)
         request = None
-        if recorded.decision.verdict is Verdict.REQUIRE_APPROVAL:
+        if recorded.decision.verdict is Verdict.REQUIRE_APPROVAL and not _is_asked(recorded, decisions[:-1]):
             request = approval_request(bench, one.call, recorded, step=step, window=window)
             requests.append(request)
         calls.append(_planned(bench, one.call, recorded, request))
     return JudgedStep(tuple(calls), tuple(decisions), tuple(requests))
+
+
+def _is_asked(recorded: RecordedDecision, earlier: Sequence[RecordedDecision]) -> bool:
+    """Whether a person is being asked about the same goal, for an earlier call of the step."""
+    asked = (one.goal for one in earlier if one.decision.verdict is Verdict.REQUIRE_APPROVAL)
+    return bool(recorded.goal) and any(covers(goal, recorded.goal) for goal in asked)
 
 
 def _recorded(bench: Bench, one: TracedCall, index: int) -> RecordedDecision:

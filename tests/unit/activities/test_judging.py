@@ -281,3 +281,13 @@ def test_record_says_the_tier_that_the_call_was_judged_at() -> None:
     traced = [TracedCall(call, moment(flows=TRUSTED), {}) for call in (SMALL, large)]
     records = judge_step(place, traced, step=0, window=OPEN).decisions
     assert [("medium", "medium"), ("medium", "high")] == [(r.facts["risk"], r.facts[RAISED_RISK]) for r in records]
+
+
+def test_person_is_asked_about_one_call_of_each_goal() -> None:
+    """What asks for one thing many times at once is asked about once; another target is another question."""
+    other = ProposedCall(tool="Refund", arguments={"order": "o-2", "amount": 2})
+    traced = [TracedCall(call, moment(), {}) for call in (SMALL, SMALL, other)]
+    step = judge_step(bench(bundle()), traced, step=0, window=OPEN)
+    assert [Verdict.REQUIRE_APPROVAL] * 3 == [call.verdict for call in step.calls]
+    assert [0, 2] == [request.call for request in step.requests]
+    assert [True, False, True] == [call.request_id is not None for call in step.calls]
