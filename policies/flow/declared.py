@@ -1,30 +1,27 @@
 """The declared plan: what a run said it would do before it had read anything untrusted, held against what it does.
 
-A declared argument may take a value from the results of an earlier declared call. Such a slot takes whole fields of
-structured results only: a field counts as structured when every record holds a single typed value there, so that an
-account number inside a message, a subject or a web page fills no slot, even when it stands there alone. A read that
-leaves for a place outside may also follow a link that stands in a text, since a link that is taken as it stands
-carries nothing out.
+A declared argument may take a value from the results of an earlier declared call (`policies/flow/slots.py`). A read
+that leaves for a place outside may also follow a link that stands in a text: taken as it stands it carries nothing out.
+
+A text among the records can steer which record is chosen. So an irreversible call that is nothing but a choice, all of
+whose arguments are slots (delete one of these files), is on plan only where there is one record to choose.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from policies.flow.provenance import is_moment, tokens_of
-from policies.flow.values import Kind, Token, keys, leaves
+from policies.flow.provenance import tokens_of
+from policies.flow.slots import Slot, key_of
+from policies.flow.values import keys, leaves
 from proctor.contracts.labels import Flow, Integrity
 from proctor.contracts.planning import DeclaredCall, DeclaredPlan
-from proctor.contracts.tool import ArgumentRole, ToolContract
+from proctor.contracts.tool import ArgumentRole, Effect, ToolContract
 
 Standing = Literal["none", "on_plan", "off_plan"]
 MADE_OF_WORDS: Final = frozenset({ArgumentRole.CONTENT, ArgumentRole.FILTER})
-_IDENTIFIER: Final = re.compile(
-    r"(?:^|_)(?:id|ids|uid|uuid|guid|key|no|nr|num|number|ref|code)_?$|[a-z](?:Id|ID|Ids|No|Number)$"
-)
-"""Names of fields whose numbers are identifiers."""
+_UNTRUSTED: Final = Integrity.UNTRUSTED
 TRUSTED_SOURCES: Final = frozenset({"request", "manifest", "person"})
 
 
@@ -48,49 +45,27 @@ class CallFlow:
         """Arguments that leave for a place outside."""
         return frozenset(self.contract.egress_arguments) & self.arguments.keys()
 
+    @property
+    def is_bare_choice(self) -> bool:
+        """Whether an irreversible call only picks what to act on: nothing in it is trusted, and it need say nothing.
 
-@dataclass(slots=True)
-class Slot:
-    """What the results of one declared call hold."""
+        Words that the tool does not require make no difference: a planner could add them to any call.
+        """
+        if self.contract.effect is not Effect.IRREVERSIBLE or self.derivation is not None:
+            return False
+        required = self.contract.input_schema.get("required", ())
+        picked = [name for name in self.arguments if not self.is_words(name)]
+        says = any(self.is_words(name) and name in required for name in self.arguments)
+        return bool(picked) and not says and all(self.flows[name].labels.integrity is _UNTRUSTED for name in picked)
 
-    fields: set[str] = field(default_factory=set)
-    """Values that are a whole field of a structured result."""
-    links: set[str] = field(default_factory=set)
-    """Links, wherever they stand."""
+    def is_words(self, argument: str) -> bool:
+        """Whether an argument is made of words, in which only links matter."""
+        return self.role_of(argument) in MADE_OF_WORDS and argument not in self.leaves_by
 
-    def add(self, result: Any) -> None:
-        """Take a result in."""
-        for column, values in _columns(result).items():
-            if all(_is_typed(value) for value in values):
-                self.fields.update(_key(value, as_name=_holds_identifiers(column)) for value in values)
-            self.links.update(token.text for value in values for token in value if token.is_link)
-
-
-def _columns(result: Any) -> dict[tuple[str, ...], list[list[Token]]]:
-    """Collect what stands in the same field of each record."""
-    columns: dict[tuple[str, ...], list[list[Token]]] = {}
-    for path, leaf in leaves(result):
-        if path and leaf is not None and not isinstance(leaf, bool):
-            column = tuple("*" if isinstance(part, int) else part for part in path)
-            columns.setdefault(column, []).append(tokens_of(leaf))
-    names = [tokens_of(key) for key in keys(result)]
-    return columns | ({("keys",): names} if names else {})
-
-
-def _is_typed(value: list[Token]) -> bool:
-    return is_moment(value) or (len(value) == 1 and value[0].kind is not Kind.SYMBOL)
-
-
-def _key(value: list[Token], *, as_name: bool) -> str:
-    """Tell numbers that name something from numbers that say how much: neither fills the other's slot."""
-    if as_name and [token.kind for token in value] == [Kind.NUMBER]:
-        return f"identifier:{value[0].key}"
-    return " ".join(token.text for token in value)
-
-
-def _holds_identifiers(column: tuple[str, ...]) -> bool:
-    name = next((part for part in reversed(column) if part != "*"), "")
-    return bool(_IDENTIFIER.search(name))
+    def values_of(self, argument: str) -> list[str]:
+        """Give the values of an argument as slots hold them."""
+        as_name = self.role_of(argument) is ArgumentRole.TARGET
+        return [key_of(tokens_of(leaf), as_name=as_name) for _, leaf in leaves(self.arguments[argument])]
 
 
 class PlanLedger:
@@ -129,25 +104,42 @@ class PlanLedger:
         return next((declared for declared in self._open(call) if self._fits(declared, call)), None)
 
     def _fits(self, declared: DeclaredCall, call: CallFlow) -> bool:
-        return all(self._comes_from(declared, call, argument) for argument in call.arguments)
+        if not all(self._comes_from(declared, call, argument) for argument in call.arguments):
+            return False
+        return not call.is_bare_choice or all(
+            self._is_only_one(declared, call, name) for name in call.arguments if not call.is_words(name)
+        )
+
+    def _is_only_one(self, declared: DeclaredCall, call: CallFlow, argument: str) -> bool:
+        slots = self._slots_of(declared, argument)
+        return all(
+            any(slot.leaves_no_choice(value) for slot in slots if slot.holds(value))
+            for value in call.values_of(argument)
+        )
+
+    def _slots_of(self, declared: DeclaredCall, argument: str) -> list[Slot]:
+        sources = _sources_of(declared, argument) - TRUSTED_SOURCES
+        return [self._slots[source] for source in sorted(sources) if source in self._slots]
 
     def _comes_from(self, declared: DeclaredCall, call: CallFlow, argument: str) -> bool:
-        listed = declared.arguments.get(argument)
-        sources = frozenset(listed.sources) if listed else TRUSTED_SOURCES
         if call.derivation is not None and argument in call.derivation:
-            return all(_source_of(root) in sources | TRUSTED_SOURCES for root in call.derivation[argument])
-        role, is_egress = call.role_of(argument), argument in call.leaves_by
-        is_words = role in MADE_OF_WORDS and not is_egress
+            sources = _sources_of(declared, argument) | TRUSTED_SOURCES
+            return all(_source_of(root) in sources for root in call.derivation[argument])
+        is_words = call.is_words(argument)
         flow = call.links[argument] if is_words else call.flows[argument]
         if flow.labels.integrity is Integrity.TRUSTED:
             return True
-        slots = [self._slots[source] for source in sources - TRUSTED_SOURCES if source in self._slots]
+        slots = self._slots_of(declared, argument)
         if is_words:
-            return _are_fields(_links_in(call.arguments[argument]), slots)
-        may_follow = is_egress and call.contract.is_read
-        as_name = role is ArgumentRole.TARGET
-        values = [_key(tokens_of(leaf), as_name=as_name) for _, leaf in leaves(call.arguments[argument])]
-        return _are_fields(values, slots, may_follow=may_follow)
+            return _fills(_links_in(call.arguments[argument]), slots)
+        if any(keys(call.arguments[argument])):
+            return False  # A slot gives values; what an object's keys say comes from nowhere.
+        return _fills(call.values_of(argument), slots, may_follow=argument in call.leaves_by and call.contract.is_read)
+
+
+def _sources_of(declared: DeclaredCall, argument: str) -> frozenset[str]:
+    listed = declared.arguments.get(argument)
+    return frozenset(listed.sources) if listed else TRUSTED_SOURCES
 
 
 def _source_of(root: str) -> str:
@@ -163,7 +155,5 @@ def _links_in(value: Any) -> list[str]:
     return [token.text for text in texts for token in tokens_of(text) if token.is_link]
 
 
-def _are_fields(values: list[str], slots: list[Slot], *, may_follow: bool = False) -> bool:
-    return bool(values) and all(
-        any(value in slot.fields or (may_follow and value in slot.links) for slot in slots) for value in values
-    )
+def _fills(values: list[str], slots: list[Slot], *, may_follow: bool = False) -> bool:
+    return bool(values) and all(any(slot.holds(value, may_follow=may_follow) for slot in slots) for value in values)

@@ -31,7 +31,13 @@ FETCH = ToolContract(
     name="fetch", input_schema=_schema("url"), effect=Effect.READ, risk=Risk.LOW, egress_arguments=("url",)
 )
 RESET = ToolContract(name="reset", input_schema=_schema(), effect=Effect.WRITE)
-TOOLS = (PAY, SEARCH, LOOK, FETCH, RESET)
+DELETE = ToolContract(
+    name="delete",
+    input_schema=_schema("record", "why"),
+    effect=Effect.IRREVERSIBLE,
+    argument_roles={"record": TARGET, "why": CONTENT},
+)
+TOOLS = (PAY, DELETE, SEARCH, LOOK, FETCH, RESET)
 
 
 def bundle(instructions: str = "", **document: Any) -> AgentBundle:

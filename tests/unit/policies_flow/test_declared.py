@@ -7,7 +7,8 @@ import pytest
 from policies.flow.declared import Standing
 from policies.flow.run import RunFlows
 from proctor.contracts.planning import DeclaredPlan, Observation
-from tests.unit.policies_flow.scenes import PAY, SEARCH, bundle, entries
+from proctor.contracts.tool import Effect
+from tests.unit.policies_flow.scenes import DELETE, PAY, SEARCH, bundle, entries
 
 REQUEST = "Refund 10.00 to the friend who sent it"
 RECORDS = [
@@ -127,6 +128,49 @@ def test_playbooks_derivation_counts_instead_of_the_value() -> None:
     on = flows.of_call(PAY, call, {"to": ("steps.list",), "amount": ("input", "manifest", "person", "run")})
     off = flows.of_call(PAY, call, {"to": ("steps.other",), "amount": ("manifest",)})
     assert ("on_plan", "off_plan") == (flows.ledger.standing(on), flows.ledger.standing(off))
+
+
+DELETION = {
+    "calls": [
+        {"id": "list", "tool": "search"},
+        {"id": "drop", "tool": "delete", "arguments": {"record": {"sources": ["list"]}}},
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("records", "goal", "arguments", "standing"),
+    [
+        (RECORDS, "delete the oldest", {"record": 4}, "off_plan"),
+        (RECORDS[:1], "delete the only one", {"record": 4}, "on_plan"),
+        (RECORDS[:1], "delete the only one", {"record": 5}, "off_plan"),
+        (RECORDS, "delete record 4", {"record": 4}, "on_plan"),
+        (RECORDS, "delete the oldest", {"record": 4, "why": "added to look like a message"}, "off_plan"),
+    ],
+)
+def test_irreversible_choice_among_records_is_off_plan(
+    records: Any, goal: str, arguments: dict[str, Any], standing: Standing
+) -> None:
+    """A text among the records can steer which one is picked, so a bare choice is a plan only where there is one."""
+    flows = _run(records, DELETION, goal)
+    assert standing == flows.ledger.standing(flows.of_call(DELETE, arguments))
+
+
+def test_reversible_choice_and_choice_of_a_playbook_are_on_plan() -> None:
+    """What can be undone may be chosen, so may who is told something, and a playbook cannot be steered."""
+    flows = _run(plan=DELETION)
+    undoable = DELETE.model_copy(update={"effect": Effect.WRITE})
+    assert "on_plan" == flows.ledger.standing(flows.of_call(undoable, {"record": 4}))
+    saying = DELETE.model_copy(update={"input_schema": {"required": ["record", "why"]}})
+    assert "on_plan" == flows.ledger.standing(
+        flows.of_call(saying, {"record": 4, "why": "it is what this tool is for"})
+    )
+    assert "on_plan" == flows.ledger.standing(flows.of_call(DELETE, {"record": 4}, {"record": ("steps.list",)}))
+
+
+def test_keys_of_an_object_fill_no_slot() -> None:
+    """Who is named by a key is named by nobody, whatever the value is."""
+    assert "off_plan" == _standing(_run(), {"CH9300762011623852957": "GB29NWBK60161331926819"})
 
 
 def test_failed_call_fills_no_slot_and_uses_nothing_up() -> None:
