@@ -12,8 +12,9 @@ from policies.flow.goals import denied, goal_of
 from policies.rules import Facts
 from proctor.contracts.canonical import canonical_json
 from proctor.contracts.governing import CellLevel, DeniedGoal, WindowAnswer, WindowQuery
+from proctor.contracts.ids import ToolName
 from proctor.contracts.labels import Labels, Origin
-from proctor.contracts.manifest import AgentBundle
+from proctor.contracts.manifest import AgentBundle, Autonomy
 from proctor.contracts.planning import ProposedCall
 from proctor.contracts.policy import LONG_AGO, WindowForm
 from proctor.contracts.ports import ToolPort
@@ -77,9 +78,25 @@ class FactSheet:
             "environment": self.environment,
         }
 
+    def _levels(self, tool: ToolName, own: Risk, moment: Moment) -> dict[Risk, Autonomy]:
+        """Give the live level at each tier.
+
+        From the tool's own tier upwards no tier is freer than the one below, so that raising the risk of a call never
+        loosens it; where a manifest declares that it is, it is taken at its word.
+        """
+        manifest, levels = self.bundle.manifest, {}
+        declared = {risk: manifest.autonomy_for(tool, risk) for risk in Risk}
+        below: Risk | None = None
+        for risk in Risk:
+            levels[risk] = effective_level(manifest, tool, risk, moment.cells)
+            if below is not None and declared[risk].lower_of(declared[below]) is declared[risk]:
+                levels[risk] = levels[risk].lower_of(levels[below])
+            below = risk if below is not None or risk is own else None
+        return levels
+
     def _of_tool(self, call: ProposedCall, contract: ToolContract | None, moment: Moment) -> Facts:
-        manifest = self.bundle.manifest
-        levels = {f"autonomy.{risk}": effective_level(manifest, call.tool, risk, moment.cells).value for risk in Risk}
+        own = Risk.HIGH if contract is None else contract.risk
+        levels = {f"autonomy.{risk}": level.value for risk, level in self._levels(call.tool, own, moment).items()}
         if contract is None:
             unpinned = {"tool_version": "", "effect": Effect.IRREVERSIBLE.value, "risk": Risk.HIGH.value}
             return levels | unpinned | {"compensable": False, "goal.denied": "no"}

@@ -13,7 +13,7 @@ from proctor.contracts.ids import Digest, PrincipalName
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.ports import PolicyRegister
 
-PRODUCTION = "production"
+PRODUCTION, DEVELOPMENT = "production", "development"
 FIRST = "the first version"
 UNREVIEWED = "development: loosened without a second person"
 ATTEMPTS = 3
@@ -28,7 +28,7 @@ class PolicyChanges:
     bundle_of: Callable[[Digest], Awaitable[AgentBundle]]
     """Gives a recorded bundle."""
     environment: str = PRODUCTION
-    """Anywhere but in `production` a loosening needs nobody; it is recorded as such."""
+    """In `development` alone a loosening needs nobody; it is recorded as such."""
 
     async def ensure_active(self, bundle: AgentBundle, requester: PrincipalName) -> None:
         """Make the policy of a bundle the active one, where that takes nobody's approval.
@@ -42,7 +42,7 @@ class PolicyChanges:
         active = await self.register.active(bundle.manifest.name)
         if active is not None and active.bundle_digest == digest_of(bundle):
             return
-        if active is not None and _is_same_policy(active, bundle):
+        if active is not None and await self._is_same_policy(active, bundle):
             return
         version = await self._record(bundle, requester, is_urgent=True)
         if version.state != "active":
@@ -62,6 +62,16 @@ class PolicyChanges:
             return PolicyDifference(kind=ChangeKind.NEUTRAL, changes=())
         return difference(await self.bundle_of(active.bundle_digest), bundle)
 
+    async def _is_same_policy(self, active: PolicyVersion, bundle: AgentBundle) -> bool:
+        """Whether nothing that decides differs.
+
+        The same rules are not enough: who is in the address book, what a tool really does, which of its results are
+        trusted and how much a run may spend is in no rule.
+        """
+        if active.policy_digest != compile_policy(bundle).digest or active.owner != bundle.manifest.owner:
+            return False
+        return (await self.compare(bundle, active)).kind is ChangeKind.NEUTRAL
+
     async def _record(self, bundle: AgentBundle, by: PrincipalName, *, is_urgent: bool) -> PolicyVersion:
         for attempt in range(ATTEMPTS):
             active = await self.register.active(bundle.manifest.name)
@@ -79,7 +89,7 @@ class PolicyChanges:
         found = await self.compare(bundle, active)
         kind, summary = found.kind, found.summary() or ((FIRST,) if active is None else ())
         if is_urgent and kind is ChangeKind.LOOSENS:
-            if self.environment == PRODUCTION:
+            if self.environment != DEVELOPMENT:
                 raise await self._refusal(bundle, found)
             kind, summary = ChangeKind.NEUTRAL, (UNREVIEWED, *summary)
         against = None if active is None else active.bundle_digest
@@ -105,8 +115,3 @@ class PolicyChanges:
 def digest_of(bundle: AgentBundle) -> Digest:
     """Give the digest by which a bundle is recorded."""
     return digest_json(bundle.model_dump(mode="json"))
-
-
-def _is_same_policy(active: PolicyVersion, bundle: AgentBundle) -> bool:
-    """Whether nothing that decides differs: two bundles with one policy digest are one policy."""
-    return active.policy_digest == compile_policy(bundle).digest and active.owner == bundle.manifest.owner

@@ -142,7 +142,7 @@ class _RuleReading:
             yield Rule(form.id, "forbid", ALWAYS, reason, tools=form.tools)
             return
         when = _with_tiers(_condition(form, self.bundle, ())[0], self.tiers)
-        yield Rule(form.id, form.effect, when, form.reason, form.advice, form.tools, form.obligations)
+        yield Rule(form.id, form.effect, when, form.reason, form.advice, form.tools, form.obligations, opens=True)
         if form.effect != "forbid":
             yield from self._limits(when)
             yield from self._cooling(when)

@@ -169,7 +169,7 @@ class CompiledPolicy:
         )
 
     def _decide(self, fired: Sequence[Rule]) -> Decision:
-        for effect in _BY_STRENGTH:
+        for effect in _BY_STRENGTH if any(rule.can_permit for rule in fired) else ("forbid",):
             found = next((rule for rule in fired if rule.effect == effect), None)
             if found is not None:
                 return Decision(
@@ -244,6 +244,7 @@ def _canonical(rule: Rule) -> dict[str, Any]:
     return {
         "id": rule.id,
         "effect": rule.effect,
+        "opens": rule.opens,
         "when": canonical(rule.when),
         "tools": None if rule.tools is None else list(rule.tools),
         "obligations": [one.model_dump(mode="json") for one in rule.obligations],

@@ -76,11 +76,11 @@ def _offer(policy: CompiledPolicy, tool: ToolName, facts: Facts) -> Offer:
     forbidding = next((rule for rule, fires in outcomes if rule.effect == "forbid" and fires), None)
     if forbidding is not None:
         return _said(Verdict.DENY, forbidding)
+    if not any(rule.can_permit and fires is not False for rule, fires in outcomes):
+        return Offer(Verdict.DENY, "no-permit", "no rule permits any call of it")
     asking = next((rule for rule, fires in outcomes if rule.effect == "require_approval" and fires), None)
     if asking is not None:
         return _said(Verdict.REQUIRE_APPROVAL, asking)
-    if not any(rule.effect in {"permit", "require_approval"} and fires is not False for rule, fires in outcomes):
-        return Offer(Verdict.DENY, "no-permit", "no rule permits any call of it")
     return Offer(Verdict.ALLOW)
 
 

@@ -27,6 +27,14 @@ class Rule:
     tools: tuple[ToolName, ...] | None = None
     """The rule looks at calls of these tools only; None is all."""
     obligations: tuple[Obligation, ...] = ()
+    opens: bool = False
+    """Of `require_approval`: with a person's approval it permits what no other rule does. So it is with the rules of a
+    document; what is built in only adds a person to what is permitted anyway."""
+
+    @property
+    def can_permit(self) -> bool:
+        """Whether a call may be carried out because of this rule, with or without a person's approval."""
+        return self.effect == "permit" or (self.effect == "require_approval" and self.opens)
 
     def covers(self, tool: ToolName) -> bool:
         """Whether the rule looks at calls of this tool."""

@@ -37,10 +37,11 @@ def outcome_of(lines: Iterable[Line], unreadable: Condition = NEVER) -> Outcome:
     kept = tuple(lines)
     forbidden = AnyOf((unreadable, _any(kept, "forbid")))
     asked, permitted = _any(kept, "require_approval"), _any(kept, "permit")
+    opened = AnyOf(tuple(line.when for line in kept if line.rule.can_permit))
     owing = [(due, line.when) for line in kept for due in _dues_of_line(line)]
     return Outcome(
-        denied=AnyOf((forbidden, Not(AnyOf((asked, permitted))))),
-        asked=AllOf((Not(forbidden), asked)),
+        denied=AnyOf((forbidden, Not(opened))),
+        asked=AllOf((Not(forbidden), asked, opened)),
         allowed=AllOf((Not(forbidden), Not(asked), permitted)),
         owed={due: AnyOf(tuple(when for other, when in owing if other == due)) for due in dict.fromkeys(dict(owing))},
     )

@@ -44,10 +44,22 @@ async def live(running: Resolving) -> Resolving:
 def prompts(live: Resolving) -> list[str]:
     return [json.dumps(request.body) for request in live.provider.requests]
 
+PLAN = {
+    "calls": [
+        {"id": "look", "tool": "GetServiceHealth", "max_count": 2, "arguments": {"service": ["request"]}},
+        {"id": "logs", "tool": "ReadServiceLogs", "arguments": {"service": ["request"]}},
+        {"id": "kb", "tool": "SearchKB", "arguments": {"query": ["logs"]}},
+        {"id": "restart", "tool": "RestartService", "arguments": {"service": ["request"], "reason": ["logs"]}},
+        {"id": "ticket", "tool": "CreateSupportTicket", "arguments": {"title": ["look"], "description": ["logs"]}},
+    ]
+}
+"""Said before anything was read: so the ticket is on plan, although a log had a say in its words."""
+
 
 async def test_a_model_resolves_the_incident_and_a_person_approves_the_restart(live: Resolving) -> None:
     """Nine answers become a mended service, one ticket, a report with its cost, and a proven trail."""
     await live.world.wedge()
+    live.script(("declare_plan", PLAN))
     live.script(
         ("GetServiceHealth", HEALTH),
         ("ReadServiceLogs", {"service": "checkout", "lines": 50}),
@@ -68,8 +80,8 @@ async def test_a_model_resolves_the_incident_and_a_person_approves_the_restart(l
     shown = json.loads((await live.call("show", run_id, "--output", "json")).stdout)
     assert "checkout answers again" == shown["report"]["summary"]
     assert Decimal(str(shown["cost_usd"])) > 0
-    assert 7 == len(prompts(live))
-    assert "pool_exhausted" in prompts(live)[2], "the log's findings reached the next prompt"
+    assert 8 == len(prompts(live)), "the declaration and seven steps"
+    assert "pool_exhausted" in prompts(live)[3], "the log's findings reached the next prompt"
     lines = (await live.gateway.store.kills.receipt(run_id)).lines
     assert [("RestartService", "confirmed"), ("CreateSupportTicket", "confirmed")] == [
         (line.tool, line.fate) for line in lines

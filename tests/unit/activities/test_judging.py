@@ -291,3 +291,27 @@ def test_person_is_asked_about_one_call_of_each_goal() -> None:
     assert [Verdict.REQUIRE_APPROVAL] * 3 == [call.verdict for call in step.calls]
     assert [0, 2] == [request.call for request in step.requests]
     assert [True, False, True] == [call.request_id is not None for call in step.calls]
+
+
+def demoted(risk: Risk, level: Autonomy) -> CellLevel:
+    return CellLevel(
+        agent="clerk",
+        cell=Cell(tool="Refund", risk=risk),
+        level=level,
+        kind="demotion",
+        declared=Autonomy.AUTONOMOUS,
+        by="ana",
+        reason="a wrong refund",
+        at=NOW,
+    )
+
+
+def test_raised_risk_is_never_freer_than_the_tier_below() -> None:
+    """A demotion of the tool's own tier holds for the tiers that a call may be raised to."""
+    sheet = FactSheet(run(), bundle(), FakeTools())  # type: ignore[arg-type]
+    wanted = {f"autonomy.{risk}" for risk in Risk}
+    facts = sheet.of(SMALL, moment(cells=(demoted(Risk.MEDIUM, Autonomy.SUGGEST),)), wanted)
+    assert ("autonomous", "suggest", "suggest") == tuple(facts[f"autonomy.{risk}"] for risk in Risk)
+    declared = bundle(autonomy_by_risk={Risk.MEDIUM: Autonomy.SUGGEST})
+    facts = FactSheet(run(), declared, FakeTools()).of(SMALL, moment(), wanted)  # type: ignore[arg-type]
+    assert ("autonomous", "suggest", "autonomous") == tuple(facts[f"autonomy.{risk}"] for risk in Risk)

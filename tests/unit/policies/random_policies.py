@@ -117,7 +117,7 @@ EFFECTS = st.sampled_from(("permit", "permit", "require_approval", "forbid", "ob
 @st.composite
 def rules(draw: st.DrawFn) -> tuple[Rule, ...]:
     found = draw(st.lists(st.tuples(EFFECTS, CONDITIONS), min_size=1, max_size=6))
-    return tuple(Rule(f"r{n}", effect, when, f"reason {n}") for n, (effect, when) in enumerate(found))
+    return tuple(Rule(f"r{n}", effect, when, f"reason {n}", opens=n % 2 == 0) for n, (effect, when) in enumerate(found))
 
 
 def placed(facts: dict[str, Any], fact: Fact, value: Any) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def test_cedar_decides_the_same_on_three_thousand_calls() -> None:
     dice, seen, disagreements = random.Random(20261121), Counter[Verdict](), []
     for _ in range(POLICIES):
         effects: list[Any] = [dice.choice(("permit", "permit", "require_approval", "forbid")) for _ in range(6)]
-        rules = [Rule(f"r{n}", effect, condition(dice), "x") for n, effect in enumerate(effects)]
+        rules = [Rule(f"r{n}", effect, condition(dice), "x", opens=True) for n, effect in enumerate(effects)]
         assert all(can_say(rule.when) for rule in rules)
         read = {asked.fact for rule in rules for asked in comparisons(rule.when)}
         calls = [call(dice) for _ in range(CALLS)]

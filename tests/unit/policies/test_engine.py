@@ -178,3 +178,12 @@ def test_decision_of_the_first_engine_is_still_read() -> None:
     old = {"verdict": "allow", "determining": "r", "reason": "x", "policy_digest": "0" * 64}
     read = Decision.model_validate(old | {"obligations": ["review_after"]})
     assert (ReviewAfter(),) == read.obligations
+
+
+@pytest.mark.parametrize(("opens", "verdict"), [(True, Verdict.REQUIRE_APPROVAL), (False, Verdict.DENY)])
+def test_only_an_ask_that_somebody_wrote_opens_what_nothing_permits(opens: bool, verdict: Verdict) -> None:
+    """What is built in adds a person to a permitted call; it is no way around a missing permit."""
+    asks = Rule("asks", "require_approval", ALWAYS, "x", opens=opens)
+    assert verdict is CompiledPolicy([asks]).judge(facts()).verdict
+    permitted = CompiledPolicy([asks, rule("permit")]).judge(facts())
+    assert Verdict.REQUIRE_APPROVAL is permitted.verdict

@@ -250,3 +250,19 @@ def test_bundle_that_makes_no_sense_is_compiled_to_denials() -> None:
 
 
 LIMITED = compile_policy(limited())
+
+
+@pytest.mark.parametrize("autonomy", list(Autonomy))
+def test_call_that_no_permit_covers_is_denied_whatever_else_would_ask(autonomy: Autonomy) -> None:
+    """An untrusted target, or a low level, does not turn a denial into a question."""
+    small = {
+        "id": "small",
+        "effect": "permit",
+        "tool": "Transfer",
+        "when": {"fact": "arguments.amount", "at_most": 5},
+        "reason": "x",
+    }
+    policy = compile_policy(written(autonomy=autonomy, rules=[small]))
+    large = transfer(autonomy=autonomy, amount=6)
+    assert Verdict.DENY is policy.judge({**large, "labels.targets.integrity": "untrusted"}).verdict
+    assert Verdict.DENY is policy.judge(large).verdict
