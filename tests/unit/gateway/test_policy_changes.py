@@ -52,6 +52,24 @@ async def test_same_policy_is_not_recorded_again(register: FakePolicyRegister, t
     assert 1 == len(register.kept)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("windows:\n", "address_book: [mallory@evil.example]\nwindows:\n"),
+        ("  autonomy: ", "  max_cost_usd: 500\n  autonomy: "),
+    ],
+)
+async def test_what_loosens_in_no_rule_is_refused_too(
+    register: FakePolicyRegister, tmp_path: Path, old: str, new: str
+) -> None:
+    """The digest of the rules is the same, and yet more may happen."""
+    policy, manifest = POLICY.replace(old, new, 1), MANIFEST.replace(old, new, 1)
+    assert (POLICY, MANIFEST) != (policy, manifest)
+    bundle = read_policy_folder(write_clerk(tmp_path / "next", policy=policy, manifest=manifest)).sound()
+    with pytest.raises(Refused, match="allows more than the active one"):
+        await changes_of(register).ensure_active(bundle, "rita")
+
+
 async def test_tightening_is_active_at_once(register: FakePolicyRegister, tmp_path: Path) -> None:
     """Whoever starts a run may bring a stricter policy."""
     await changes_of(register).ensure_active(bundle_of(tmp_path / "next", TIGHTER), "rita")
