@@ -140,7 +140,8 @@ def _decide(  # noqa: PLR0917 - the six parts of one order
     decided = perform(context, work)
     print_one(decided, output, _VERSION_FIELDS)
     if decided.state == "proposed":
-        say(f"recorded; it takes the agent's owner and a second person, and has {', '.join(decided.approved_by)}")
+        has = ", ".join(decided.approved_by)
+        say(f"recorded; it takes the owner whom the active policy names and a second person, and has {has}")
 
 
 def _two(context: typer.Context, old: str, new: str) -> "tuple[PolicySource, PolicySource]":

@@ -267,7 +267,7 @@ def test_versions_tell_the_story_of_a_change(proctor: Command, folder: Path) -> 
         (one["id"], one["state"], one["change"]) for one in json.loads(out)
     ]
     once = proctor("approve", "v2", "--as", "maria.ops")[2]
-    assert "takes the agent's owner and a second person, and has maria.ops" in once
+    assert "takes the owner whom the active policy names and a second person, and has maria.ops" in once
     code, out, _ = proctor("approve", "v2", "--as", "second.operator")
     assert (0, True) == (code, "active" in out)
     assert 6 == proctor("reject", "v2", "--reason", "no", "--as", "maria.ops")[0]
