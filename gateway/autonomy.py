@@ -11,10 +11,10 @@ from policies.autonomy.evidence import RULES, Coverage, assess
 from policies.autonomy.levels import LADDER, effective_level, is_within, one_above
 from proctor.contracts.errors import InvalidInput, NotAuthorised, Refused, UnknownName
 from proctor.contracts.governing import Cell, CellLevel, Evidence, Review
+from proctor.contracts.governing_ports import AutonomyRecord, PolicyRegister
 from proctor.contracts.human import Principal, Role
 from proctor.contracts.ids import AgentName, PrincipalName, ToolName
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy
-from proctor.contracts.ports import AutonomyRecord, PolicyRegister
 from proctor.contracts.tool import Risk, ToolContract
 
 LONGEST_REASON = 500

@@ -8,13 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from gateway.engine import RunEngine
 from proctor.contracts.errors import Unavailable
+from proctor.contracts.governing_ports import AutonomyRecord, PolicyRegister
 from proctor.contracts.ports import (
     Admissions,
     AgentCatalog,
-    AutonomyRecord,
     KillSwitch,
     People,
-    PolicyRegister,
     RunArchive,
     RunJournal,
 )

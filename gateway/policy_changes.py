@@ -8,10 +8,10 @@ from policies.manifest_policy import compile_policy
 from proctor.contracts.canonical import digest_json
 from proctor.contracts.errors import Refused
 from proctor.contracts.governing import ChangeKind, PolicyVersion
+from proctor.contracts.governing_ports import PolicyRegister
 from proctor.contracts.human import Principal
 from proctor.contracts.ids import Digest, PrincipalName
 from proctor.contracts.manifest import AgentBundle
-from proctor.contracts.ports import PolicyRegister
 
 PRODUCTION, DEVELOPMENT = "production", "development"
 FIRST = "the first version"

@@ -2,8 +2,8 @@
 
 from proctor.contracts.errors import InvalidInput, UnknownName
 from proctor.contracts.governing import Review, ReviewVerdict
+from proctor.contracts.governing_ports import AutonomyRecord
 from proctor.contracts.human import Principal
-from proctor.contracts.ports import AutonomyRecord
 
 SHORTEST_PREFIX = 8
 LONGEST_REASON = 500

@@ -1,12 +1,11 @@
 """The store on Postgres, as one object."""
 
+from proctor.contracts.governing_ports import AutonomyRecord, PolicyRegister
 from proctor.contracts.ports import (
     Admissions,
-    AutonomyRecord,
     KillSwitch,
     Knowledge,
     People,
-    PolicyRegister,
     RunArchive,
     RunJournal,
 )
