@@ -1,4 +1,4 @@
-"""The ports of what governs agents: versions of policy, and levels of autonomy. As `ports`, one transaction a method."""
+"""The ports of what governs agents: versions of policy and levels of autonomy. A method is one transaction."""
 
 from collections.abc import Sequence
 from typing import Protocol
