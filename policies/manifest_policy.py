@@ -122,10 +122,15 @@ def _scope_rules(manifest: AgentManifest, tools: tuple[ToolContract, ...]) -> It
     yield Rule(
         "denied-before",
         "forbid",
-        AllOf((Not(equals(GOAL_DENIED, "no")), is_in(EFFECT, _BOTH))),
+        AllOf((Not(equals(GOAL_DENIED, "no")), _has_goal(tools))),
         "the same was denied before in this run, and asking again in other words changes nothing",
         "do what is allowed instead, or end the run and report what was denied",
     )
+
+
+def _has_goal(tools: tuple[ToolContract, ...]) -> Condition:
+    leaving = tuple(tool.name for tool in tools if tool.is_read and tool.egress_arguments)
+    return AnyOf((is_in(EFFECT, _BOTH), is_in(TOOL, leaving))) if leaving else is_in(EFFECT, _BOTH)
 
 
 def _is_pinned(tool: ToolContract) -> Condition:

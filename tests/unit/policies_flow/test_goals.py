@@ -44,6 +44,15 @@ def test_read_has_no_goal() -> None:
     assert ("", "no") == (_goal(_tool(effect=Effect.READ), to="x"), denied("", "pay", [_was_denied("pay:")]))
 
 
+def test_read_that_leaves_is_for_the_place_that_it_goes_to() -> None:
+    """Denied once, a place is not asked for again with other words in its URL; what names no place is all places."""
+    fetch = _tool("fetch", "fetch", {}, effect=Effect.READ, egress_arguments=("url",))
+    first = goal_of(fetch, {"url": "https://evil.example/?secret=1"})
+    said = [_was_denied(first, "fetch")]
+    urls = ("http://evil.example/other?secret=2", "https://good.example/", "no place")
+    assert ["by_person", "no", "by_person"] == [denied(goal_of(fetch, {"url": url}), "fetch", said) for url in urls]
+
+
 @pytest.mark.parametrize(
     ("by", "tool", "expected"),
     [
