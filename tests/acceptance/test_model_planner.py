@@ -44,6 +44,7 @@ async def live(running: Resolving) -> Resolving:
 def prompts(live: Resolving) -> list[str]:
     return [json.dumps(request.body) for request in live.provider.requests]
 
+
 PLAN = {
     "calls": [
         {"id": "look", "tool": "GetServiceHealth", "max_count": 2, "arguments": {"service": ["request"]}},
