@@ -21,7 +21,7 @@ STACK = "proctor dev"
 _FILE = re.compile(r"File `([^`]+)`[^\n]*:\n\n```\w+\n(.*?)```", re.DOTALL)
 _CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 _EXIT = re.compile(r"# exit code (\d+)$")
-_ANY, _ID = "…", re.compile(r"\b[a-z-]+-[0-9a-f]{10,16}\b")
+_ANY, _EACH_TIME_ANEW = "…", re.compile(r"\b[a-z-]+-[0-9a-f]{10,16}\b|\b\d\d:\d\d:\d\d\b")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Entered:
         """Give the shown lines that the output does not have, one after the other; layout makes no difference."""
         missing, rest = [], iter([_plain(line) for line in output.splitlines()])
         for line in self.shown:
-            parts = _plain(_ID.sub(_ANY, line)).split(_ANY)
+            parts = _plain(_EACH_TIME_ANEW.sub(_ANY, line)).split(_ANY)
             wanted = re.compile(".*".join(re.escape(part.strip()) for part in parts))
             if not any(wanted.fullmatch(told) for told in rest):
                 missing.append(line)
