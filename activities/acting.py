@@ -8,17 +8,19 @@ from typing import Final, TypeVar
 from temporalio import activity
 
 from activities.beating import beating
+from activities.bench import Bench, PolicyShelf
 from activities.boundary import speaks_temporal
 from activities.dispatch import Dispatcher, Effect
 from activities.facts import PRODUCTION
 from activities.guarding import guarded
-from activities.judging import Bench, DispatchJudge, PolicyShelf
+from activities.judging import DispatchJudge
 from activities.pinning import check_call
 from activities.stopping import Stop, heeding
+from proctor.contracts.dispatching import Admitted, EffectStanding, Prior, Refusal
 from proctor.contracts.errors import Corrupted, PolicyMoved
 from proctor.contracts.ids import Digest, ToolName, compensation_key
 from proctor.contracts.manifest import AgentBundle
-from proctor.contracts.ports import Admitted, EffectStanding, Judge, Prior, Refusal, RunJournal, ToolPort
+from proctor.contracts.ports import Judge, RunJournal, ToolPort
 from proctor.contracts.run import CallPlan, CallRef, CallReport
 from proctor.contracts.templates import MissingValueError, descend, fill
 from proctor.contracts.tool import Failed, ToolContract, ToolInvocation, ToolOutcome, Unknown

@@ -11,8 +11,9 @@ from typing import Any
 from temporalio.exceptions import ApplicationError
 
 from activities.stopping import Stop
+from proctor.contracts.dispatching import Admitted, EffectStanding, Prior, Refusal
 from proctor.contracts.errors import Unavailable
-from proctor.contracts.ports import Admitted, EffectStanding, Prior, Refusal, ToolPort
+from proctor.contracts.ports import ToolPort
 from proctor.contracts.run import CallReport
 from proctor.contracts.tool import (
     Confirmed,

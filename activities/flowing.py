@@ -17,6 +17,7 @@ RUNS_KEPT = 128
 @dataclass
 class _Known:
     flows: RunFlows
+    bundle: AgentBundle
     declared: DeclaredPlan | None
     seen: int = -1
     """Position of the newest entry that was taken in."""
@@ -36,8 +37,8 @@ class FlowShelf:
         """Give the flows of a run with everything that its transcript holds now."""
         run_id = facts.run.run_id
         known = self._known.pop(run_id, None)
-        if known is None or known.declared != declared:
-            known = _Known(RunFlows(bundle, facts.goal, facts.input, declared), declared)
+        if known is None or known.declared != declared or known.bundle.policy != bundle.policy:
+            known = _Known(RunFlows(bundle, facts.goal, facts.input, declared), bundle, declared)
         entries = await transcript.since(known.seen + 1)
         known.flows.observe(entries)
         known.seen = max([known.seen, *(entry.n for entry in entries)])

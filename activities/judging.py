@@ -1,91 +1,27 @@
 """From a proposal to recorded decisions: which facts policy is shown, with the plan and again at dispatch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from activities.facts import PRODUCTION, FactSheet, Moment, window_queries
+from activities.bench import FLOW_FACTS, Bench
+from activities.facts import Moment
 from activities.pinning import fingerprint_of
-from policies.document_rules import Tiers, risk_tiers
-from policies.engine import CompiledPolicy
 from policies.flow.goals import covers, goal_of
 from policies.guardrails import scrub_pii
-from policies.manifest_policy import compile_policy, tightened
+from policies.manifest_policy import tightened
 from policies.offering import judged_risk
-from policies.rules import Facts
 from proctor.contracts.canonical import digest_json, summarize
 from proctor.contracts.decision import RAISED_RISK, Decision, RecordedDecision, Verdict
+from proctor.contracts.dispatching import LiveFacts
 from proctor.contracts.errors import PolicyMoved
 from proctor.contracts.governing import WindowQuery
 from proctor.contracts.human import ApprovalBinding, HumanRequest, RequestKind
 from proctor.contracts.ids import Digest, RequestId, RunId
 from proctor.contracts.labels import Flow
-from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.planning import ProposedCall
-from proctor.contracts.ports import LiveFacts, ToolPort
-from proctor.contracts.run import CallPlan, PlannedCall, RunRecord
+from proctor.contracts.run import CallPlan, PlannedCall
 from proctor.contracts.tool import RetryRule, Risk, ToolContract
-
-POLICIES_KEPT = 64
-FLOW_FACTS = ("labels.", "run.")
-"""How the names of the facts begin that tracing a call gives."""
-
-
-@dataclass(frozen=True)
-class Ruling:
-    """A policy, with the bundle that its facts are made from."""
-
-    bundle: AgentBundle
-    policy: CompiledPolicy
-    asks_for_flows: bool
-    """Whether the document looks at where the parts of a call come from."""
-    tiers: Tiers
-    """When a call is of a risk tier."""
-
-
-class PolicyShelf:
-    """Compiled policies by the digest of the bundle they come from; compiling twice gives the same policy."""
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._compiled: dict[tuple[Digest, Digest], Ruling] = {}
-        self._digests: dict[int, tuple[AgentBundle, Digest]] = {}
-
-    def rulings(
-        self, pinned: tuple[Digest, AgentBundle], active: tuple[Digest, AgentBundle] | None
-    ) -> tuple[Ruling, ...]:
-        """Give the policies that a run's calls are judged by: the pinned one, and the active one where it differs.
-
-        The active policy judges the run's own tools: their contracts stay pinned.
-        """
-        digest, bundle = pinned
-        own = self._ruling((digest, digest), bundle)
-        if active is None or active[0] == digest:
-            return (own,)
-        other = self._ruling((active[0], digest), active[1].model_copy(update={"tools": bundle.tools}))
-        return (own,) if other.policy.digest == own.policy.digest else (own, other)
-
-    def digest_of(self, bundle: AgentBundle) -> Digest:
-        """Give the digest of the policy that a bundle compiles to."""
-        kept = self._digests.get(id(bundle))
-        if kept is None or kept[0] is not bundle:
-            _make_room(self._digests)
-            kept = self._digests[id(bundle)] = (bundle, compile_policy(bundle).digest)
-        return kept[1]
-
-    def _ruling(self, key: tuple[Digest, Digest], bundle: AgentBundle) -> Ruling:
-        if key not in self._compiled:
-            _make_room(self._compiled)
-            written = "" if bundle.policy is None else bundle.policy.model_dump_json()
-            asks = any(f'"{name}' in written for name in FLOW_FACTS)
-            self._compiled[key] = Ruling(bundle, compile_policy(bundle), asks, risk_tiers(bundle.policy, bundle))
-        return self._compiled[key]
-
-
-def _make_room(kept: dict[Any, Any]) -> None:
-    if len(kept) >= POLICIES_KEPT:
-        kept.pop(next(iter(kept)))
 
 
 def request_id(run_id: RunId, step: int, call: int, kind: RequestKind, occasion: str = "") -> RequestId:
@@ -102,48 +38,6 @@ class Window:
 
     opens: datetime
     expires: datetime
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Where calls of one run are judged: by the policy that it was opened with, and by the one that is active now."""
-
-    run: RunRecord
-    rulings: tuple[Ruling, ...]
-    tools: ToolPort
-    environment: str = PRODUCTION
-
-    @property
-    def bundle(self) -> AgentBundle:
-        """The run's pinned bundle."""
-        return self.rulings[0].bundle
-
-    def queries(self, call: ProposedCall) -> tuple[WindowQuery, ...]:
-        """Ask for the windows of a call; a window belongs to the policy that names it."""
-        return tuple(
-            query.model_copy(update={"name": f"{n}:{query.name}"})
-            for n, ruling in enumerate(self.rulings)
-            for query in window_queries(call, ruling.policy.windows_for(call.tool))
-        )
-
-    def judge(self, call: ProposedCall, moment: Moment) -> tuple[Decision, Facts]:
-        """Judge one call on the facts as they are known now; the stricter policy counts. Gives the facts too."""
-        judged = [self._judge_by(n, ruling, call, moment) for n, ruling in enumerate(self.rulings)]
-        decision, facts = judged[0]
-        for other, seen in judged[1:]:
-            decision, facts = tightened(decision, other), {**seen, **facts}
-        return decision, facts
-
-    def _judge_by(self, n: int, ruling: Ruling, call: ProposedCall, moment: Moment) -> tuple[Decision, Facts]:
-        answers = tuple(
-            answer.model_copy(update={"name": answer.name.removeprefix(f"{n}:")})
-            for answer in moment.windows
-            if answer.name.startswith(f"{n}:")
-        )
-        sheet = FactSheet(self.run, ruling.bundle, self.tools, self.environment)
-        wanted, windows = ruling.policy.reads(call.tool), ruling.policy.windows_for(call.tool)
-        facts = sheet.of(call, replace(moment, windows=answers), wanted, windows)
-        return ruling.policy.judge(facts), facts
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """What a model is told before it plans: the tools that policy could permit, hard limits, and preferences (G5)."""
 
+from activities.bench import Bench
 from activities.facts import FactSheet, Moment
-from activities.judging import Bench
 from policies.offering import offered
 from proctor.contracts.ids import ToolName
 from proctor.contracts.planning import ProposedCall, Situation

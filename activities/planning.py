@@ -8,9 +8,10 @@ from typing import Any
 from temporalio import activity
 
 from activities.beating import beating
+from activities.bench import Bench, PolicyShelf
 from activities.boundary import speaks_temporal
 from activities.facts import PRODUCTION
-from activities.judging import Bench, PolicyShelf, Window, judge_step, request_id
+from activities.judging import Window, judge_step, request_id
 from activities.offering import told
 from activities.pinning import check_bundle
 from activities.tracing import Tracer

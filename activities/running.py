@@ -2,8 +2,8 @@
 
 from temporalio import activity
 
+from activities.bench import PolicyShelf
 from activities.boundary import speaks_temporal
-from activities.judging import PolicyShelf
 from proctor.contracts.kill import Fence
 from proctor.contracts.ports import RunJournal
 from proctor.contracts.run import Ending, OpenedRun, RequestRef, RequestStanding, RunOutcome, RunStart

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from activities.bench import FLOW_FACTS, Bench
 from activities.facts import Moment
 from activities.flowing import FlowShelf
-from activities.judging import FLOW_FACTS, Bench, TracedCall, describe
+from activities.judging import TracedCall, describe
 from policies.flow.run import RunFlows
 from policies.offering import preferences
 from proctor.contracts.canonical import summarize
@@ -49,10 +50,12 @@ class Tracer:
             cells=facts.cells,
             denied_goals=facts.denied_goals,
         )
+        # Whether a later declaration counts, the store decides when it records it: it holds from the next step on.
+        declares = proposal.declares if step == 0 else None
         if not proposal.alternatives:
-            return proposal, await self._all_traced(bench, facts, proposal.proposed, proposal.declares, moment)
+            return proposal, await self._all_traced(bench, facts, proposal.proposed, declares, moment)
         offered = (proposal.proposed, *proposal.alternatives)
-        ways = [await self._way(bench, facts, calls, proposal.declares, moment) for calls in offered]
+        ways = [await self._way(bench, facts, calls, declares, moment) for calls in offered]
         chosen = min(ways, key=lambda way: way.rank)
         others = tuple(_in_words(way.calls) for way in ways if way is not chosen)
         update = {"proposed": chosen.calls, "alternatives": (), "options": (*proposal.options, *others)}
@@ -92,7 +95,7 @@ class Tracer:
 
     async def _flows(self, bench: Bench, facts: PlanFacts, declares: DeclaredPlan | None) -> RunFlows:
         transcript = self._journal.transcript(facts.run.run_id)
-        return await self._shelf.of(facts, bench.bundle, facts.declared or declares, transcript)
+        return await self._shelf.of(facts, bench.trusting, facts.declared or declares, transcript)
 
 
 def _needs_tracing(bench: Bench, contract: ToolContract) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 from proctor.contracts.decision import Verdict
+from proctor.contracts.dispatching import Admitted, Prior, Refusal
 from proctor.contracts.human import HumanRequest, RequestKind
 from proctor.contracts.ids import RunId
 from proctor.contracts.kill import Fence
 from proctor.contracts.planning import Proposal, Situation
-from proctor.contracts.ports import Admitted, Judge, People, Planner, Prior, Refusal, RunJournal, ToolPort, Transcript
+from proctor.contracts.ports import Judge, People, Planner, RunJournal, ToolPort, Transcript
 from proctor.contracts.run import (
     AuditHead,
     CallRef,

@@ -9,7 +9,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.acting import ActingActivities
-from activities.judging import PolicyShelf
+from activities.bench import PolicyShelf
 from activities.planning import PlanningActivities
 from activities.running import RunActivities
 from proctor.models.access import ModelAccess

@@ -1,8 +1,8 @@
 """The journal's part of taking effects back (rule 4)."""
 
+from proctor.contracts.dispatching import Admitted, Prior, Refusal
 from proctor.contracts.errors import Corrupted
 from proctor.contracts.ids import ToolName
-from proctor.contracts.ports import Admitted, Prior, Refusal
 from proctor.contracts.run import CallRef, CallReport
 from proctor.store.changes import Changes
 from proctor.store.database import Connection

@@ -8,12 +8,13 @@ from pydantic_core import from_json
 
 from proctor.contracts.canonical import summarize
 from proctor.contracts.decision import Decision, Verdict
+from proctor.contracts.dispatching import Admitted, Prior, Refusal
 from proctor.contracts.errors import Corrupted, UnknownName
 from proctor.contracts.governing import ReviewKind, WindowQuery
 from proctor.contracts.human import RequestState
 from proctor.contracts.ids import effect_key
 from proctor.contracts.obligations import Obligation
-from proctor.contracts.ports import Admitted, Judge, Prior, Refusal
+from proctor.contracts.ports import Judge
 from proctor.contracts.run import CallRef, CallReport
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes

@@ -6,12 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from proctor.contracts.dispatching import LiveFacts
 from proctor.contracts.errors import UnknownName
 from proctor.contracts.governing import CellLevel, DeniedGoal, WindowAnswer, WindowQuery
 from proctor.contracts.ids import Digest, RunId, ToolName
 from proctor.contracts.kill import Fence, KillScope
 from proctor.contracts.manifest import Autonomy
-from proctor.contracts.ports import LiveFacts
 from proctor.contracts.run import AuditHead, RunStatus
 from proctor.store.database import Connection
 from proctor.store.queries import query

@@ -9,12 +9,13 @@ from typing import Any
 
 from proctor.contracts.canonical import digest_json
 from proctor.contracts.decision import Decision, RecordedDecision, Verdict
+from proctor.contracts.dispatching import LiveFacts
 from proctor.contracts.governing import WindowQuery
 from proctor.contracts.human import ApprovalBinding, HumanDecision, HumanRequest, Principal, RequestKind, Role
 from proctor.contracts.ids import AgentName, Digest, PrincipalName, RequestId, RunId, TenantId, ToolName
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, Bounds
 from proctor.contracts.planning import CallsProposal, Proposal, Proposed, ProposedCall, Usage
-from proctor.contracts.ports import Judge, LiveFacts
+from proctor.contracts.ports import Judge
 from proctor.contracts.run import CallRef, PlannedCall, PlanRecord, RequestRef, StepPlan, StepRef, TaskRequest
 from proctor.contracts.tool import CompensationRule, Effect, ToolContract
 from proctor.store.postgres import PostgresStore

@@ -6,10 +6,10 @@ import psycopg
 import pytest
 
 from proctor.contracts.decision import Verdict
+from proctor.contracts.dispatching import Admitted, Prior, Refusal
 from proctor.contracts.errors import InvalidInput, NotAuthorised, UnknownName
 from proctor.contracts.human import DecisionReceipt, Principal, Role
 from proctor.contracts.ids import PrincipalName, RequestId
-from proctor.contracts.ports import Admitted, Prior, Refusal
 from proctor.store.governing import AFTER_A_DENIAL
 from proctor.store.postgres import PostgresStore
 from tests.integration.store.scenes import (

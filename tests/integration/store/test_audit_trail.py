@@ -7,7 +7,7 @@ import pytest
 
 from proctor.contracts.audit import find_breaks
 from proctor.contracts.decision import Verdict
-from proctor.contracts.ports import Admitted
+from proctor.contracts.dispatching import Admitted
 from proctor.contracts.run import RunStatus
 from proctor.contracts.tool import Confirmed
 from proctor.store.postgres import PostgresStore

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from proctor.contracts.decision import Verdict
+from proctor.contracts.dispatching import Admitted, Prior, Refusal
 from proctor.contracts.errors import Corrupted
 from proctor.contracts.kill import KillOrder, KillScope
-from proctor.contracts.ports import Admitted, Prior, Refusal
 from proctor.contracts.run import RunStatus
 from proctor.contracts.tool import Confirmed, Failed, Unknown
 from proctor.store.postgres import PostgresStore

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from proctor.contracts.decision import Decision, Verdict
+from proctor.contracts.dispatching import Admitted, LiveFacts, Prior, Refusal
 from proctor.contracts.errors import Corrupted, UnknownName
-from proctor.contracts.ports import Admitted, LiveFacts, Prior, Refusal
 from proctor.contracts.run import RunStatus
 from proctor.contracts.tool import Confirmed, Failed, Unknown
 from proctor.store.postgres import PostgresStore

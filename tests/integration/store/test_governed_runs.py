@@ -8,13 +8,13 @@ import pytest
 
 from proctor.contracts.canonical import digest_json
 from proctor.contracts.decision import Decision, RecordedDecision, Verdict
+from proctor.contracts.dispatching import Admitted, LiveFacts, Refusal
 from proctor.contracts.errors import Corrupted, NotAuthorised
 from proctor.contracts.human import HumanRequest, Principal, Role
 from proctor.contracts.ids import PrincipalName
 from proctor.contracts.labels import Integrity, Labels
 from proctor.contracts.obligations import Notify, Obligation, Quorum
 from proctor.contracts.planning import DeclaredCall, DeclaredPlan
-from proctor.contracts.ports import Admitted, LiveFacts, Refusal
 from proctor.contracts.tool import Confirmed, Failed
 from proctor.store.governing import NOT_OF_SUBSTANCE
 from proctor.store.postgres import PostgresStore

@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from proctor.contracts.decision import Decision, Verdict
+from proctor.contracts.dispatching import Admitted, LiveFacts, Prior, Refusal
 from proctor.contracts.errors import NotAuthorised, UnknownName
 from proctor.contracts.kill import Fence, KillOrder, KillScope
-from proctor.contracts.ports import Admitted, LiveFacts, Prior, Refusal
 from proctor.contracts.run import RunStatus
 from proctor.contracts.tool import Confirmed
 from proctor.store.postgres import PostgresStore

@@ -5,7 +5,7 @@ from typing import Any
 from temporalio.testing import ActivityEnvironment
 
 from activities.acting import ActingActivities
-from activities.judging import PolicyShelf
+from activities.bench import PolicyShelf
 from proctor.contracts.decision import Verdict
 from proctor.contracts.ids import ToolName
 from proctor.contracts.run import CallReport

@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 from proctor.contracts.decision import Verdict
+from proctor.contracts.dispatching import Admitted, Prior
 from proctor.contracts.errors import Unavailable
-from proctor.contracts.ports import Admitted, Prior
 from proctor.contracts.tool import Confirmed
 from proctor.store.migrate import migrate
 from proctor.store.postgres import PostgresStore

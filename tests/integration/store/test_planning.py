@@ -7,12 +7,12 @@ import psycopg
 import pytest
 
 from proctor.contracts.decision import Verdict
+from proctor.contracts.dispatching import LiveFacts
 from proctor.contracts.errors import Corrupted, UnknownName
 from proctor.contracts.human import HumanRequest, RequestKind
 from proctor.contracts.labels import Labels
 from proctor.contracts.manifest import Autonomy
 from proctor.contracts.planning import FinalProposal, Proposal, QuestionProposal
-from proctor.contracts.ports import LiveFacts
 from proctor.contracts.run import PlanRecord, StepPlan, StepRef
 from proctor.contracts.tool import Confirmed, Failed
 from proctor.store.postgres import PostgresStore

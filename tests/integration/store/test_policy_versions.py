@@ -8,12 +8,12 @@ import pytest
 
 from proctor.contracts.audit import agent_chain, find_breaks
 from proctor.contracts.decision import Verdict
+from proctor.contracts.dispatching import LiveFacts
 from proctor.contracts.errors import InvalidInput, NotAuthorised, Refused, UnknownName
 from proctor.contracts.governing import ChangeKind, PolicyVersion
 from proctor.contracts.human import Principal, Role
 from proctor.contracts.ids import AgentName, Digest, PrincipalName
 from proctor.contracts.manifest import AgentBundle
-from proctor.contracts.ports import LiveFacts
 from proctor.store.postgres import PostgresStore
 from tests.integration.store.scenes import APPROVER, BUNDLE, OPERATOR, OWNER, FakeJudge, decision, open_scene
 

@@ -9,13 +9,13 @@ import pytest
 from proctor.contracts.audit import agent_chain
 from proctor.contracts.canonical import digest_json
 from proctor.contracts.decision import RAISED_RISK, Decision, RecordedDecision, Verdict
+from proctor.contracts.dispatching import Admitted, LiveFacts
 from proctor.contracts.errors import NotAuthorised, Refused, UnknownName
 from proctor.contracts.governing import Cell, CellLevel, Evidence, Review, ReviewVerdict
 from proctor.contracts.human import Principal, Role
 from proctor.contracts.ids import AgentName, PrincipalName, ToolName
 from proctor.contracts.manifest import Autonomy
 from proctor.contracts.obligations import ReviewAfter
-from proctor.contracts.ports import Admitted, LiveFacts
 from proctor.contracts.tool import Confirmed, Failed, Risk, Unknown
 from proctor.store.postgres import PostgresStore
 from tests.integration.store.scenes import (

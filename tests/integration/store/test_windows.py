@@ -11,10 +11,10 @@ import pytest
 
 from proctor.contracts.canonical import canonical_json, digest_json
 from proctor.contracts.decision import Decision, RecordedDecision, Verdict
+from proctor.contracts.dispatching import Admitted, LiveFacts, Refusal
 from proctor.contracts.governing import WindowQuery
 from proctor.contracts.ids import ToolName
 from proctor.contracts.planning import CallsProposal, Proposal, ProposedCall
-from proctor.contracts.ports import Admitted, LiveFacts, Refusal
 from proctor.contracts.run import PlannedCall, PlanRecord, RunStatus, StepPlan
 from proctor.contracts.tool import Confirmed, Effect, Failed, Unknown
 from proctor.store.postgres import PostgresStore

@@ -11,9 +11,9 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.dispatch import LATE_ANSWER_MARGIN_S, NOT_HAPPENED, NOT_SENT, Dispatcher, Effect
 from activities.stopping import Stop, heeding
+from proctor.contracts.dispatching import Admitted, EffectStanding, Prior, Refusal
 from proctor.contracts.errors import Unavailable
 from proctor.contracts.ids import EffectKey, RunId
-from proctor.contracts.ports import Admitted, EffectStanding, Prior, Refusal
 from proctor.contracts.run import CallReport
 from proctor.contracts.tool import Confirmed, Failed, RetryRule, ToolContract, ToolInvocation, ToolOutcome, Unknown
 

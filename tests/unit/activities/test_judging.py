@@ -6,19 +6,20 @@ from typing import Any
 
 import pytest
 
+from activities.bench import Bench, PolicyShelf
 from activities.facts import FactSheet, Moment, window_queries
-from activities.judging import Bench, DispatchJudge, PolicyShelf, TracedCall, Window, judge_step
+from activities.judging import DispatchJudge, TracedCall, Window, judge_step
 from activities.offering import told
 from activities.tracing import Tracer
 from proctor.contracts.decision import RAISED_RISK, RecordedDecision, Verdict
+from proctor.contracts.dispatching import LiveFacts
 from proctor.contracts.errors import PolicyMoved
 from proctor.contracts.governing import Cell, CellLevel, DeniedGoal, WindowAnswer
 from proctor.contracts.ids import Digest, EffectKey
 from proctor.contracts.labels import Origin
 from proctor.contracts.manifest import AgentBundle, Autonomy
-from proctor.contracts.planning import CallsProposal, Observation, Proposal, ProposedCall, Situation
+from proctor.contracts.planning import CallsProposal, DeclaredPlan, Observation, Proposal, ProposedCall, Situation
 from proctor.contracts.policy import LONG_AGO, WindowForm
-from proctor.contracts.ports import LiveFacts
 from proctor.contracts.run import CallPlan
 from proctor.contracts.tool import Risk
 from tests.unit.activities.scene import LOOK_UP, PINNED, REFUND, FakeJournal, FakeTools, bundle, plan_facts, run
@@ -315,3 +316,35 @@ def test_raised_risk_is_never_freer_than_the_tier_below() -> None:
     declared = bundle(autonomy_by_risk={Risk.MEDIUM: Autonomy.SUGGEST})
     facts = FactSheet(run(), declared, FakeTools()).of(SMALL, moment(), wanted)  # type: ignore[arg-type]
     assert ("autonomous", "suggest", "autonomous") == tuple(facts[f"autonomy.{risk}"] for risk in Risk)
+
+
+async def test_value_that_the_active_policy_no_longer_trusts_is_not_trusted() -> None:
+    """An entry that was struck from the address book vouches for nothing, in running work too."""
+    listed = bundle({"address_book": ["o-7", "o-8"]})
+    struck = bundle({"address_book": ["o-8"]})
+    to_seven = ProposedCall(tool="Refund", arguments={"order": "o-7", "amount": 40})
+    tracer, other = Tracer(FakeJournal([LETTER])), (Digest("b" * 64), struck)  # type: ignore[arg-type]
+    verdicts = []
+    for place in (bench(listed), bench(listed, other)):
+        _, (one, *_) = await tracer.best(place, plan_facts(), proposal(to_seven), step=1, cost_usd=Decimal(0))
+        verdicts.append(place.judge(one.call, one.moment)[0].verdict)
+    assert [Verdict.ALLOW, Verdict.REQUIRE_APPROVAL] == verdicts
+
+
+@pytest.mark.parametrize(("step", "verdict"), [(0, Verdict.ALLOW), (1, Verdict.REQUIRE_APPROVAL)])
+async def test_plan_that_comes_with_a_later_step_is_not_believed_before_it_is_recorded(
+    step: int, verdict: Verdict
+) -> None:
+    """Said after a letter was read, a plan could be the letter's."""
+    called = {"id": "pay", "tool": "Refund", "arguments": {"order": {"sources": ["look"]}}}
+    look = {"id": "look", "tool": "LookUp", "arguments": {"order": {"sources": ["request"]}}}
+    planned = DeclaredPlan.model_validate({"calls": [look, called]})
+    looked = Proposal(proposed=CallsProposal(calls=(ProposedCall(tool="LookUp", arguments={"order": "o-1"}),)))
+    letter = Observation(n=1, step=0, kind="result", tool="LookUp", content={"order": "o-99"})
+    said = Observation(n=0, step=0, kind="proposal", content=looked.model_dump(mode="json"))
+    wanted = proposal(ProposedCall(tool="Refund", arguments={"order": "o-99", "amount": 40}))
+    wanted = wanted.model_copy(update={"declares": planned})
+    place = bench(bundle())
+    tracer = Tracer(FakeJournal([said, letter]))  # type: ignore[arg-type]
+    _, (one, *_) = await tracer.best(place, plan_facts(), wanted, step=step, cost_usd=Decimal(0))
+    assert verdict is place.judge(one.call, one.moment)[0].verdict
