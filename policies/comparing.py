@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from policies.conditions import Compare, Kind
-from policies.globs import glob_matches
 from policies.hosts import HostPattern, parse_host, parse_pattern
+from proctor.contracts.globs import glob_matches
 
 
 class _Absent:

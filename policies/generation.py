@@ -18,12 +18,12 @@ from policies.comparing import (
 )
 from policies.conditions import AllOf, AnyOf, Compare, Condition, Fact, Kind, Not
 from policies.facts import ARGUMENTS
-from policies.globs import glob_matches, is_plain
 from policies.loading import Reading, are_chosen, are_hosts, are_texts, bounds_of, is_whole
 from policies.programs import Program
 from policies.rules import Facts
 from policies.syntax import both, call, compared, constant, is_absent, is_type, item, method, name_of
 from policies.texts import is_unmistakable
+from proctor.contracts.globs import glob_matches, is_plain
 
 UNSOUND: Final = -1
 """Given instead of a mask when a fact cannot be read, or the arguments do not fit. Raising means the same."""

@@ -6,13 +6,13 @@ from typing import Any, Final
 from policies.conditions import ALWAYS, NEVER, AllOf, AnyOf, Compare, Constant, Fact, Kind, Not
 from policies.conditions import Condition as Tree
 from policies.facts import LARGEST_NUMBER
-from policies.globs import is_plain
 from policies.hosts import parse_pattern
 from policies.loading import flaw_in, is_number
 from policies.problems import Place, Problem, near
 from policies.scopes import Scope
 from policies.texts import flaw_of
 from proctor.contracts import policy as forms
+from proctor.contracts.globs import is_plain
 
 _ALIKE: Final = ("equals", "not_equals", "in", "not_in")
 _ORDER: Final = ("less_than", "at_most", "greater_than", "at_least")

@@ -8,6 +8,7 @@ A condition holds only when it is true, so nothing is ever done, and no loop lef
 from collections.abc import Callable
 from typing import Any
 
+from proctor.contracts.globs import glob_matches
 from proctor.contracts.playbook import AllOf, AnyOf, Comparison, Condition, Not
 from proctor.contracts.templates import MISSING, Lookup, MissingValueError, fill, parse_path
 
@@ -54,23 +55,6 @@ def is_same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def is_match(text: str, pattern: str) -> bool:
-    """Match a glob over the whole text; `*` is any run of characters, `?` one. At most len(text)*len(pattern) steps."""
-    at, here, star, resume = 0, 0, -1, 0
-    while at < len(text):
-        if here < len(pattern) and pattern[here] == "*":
-            star, resume = here, at
-            here += 1
-        elif here < len(pattern) and pattern[here] in {"?", text[at]}:
-            at, here = at + 1, here + 1
-        elif star >= 0:
-            resume += 1
-            at, here = resume, star + 1
-        else:
-            return False
-    return not pattern[here:].strip("*")
-
-
 def _is_in(value: Any, operand: Any) -> bool | None:
     return any(is_same(value, item) for item in operand) if isinstance(operand, list) else None
 
@@ -82,7 +66,7 @@ def _does_contain(value: Any, operand: Any) -> bool | None:
 
 
 def _matches(value: Any, operand: Any) -> bool | None:
-    return is_match(value, operand) if isinstance(value, str) and isinstance(operand, str) else None
+    return glob_matches(operand, value) if isinstance(value, str) and isinstance(operand, str) else None
 
 
 def _ordered(question: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool | None]:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.globs import glob_matches
 from policies.texts import flaw_of, is_unmistakable
+from proctor.contracts.globs import glob_matches
 
 
 @pytest.mark.parametrize(
