@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from activities.bench import FLOW_FACTS, Bench
+from activities.bench import Bench
 from activities.facts import Moment
 from activities.flowing import FlowShelf
 from activities.judging import TracedCall, describe
 from policies.flow.run import RunFlows
 from policies.offering import preferences
+from policies.rules import Facts
 from proctor.contracts.canonical import summarize
 from proctor.contracts.decision import Verdict
 from proctor.contracts.labels import Flow
@@ -81,16 +82,12 @@ class Tracer:
         queries = bench.queries(call)
         answers = await self._journal.windows(facts.run, queries) if queries else ()
         contract = bench.bundle.tool(call.tool)
-        seen: dict[str, object] = {}
+        seen: Facts = {}
         flows: dict[str, Flow] = {}
         if contract is not None and _needs_tracing(bench, contract):
             run = await self._flows(bench, facts, declares)
-            seen = {
-                name: value
-                for name, value in run.facts(contract, call.arguments, call.derivation).items()
-                if name.startswith(FLOW_FACTS)
-            }
-            flows = dict(run.of_call(contract, call.arguments, call.derivation).flows)
+            traced = run.of_call(contract, call.arguments, call.derivation)
+            seen, flows = run.facts_of(traced), dict(traced.flows)
         return TracedCall(call, replace(moment, windows=answers, flows=seen), flows)
 
     async def _flows(self, bench: Bench, facts: PlanFacts, declares: DeclaredPlan | None) -> RunFlows:

@@ -123,11 +123,13 @@ class RunFlows:
         denied_goals: Iterable[DeniedGoal] = (),
     ) -> dict[str, Any]:
         """Give all facts about a call's flows that rules may ask for, by name."""
-        call = self.of_call(contract, arguments, derivation)
-        standing = self.ledger.standing(call)
-        tainted = self.provenance.has_read_untrusted
         goal = goal_of(contract, arguments)
-        return flow_facts(call, standing, tainted=tainted) | {"goal.denied": denied(goal, contract.name, denied_goals)}
+        found = self.facts_of(self.of_call(contract, arguments, derivation))
+        return found | {"goal.denied": denied(goal, contract.name, denied_goals)}
+
+    def facts_of(self, call: CallFlow) -> dict[str, Any]:
+        """Give the facts `labels.*` and `run.*` of a traced call."""
+        return flow_facts(call, self.ledger.standing(call), tainted=self.provenance.has_read_untrusted)
 
 
 def flow_facts(call: CallFlow, plan: Standing, *, tainted: bool) -> dict[str, Any]:

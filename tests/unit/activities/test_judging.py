@@ -117,16 +117,7 @@ def test_summed_argument_that_is_no_number_gives_no_window() -> None:
 
 def test_demotion_lowers_the_level_at_the_next_dispatch() -> None:
     """Running work feels it: what was allowed with the plan waits for a person now."""
-    cell = CellLevel(
-        agent="clerk",
-        cell=Cell(tool="Refund", risk=Risk.MEDIUM),
-        level=Autonomy.APPROVAL_REQUIRED,
-        kind="demotion",
-        declared=Autonomy.AUTONOMOUS,
-        by="ana",
-        reason="a wrong refund",
-        at=NOW,
-    )
+    cell = demoted(Risk.MEDIUM, Autonomy.APPROVAL_REQUIRED)
     assert Verdict.ALLOW is judged_at_dispatch(bundle(), live()).verdict
     assert Verdict.REQUIRE_APPROVAL is judged_at_dispatch(bundle(), live(cells=(cell,))).verdict
 
