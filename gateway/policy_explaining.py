@@ -15,13 +15,17 @@ from proctor.contracts.ids import ToolName
 from proctor.contracts.labels import Flow, Origin
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.obligations import (
+    AskEachTime,
     CoolDown,
+    Escalate,
     MaxAmount,
     Notify,
     Obligation,
     Quorum,
     Redact,
     ReviewAfter,
+    Signed,
+    Stages,
 )
 
 _OBLIGATION: Final = TypeAdapter[Obligation](Obligation)
@@ -144,6 +148,17 @@ def duty(obligation: Obligation) -> str:
             return f"these parts of the result are taken out before anybody sees them: {', '.join(obligation.fields)}"
         case Quorum():
             return f"{obligation.count} different people with the role {obligation.role} must agree"
+        case Stages():
+            asked = ", then ".join(f"{stage.count} with the role {stage.role}" for stage in obligation.stages)
+            return f"different people must agree, in this order: {asked}"
+        case Escalate():
+            return (
+                f"after {span(obligation.after_s)} without a decision, these are asked too: {', '.join(obligation.to)}"
+            )
+        case Signed():
+            return "approvals must be signed with the approver's key"
+        case AskEachTime():
+            return "no standing grant answers for a person"
         case Notify():
             return f"these are told: {', '.join(obligation.who)}"
         case MaxAmount():

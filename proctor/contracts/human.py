@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
+from proctor.contracts.approving import ApprovalProcess, GrantTerms
 from proctor.contracts.base import Contract
-from proctor.contracts.canonical import digest_json
+from proctor.contracts.canonical import canonical_json, digest_json
 from proctor.contracts.ids import AgentName, Digest, EffectKey, PrincipalName, RequestId, RunId, TenantId, ToolName
 
 
@@ -47,6 +48,8 @@ class RequestState(StrEnum):
     ANSWERED = "answered"
     EXPIRED = "expired"
     CONSUMED = "consumed"
+    EDITED = "edited"
+    """A person changed the arguments: another call of the same step took its place."""
     WITHDRAWN = "withdrawn"
 
 
@@ -64,10 +67,14 @@ class ApprovalBinding(Contract):
     arguments_sha256: Digest
     policy_digest: Digest
     expires_at: AwareDatetime
+    target: str = ""
+    """The goal of the call: what it does to whom (`policies.flow.goals`)."""
+    process_sha256: Digest | None = None
+    """What the approval takes (`ApprovalProcess.digest`)."""
 
     def digest(self) -> Digest:
-        """Take the SHA-256 over the canonical JSON of all fields."""
-        return digest_json(self.model_dump(mode="json"))
+        """Take the SHA-256 over the canonical JSON of all fields; those that early bindings lack count when set."""
+        return digest_json(self.model_dump(mode="json", exclude_defaults=True))
 
 
 class HumanRequest(Contract):
@@ -88,6 +95,14 @@ class HumanRequest(Contract):
     """For approvals: tool, version, arguments, effect, risk, compensation, determining rule, reason.
     For questions: question. For unknown outcomes and failed compensations: key, tool, arguments, error."""
     binding: ApprovalBinding | None = None
+    process: ApprovalProcess | None = None
+    """What an approval takes; None for other kinds, and for requests of versions that knew one stage only."""
+    escalated: int = 0
+    """How many escalations are due and made."""
+    next_at: AwareDatetime | None = None
+    """When the next escalation is due."""
+    replaces: int | None = None
+    """Call of the same step that a person edited; this one asks for the edited call."""
     effect_key: EffectKey | None = None
     state: RequestState = RequestState.PENDING
     created_at: datetime
@@ -96,16 +111,44 @@ class HumanRequest(Contract):
     reason: str | None = None
 
 
-DecisionWord = Literal["approve", "deny", "answer", "happened", "not_happened"]
+DecisionWord = Literal["approve", "deny", "edit", "answer", "happened", "not_happened"]
+Channel = Literal["cli", "rest", "slack", "matrix", "page"]
+
+
+class Signature(Contract):
+    """An approver's Ed25519 signature over `decision_text`."""
+
+    key_id: str
+    value: str
+    """64 raw bytes in unpadded base64url."""
 
 
 class HumanDecision(Contract):
-    """A person's word on a request. `happened`/`not_happened` settle an unknown outcome."""
+    """A person's word on a request. `happened`/`not_happened` settle an unknown outcome.
+
+    `edit` replaces the arguments: the request ends `edited`, and the call with the new arguments is a new proposal,
+    judged by policy again, whose author counts as its requester.
+    """
 
     request_id: RequestId
     word: DecisionWord
-    reason: str = ""
+    reason: str = Field(default="", max_length=2000)
     answer: str | None = None
+    arguments: dict[str, Any] | None = None
+    """For `edit`: all arguments of the call."""
+    grant: GrantTerms | None = None
+    """For `approve`: stop asking."""
+    on_behalf_of: PrincipalName | None = None
+    """Whose place is taken, by a delegation."""
+    signature: Signature | None = None
+    channel: Channel = "cli"
+
+
+def decision_text(request: HumanRequest, decision: HumanDecision, by: PrincipalName) -> bytes:
+    """Give the canonical text (RFC 8785) that a person signs: all that the decision says, and what it stands for."""
+    said = decision.model_dump(mode="json", exclude={"signature", "channel", "request_id"}, exclude_none=True)
+    binding = None if request.binding is None else request.binding.digest()
+    return canonical_json({"proctor": "decision/1", "request": request.id, "binding": binding, "by": by, **said})
 
 
 class DecisionReceipt(Contract):

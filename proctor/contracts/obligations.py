@@ -40,6 +40,41 @@ class Quorum(Contract):
     role: Literal["approver", "owner", "operator"] = "approver"
 
 
+class Stage(Contract):
+    """One stage of an approval: `count` different people with this role. Nobody counts in two stages."""
+
+    name: str = Field(default="", max_length=60)
+    count: int = Field(default=1, ge=1, le=10)
+    role: Literal["approver", "owner", "operator"] = "approver"
+
+
+class Stages(Contract):
+    """Ask people in this order: a stage is asked once the one before it has its approvals."""
+
+    kind: Literal["stages"] = "stages"
+    stages: Listed[Stage] = Field(min_length=1, max_length=8)
+
+
+class Escalate(Contract):
+    """When nobody has decided after so long, these principals are asked too, and may decide."""
+
+    kind: Literal["escalate"] = "escalate"
+    after_s: int = Field(ge=1, le=30 * 86_400)
+    to: Listed[PrincipalName] = Field(min_length=1, max_length=20)
+
+
+class Signed(Contract):
+    """Approvals must carry the Ed25519 signature of the approver. The high risk tier asks for it by itself."""
+
+    kind: Literal["signed"] = "signed"
+
+
+class AskEachTime(Contract):
+    """No standing grant answers for a person: each call asks."""
+
+    kind: Literal["ask_each_time"] = "ask_each_time"
+
+
 class Notify(Contract):
     """Tell these principals when the call is dispatched."""
 
@@ -68,6 +103,9 @@ def _named(value: Any) -> Any:
 
 
 Obligation = Annotated[
-    Annotated[ReviewAfter | Redact | Quorum | Notify | MaxAmount | CoolDown, Field(discriminator="kind")],
+    Annotated[
+        ReviewAfter | Redact | Quorum | Stages | Escalate | Signed | AskEachTime | Notify | MaxAmount | CoolDown,
+        Field(discriminator="kind"),
+    ],
     BeforeValidator(_named),
 ]

@@ -1,7 +1,7 @@
 """Names and messages on the wire between the gateway and the workflow."""
 
 from proctor.contracts.base import Contract
-from proctor.contracts.ids import RequestId
+from proctor.contracts.ids import RequestId, RunId
 
 WORKFLOW_TYPE = "AgentTaskWorkflow"
 DEFAULT_TASK_QUEUE = "proctor"
@@ -14,3 +14,23 @@ class RequestDecided(Contract):
 
     decision_id: str
     request_id: RequestId
+
+
+RUN_STEERED = "run_steered"
+"""Signal: somebody paused, resumed, steered, took over or handed back a run. A wake-up, not a proof (rule 6)."""
+
+
+class RunSteered(Contract):
+    """Payload of `run_steered`; the workflow reads the row before it believes anything."""
+
+    entry: int
+
+
+UNDO_TYPE = "UndoRunWorkflow"
+"""Takes back what a run that has ended did; its id is `<run>/undo`."""
+
+
+class UndoStart(Contract):
+    """Input of the workflow that takes a run back."""
+
+    run_id: RunId
