@@ -142,10 +142,22 @@ def _explained(rule: FiredRule | Rule, decision: Decision, asked: tuple[Weighed,
 def duty(obligation: Obligation) -> str:
     """Say in words what an obligation asks for."""
     match obligation:
+        case Quorum() | Stages() | Escalate() | Signed() | AskEachTime():
+            return _duty_of_approvers(obligation)
         case ReviewAfter():
             return "a person looks at the effect afterwards"
         case Redact():
             return f"these parts of the result are taken out before anybody sees them: {', '.join(obligation.fields)}"
+        case Notify():
+            return f"these are told: {', '.join(obligation.who)}"
+        case MaxAmount():
+            return f"the argument {obligation.argument} may be at most {obligation.max:g}"
+        case CoolDown():
+            return f"the next such call must wait {span(obligation.seconds)}"
+
+
+def _duty_of_approvers(obligation: Quorum | Stages | Escalate | Signed | AskEachTime) -> str:
+    match obligation:
         case Quorum():
             return f"{obligation.count} different people with the role {obligation.role} must agree"
         case Stages():
@@ -153,18 +165,12 @@ def duty(obligation: Obligation) -> str:
             return f"different people must agree, in this order: {asked}"
         case Escalate():
             return (
-                f"after {span(obligation.after_s)} without a decision, these are asked too: {', '.join(obligation.to)}"
+                f"without a decision after {span(obligation.after_s)}, these are asked too: {', '.join(obligation.to)}"
             )
         case Signed():
             return "approvals must be signed with the approver's key"
         case AskEachTime():
             return "no standing grant answers for a person"
-        case Notify():
-            return f"these are told: {', '.join(obligation.who)}"
-        case MaxAmount():
-            return f"the argument {obligation.argument} may be at most {obligation.max:g}"
-        case CoolDown():
-            return f"the next such call must wait {span(obligation.seconds)}"
 
 
 def recorded_duty(recorded: object) -> str:
