@@ -278,6 +278,9 @@ class People(Protocol):
     async def authenticate(self, token: str) -> Principal:
         """Give the principal of a token. Raises `NotAuthorised`."""
 
+    async def principal(self, name: PrincipalName) -> Principal:
+        """Give a principal as it is now. Raises `UnknownName`: there is none of that name, or it is disabled."""
+
     async def enrol(self, name: PrincipalName, roles: frozenset[Role], token: str) -> Principal:
         """Create a principal or replace its roles and token; only a hash of the token is stored."""
 

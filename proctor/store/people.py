@@ -29,6 +29,13 @@ class PostgresPeople:
             raise NotAuthorised("this token is nobody's", hint="check PROCTOR_TOKEN, or have yourself enrolled")
         return Principal(name=row["name"], roles=frozenset(Role(role) for role in row["roles"]))
 
+    async def principal(self, name: PrincipalName) -> Principal:
+        """Give a principal as it is now. Raises `UnknownName`: there is none of that name, or it is disabled."""
+        row = await self._database.row("principal_by_name", clean(name))
+        if row is None:
+            raise UnknownName(f"there is no principal {name}", hint="`proctor principals add` makes one")
+        return Principal(name=row["name"], roles=frozenset(Role(role) for role in row["roles"]))
+
     async def enrol(self, name: PrincipalName, roles: frozenset[Role], token: str) -> Principal:
         """Create a principal or replace its roles and token; only a hash of the token is stored."""
         await self._database.value("enrol", name, sorted(roles), _token_hash(token))

@@ -185,6 +185,12 @@ class FakeStore:
             raise NotAuthorised("the token is not known")
         return self.tokens[token]
 
+    async def principal(self, name: str) -> Principal:
+        for known in self.tokens.values():
+            if known.name == name:
+                return known
+        raise UnknownName(f"there is no principal {name}")
+
     async def enrol(self, name: str, roles: frozenset[Role], token: str) -> Principal:
         self.tokens = {key: value for key, value in self.tokens.items() if value.name != name}
         self.tokens[token] = Principal(name=name, roles=roles)
