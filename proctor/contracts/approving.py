@@ -82,6 +82,10 @@ class Grant(Contract):
     """Only this run; None: all runs of the agent in the tenant."""
     match: dict[str, Any] = Field(default_factory=dict)
     """Top-level arguments that must be equal, by name."""
+    is_exact: bool = True
+    """Whether the call may have no other arguments. Otherwise those that are not named must be trusted."""
+    rules: tuple[str, ...] = ()
+    """The rules that asked when it was given; it answers no other one."""
     request_id: RequestId
     by: PrincipalName
     created_at: AwareDatetime

@@ -44,6 +44,8 @@ CREATE TABLE proctor.standing_grant (
     policy_digest text NOT NULL,
     run_id text REFERENCES proctor.run,
     match json NOT NULL,
+    is_exact boolean NOT NULL,
+    rules json NOT NULL,
     request_id text NOT NULL REFERENCES proctor.request,
     by text NOT NULL,
     created_at timestamptz NOT NULL,
@@ -56,4 +58,20 @@ CREATE TABLE proctor.standing_grant (
 
 CREATE INDEX standing_grant_live ON proctor.standing_grant (tenant, agent, tool) WHERE revoked_at IS NULL;
 
-GRANT SELECT, INSERT, UPDATE ON proctor.approver_key, proctor.delegation, proctor.standing_grant TO proctor_app;
+-- Which call used which grant: each call once, however often it is begun.
+CREATE TABLE proctor.grant_use (
+    key text PRIMARY KEY,
+    grant_id text NOT NULL REFERENCES proctor.standing_grant,
+    run_id text NOT NULL REFERENCES proctor.run,
+    at timestamptz NOT NULL
+);
+
+CREATE INDEX grant_use_by_grant ON proctor.grant_use (grant_id);
+
+CREATE TRIGGER grant_use_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON proctor.grant_use
+    FOR EACH STATEMENT EXECUTE FUNCTION proctor.refuse_change();
+
+GRANT SELECT, INSERT ON proctor.grant_use TO proctor_app;
+
+GRANT SELECT, INSERT, UPDATE ON proctor.approver_key, proctor.delegation TO proctor_app;
+GRANT SELECT, INSERT, UPDATE (uses, revoked_at, revoked_by) ON proctor.standing_grant TO proctor_app;
