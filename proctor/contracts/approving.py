@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, Field
 
 from proctor.contracts.base import Contract
-from proctor.contracts.canonical import digest_json
+from proctor.contracts.canonical import canonical_json, digest_json
 from proctor.contracts.ids import AgentName, Digest, PrincipalName, RequestId, RunId, TenantId, ToolName
 from proctor.contracts.obligations import AskEachTime, Escalate, Obligation, Quorum, Signed, Stage, Stages
 
@@ -111,6 +111,11 @@ class Delegation(Contract):
     revoked_at: AwareDatetime | None = None
 
 
+KEY_RESTS_S = 86_400
+"""How long a new key waits that neither an older key of the person nor another owner vouches for: time to notice it."""
+LONGEST_DELEGATION_S = 92 * 86_400
+
+
 class ApproverKey(Contract):
     """An approver's public Ed25519 key."""
 
@@ -121,4 +126,13 @@ class ApproverKey(Contract):
     """32 raw bytes in unpadded base64url."""
     label: str = Field(default="", max_length=100)
     added_at: AwareDatetime
+    valid_from: AwareDatetime
+    """Signatures made before this count for nothing: a key that nobody vouched for rests first."""
+    vouched_by: str | None = None
+    """Who let it count at once: an older key of the same person (its id), an owner (name), or `enrolment`."""
     revoked_at: AwareDatetime | None = None
+
+
+def key_text(public_key: str, principal: PrincipalName) -> bytes:
+    """Give the canonical text with which an older key of the same person introduces a new one."""
+    return canonical_json({"proctor": "key/1", "public_key": public_key, "principal": principal})
