@@ -5,7 +5,8 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, Field
 
 from proctor.contracts.base import Contract
-from proctor.contracts.ids import PrincipalName, RunId, ToolName
+from proctor.contracts.ids import EffectKey, PrincipalName, RequestId, RunId, ToolName
+from proctor.contracts.kill import EffectFate
 
 ControlWord = Literal["pause", "resume", "say", "take_over", "act", "hand_back"]
 
@@ -43,6 +44,7 @@ class ControlEntry(Contract):
     step: int | None = None
     """For `act`: the step that carried it out; for `say`: the step before which the planner saw it."""
     at: AwareDatetime
+    key: str = ""
 
 
 class Wheel(Contract):
@@ -68,3 +70,55 @@ class ControlReceipt(Contract):
     is_new: bool
     """False: the same order was recorded before."""
     note: str = ""
+
+
+UndoFate = Literal["possible", "done", "failed", "not_possible", "not_needed", "unsettled"]
+"""What taking an effect back comes to. `unsettled`: nobody knows whether it happened, and a person must say so first."""
+
+
+class UndoLine(Contract):
+    """One effect of a run that has ended, and whether it can be taken back."""
+
+    key: EffectKey
+    step: int
+    call: int
+    tool: ToolName
+    happened: EffectFate
+    undo: UndoFate
+    by_tool: ToolName | None = None
+    """The tool that takes it back, or took it back."""
+    why: str = ""
+    """For what cannot be taken back: why, and what is left to do."""
+    request_id: RequestId | None = None
+    """The open item that a person must settle."""
+
+
+class UndoPreview(Contract):
+    """What `proctor undo` would do, newest effect first: the order in which effects are taken back."""
+
+    run_id: RunId
+    status: str
+    owner: PrincipalName
+    """Who must act on what cannot be taken back."""
+    lines: tuple[UndoLine, ...] = ()
+
+    @property
+    def possible(self) -> int:
+        """How many effects would be taken back."""
+        return sum(line.undo == "possible" for line in self.lines)
+
+
+class NextUndo(Contract):
+    """Asks for the newest effects that can be taken back; input of `next_undoable`."""
+
+    run_id: RunId
+    before: AwareDatetime | None = None
+    """Only effects whose intent is older."""
+
+
+class Undoable(Contract):
+    """An effect that can be taken back."""
+
+    step: int
+    call: int
+    intent_at: AwareDatetime

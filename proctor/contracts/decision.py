@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from proctor.contracts.base import Contract
-from proctor.contracts.ids import Digest
+from proctor.contracts.ids import Digest, PrincipalName
 from proctor.contracts.labels import Flow
 from proctor.contracts.obligations import Obligation
 
@@ -65,3 +65,7 @@ class RecordedDecision(Contract):
     """Where each argument comes from, by its top-level name."""
     goal: str = ""
     """Names what the call is for, apart from its words: see `policies/goals.py`. Empty for reads."""
+    author: PrincipalName | None = None
+    """A person who wrote the call, by editing one or at the wheel; counts as its requester. None: the planner did."""
+    replaces: int | None = None
+    """For an edited call: the call of the same step in whose place it stands."""

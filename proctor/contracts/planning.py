@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from proctor.contracts.base import Contract
-from proctor.contracts.ids import RunId, ToolName
+from proctor.contracts.ids import PrincipalName, RunId, ToolName
 from proctor.contracts.labels import Labels
 from proctor.contracts.manifest import AgentBundle
 
@@ -22,7 +22,7 @@ class ProposedCall(Contract):
     provider_call_id: str = ""
     """The model's own id of the call, so that the result can be paired with it in the next prompt."""
     derivation: dict[str, tuple[str, ...]] | None = None
-    """Set by the playbook planner, which is ours, and by no model: for each top-level argument the roots that it was
+    """Set by the playbook planner and for calls of people, which are ours, and by no model: for each top-level argument the roots that it was
     rendered from: `manifest`, `input`, `goal`, `run` (the platform's own), `person` (an answer), or `steps.NODE` of a
     call. None: to be traced by value."""
 
@@ -101,9 +101,11 @@ class Proposal(Contract):
     """Other ways that would do as well: policy takes the least strict, then the one that soft constraints prefer."""
     declares: DeclaredPlan | None = None
     """Taken at the run's first steps only, before any untrusted data was read."""
+    author: PrincipalName | None = None
+    """A person who had the wheel; None: the planner."""
 
 
-EntryKind = Literal["proposal", "result", "failure", "denial", "human"]
+EntryKind = Literal["proposal", "result", "failure", "denial", "human", "message"]
 
 
 class Observation(Contract):
@@ -111,7 +113,8 @@ class Observation(Contract):
 
     `content` by kind — proposal: the dumped `Proposal`; result: the tool's result; failure: `{"error": str}`;
     denial: `{"rule": str, "reason": str, "by": "policy" | "person"}`, with `"advice": str` where policy knows what is
-    allowed instead; human: `{"question": str, "answer": str | null}`.
+    allowed instead, and for a call that a person edited `"edited": EditedCall as JSON`; human: `{"question": str,
+    "answer": str | null}`; message: `{"by": str, "text": str}`.
     """
 
     n: int

@@ -30,6 +30,10 @@ class RunStatus(StrEnum):
     RUNNING = "running"
     WAITING = "waiting"
     """For a person, with a deadline."""
+    PAUSED = "paused"
+    """By a person. Shown only: the run's row tells who paused it, and keeps its status."""
+    TAKEN_OVER = "taken_over"
+    """A person has the wheel. Shown only, as `paused` is."""
     STOPPING = "stopping"
     COMPLETED = "completed"
     FAILED = "failed"
@@ -43,7 +47,19 @@ class RunStatus(StrEnum):
     @property
     def is_end(self) -> bool:
         """Whether nothing more will happen in the run."""
-        return self not in {RunStatus.ACCEPTED, RunStatus.RUNNING, RunStatus.WAITING, RunStatus.STOPPING}
+        return self not in _GOING_ON
+
+
+_GOING_ON = frozenset(
+    {
+        RunStatus.ACCEPTED,
+        RunStatus.RUNNING,
+        RunStatus.WAITING,
+        RunStatus.PAUSED,
+        RunStatus.TAKEN_OVER,
+        RunStatus.STOPPING,
+    }
+)
 
 
 class TaskRequest(Contract):
@@ -78,6 +94,9 @@ class RunRecord(Contract):
     report_digest: Digest | None = None
     created_at: datetime
     closed_at: datetime | None = None
+    paused_by: PrincipalName | None = None
+    driver: PrincipalName | None = None
+    """A person who took over; None: the agent."""
 
 
 class AuditHead(Contract):
@@ -139,11 +158,12 @@ class StepPlan(Contract):
     """The recorded plan of a step.
 
     `fenced`: a kill covers the run; nothing was planned. `over_budget`: planning would exceed the cost bound;
-    `request_id` names the request to a person (rule 8).
+    `request_id` names the request to a person (rule 8). `paused`, `taken_over`: a person holds the run; nothing was
+    planned either, and the step is planned when they let go.
     """
 
     step: int
-    kind: Literal["calls", "final", "question", "fenced", "over_budget"]
+    kind: Literal["calls", "final", "question", "fenced", "over_budget", "paused", "taken_over"]
     calls: tuple[PlannedCall, ...] = ()
     outcome: Literal["completed", "failed", "blocked"] | None = None
     request_id: RequestId | None = None
@@ -164,11 +184,11 @@ class CallRef(Contract):
     """As in `PlannedCall`: what the recorded call must be; empty checks nothing."""
 
 
-CallStatus = Literal["confirmed", "failed", "unknown", "denied", "needs_approval", "fenced"]
+CallStatus = Literal["confirmed", "failed", "unknown", "denied", "needs_approval", "fenced", "paused", "taken_over"]
 
 
 class CallReport(Contract):
-    """How a call ended, as far as the workflow needs it."""
+    """How a call ended, as far as the workflow needs it. `paused` and `taken_over`: it did not, and was not begun."""
 
     status: CallStatus
     result: str = ""
