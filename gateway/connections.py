@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from gateway.engine import RunEngine
+from proctor.contracts.chat_ports import SeenMessages
+from proctor.contracts.control_ports import Controls, Undoing
 from proctor.contracts.errors import Unavailable
 from proctor.contracts.governing_ports import AutonomyRecord, PolicyRegister
+from proctor.contracts.identity_ports import ApiKeys, Identities
 from proctor.contracts.ports import (
     Admissions,
     AgentCatalog,
@@ -55,8 +58,28 @@ class Store(Protocol):
         """Versions of each agent's policy."""
 
     @property
+    def api_keys(self) -> ApiKeys:
+        """Keys of programs."""
+
+    @property
+    def identities(self) -> Identities:
+        """Who principals are in other systems."""
+
+    @property
+    def seen_messages(self) -> SeenMessages:
+        """Messages of chats that were taken up already."""
+
+    @property
     def autonomy(self) -> AutonomyRecord:
         """Reviews and live levels."""
+
+    @property
+    def controls(self) -> Controls:
+        """Who drives a run."""
+
+    @property
+    def undoing(self) -> Undoing:
+        """Taking ended runs back."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from proctor.contracts.ids import RunId
 from proctor.contracts.run import AuditHead, RunRecord
-from proctor.contracts.wire import RequestDecided
+from proctor.contracts.wire import RequestDecided, RunSteered
 
 Standing = Literal["open", "closed", "absent"]
 
@@ -22,8 +22,20 @@ class RunEngine(Protocol):
     async def wake(self, message: RequestDecided, run_id: RunId) -> bool:
         """Tell a workflow that a request was decided; False when it has ended or was never started."""
 
+    async def steer(self, message: RunSteered, run_id: RunId) -> bool:
+        """Tell a workflow that a person gave an order; False when it has ended or was never started."""
+
+    async def take_back(self, run_id: RunId) -> None:
+        """Start the workflow that takes an ended run back; one that is at it is left alone."""
+
+    async def is_taking_back(self, run_id: RunId) -> bool:
+        """Whether that workflow is open."""
+
     async def stop(self, run_id: RunId, reason: str) -> Standing:
         """Cancel a workflow, paused or not, and say how it stood; only an `open` one was cancelled."""
+
+    async def end_stuck(self, run_id: RunId, reason: str) -> bool:
+        """Terminate a workflow whose next task keeps failing, so that it can never heed a cancel; False for others."""
 
     async def standing(self, run_id: RunId) -> Standing:
         """Say how a workflow stands; changes nothing."""

@@ -6,7 +6,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
-from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, UnpauseWorkflowExecutionRequest
+from temporalio.api.workflowservice.v1 import (
+    DescribeWorkflowExecutionRequest,
+    DescribeWorkflowExecutionResponse,
+    UnpauseWorkflowExecutionRequest,
+)
 from temporalio.client import Client
 from temporalio.common import (
     SearchAttributePair,
@@ -23,11 +27,22 @@ from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import NotAuthorised, ProctorError, Unavailable
 from proctor.contracts.ids import RunId
 from proctor.contracts.run import AuditHead, RunRecord, RunStart
-from proctor.contracts.wire import REQUEST_DECIDED, WORKFLOW_TYPE, RequestDecided
+from proctor.contracts.wire import (
+    REQUEST_DECIDED,
+    RUN_STEERED,
+    UNDO_TYPE,
+    WORKFLOW_TYPE,
+    RequestDecided,
+    RunSteered,
+    UndoStart,
+    undo_id,
+)
 from workflows import search_attributes
 
 RPC_TIMEOUT = timedelta(seconds=5)
 SUMMARY_CHARACTERS = 150
+STUCK_AFTER = 3
+"""Failed attempts of one workflow task after which we no longer believe that the workflow will ever go on."""
 
 OPEN = {
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
@@ -79,14 +94,39 @@ class TemporalRunEngine:
 
     async def wake(self, message: RequestDecided, run_id: RunId) -> bool:
         """Signal the workflow; False when none is open."""
+        return await self._signal(run_id, REQUEST_DECIDED, message)
+
+    async def steer(self, message: RunSteered, run_id: RunId) -> bool:
+        """Signal the workflow; False when none is open."""
+        return await self._signal(run_id, RUN_STEERED, message)
+
+    async def _signal(self, run_id: RunId, name: str, message: RequestDecided | RunSteered) -> bool:
         async with self._answering() as client:
             try:
-                await client.get_workflow_handle(run_id).signal(REQUEST_DECIDED, message, rpc_timeout=RPC_TIMEOUT)
+                await client.get_workflow_handle(run_id).signal(name, message, rpc_timeout=RPC_TIMEOUT)
             except RPCError as error:
                 if error.status is RPCStatusCode.NOT_FOUND:
                     return False
                 raise
         return True
+
+    async def take_back(self, run_id: RunId) -> None:
+        """Start the workflow; after an earlier one has closed, another goes on with what is left."""
+        async with self._answering() as client:
+            await client.start_workflow(
+                UNDO_TYPE,
+                UndoStart(run_id=run_id),
+                id=undo_id(run_id),
+                task_queue=self._task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary=summarize(f"take back {run_id}", SUMMARY_CHARACTERS),
+                rpc_timeout=RPC_TIMEOUT,
+            )
+
+    async def is_taking_back(self, run_id: RunId) -> bool:
+        """Whether the workflow that takes the run back is open."""
+        return await self.standing(RunId(undo_id(run_id))) == "open"
 
     async def stop(self, run_id: RunId, reason: str) -> Standing:
         """Cancel the workflow, then unpause it if it is paused: a paused one takes no notice of a cancel.
@@ -103,6 +143,24 @@ class TemporalRunEngine:
             if status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED:
                 await self._unpause(client, run_id, reason)
         return _standing_of(status)
+
+    async def end_stuck(self, run_id: RunId, reason: str) -> bool:
+        """Terminate a workflow whose task failed `STUCK_AFTER` times in a row; one that makes progress is left alone.
+
+        A workflow task that only waits for a worker counts its first attempt, however long it waits.
+        """
+        async with self._answering() as client:
+            try:
+                answer = await self._describe(client, run_id)
+                if answer is None or answer.pending_workflow_task.attempt < STUCK_AFTER:
+                    return False
+                handle = client.get_workflow_handle(run_id, run_id=answer.workflow_execution_info.execution.run_id)
+                await handle.terminate(reason=summarize(reason), rpc_timeout=RPC_TIMEOUT)
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return False
+                raise
+        return True
 
     async def standing(self, run_id: RunId) -> Standing:
         """Say how a workflow stands; changes nothing."""
@@ -137,15 +195,18 @@ class TemporalRunEngine:
                 execution = previous
 
     async def _status(self, client: Client, run_id: RunId) -> int | None:
+        answer = await self._describe(client, run_id)
+        return None if answer is None else answer.workflow_execution_info.status
+
+    async def _describe(self, client: Client, run_id: RunId) -> DescribeWorkflowExecutionResponse | None:
         request = DescribeWorkflowExecutionRequest(namespace=client.namespace)
         request.execution.workflow_id = run_id
         try:
-            answer = await client.workflow_service.describe_workflow_execution(request, timeout=RPC_TIMEOUT)
+            return await client.workflow_service.describe_workflow_execution(request, timeout=RPC_TIMEOUT)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None
             raise
-        return answer.workflow_execution_info.status
 
     async def _unpause(self, client: Client, run_id: RunId, reason: str) -> None:
         request = UnpauseWorkflowExecutionRequest(

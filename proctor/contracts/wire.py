@@ -30,6 +30,11 @@ UNDO_TYPE = "UndoRunWorkflow"
 """Takes back what a run that has ended did; its id is `<run>/undo`."""
 
 
+def undo_id(run_id: RunId) -> str:
+    """Give the id of the workflow that takes a run back."""
+    return f"{run_id}/undo"
+
+
 class UndoStart(Contract):
     """Input of the workflow that takes a run back."""
 

@@ -88,7 +88,10 @@ class FakeEngine:
         self.closed: set[str] = set()
         self.woken: list[tuple[str, str]] = []
         self.stopped: list[str] = []
+        self.steered: list[tuple[str, int]] = []
+        self.taken_back: list[str] = []
         self.broken: set[str] = set()
+        self.stuck: set[str] = set()
         self.starts = 0
         self.away = 0
         self.known_heads: dict[str, list[AuditHead]] = {}
@@ -116,6 +119,19 @@ class FakeEngine:
         self.woken.append((run_id, message.request_id))
         return run_id in self.open
 
+    async def steer(self, message: Any, run_id: str) -> bool:
+        self._answer()
+        self.steered.append((run_id, message.entry))
+        return run_id in self.open
+
+    async def take_back(self, run_id: str) -> None:
+        self._answer()
+        self.taken_back.append(run_id)
+
+    async def is_taking_back(self, run_id: str) -> bool:
+        self._answer()
+        return False
+
     async def stop(self, run_id: str, reason: str) -> str:
         self._answer()
         if run_id in self.open:
@@ -124,6 +140,10 @@ class FakeEngine:
                 self.on_stop(run_id)
             return "open"
         return "closed" if run_id in self.closed else "absent"
+
+    async def end_stuck(self, run_id: str, reason: str) -> bool:
+        self._answer()
+        return run_id in self.stuck
 
     async def standing(self, run_id: str) -> str:
         self._answer()
@@ -191,7 +211,7 @@ class FakeStore:
                 return known
         raise UnknownName(f"there is no principal {name}")
 
-    async def enrol(self, name: str, roles: frozenset[Role], token: str) -> Principal:
+    async def enrol(self, name: str, roles: frozenset[Role], token: str, *, is_service: bool = False) -> Principal:
         self.tokens = {key: value for key, value in self.tokens.items() if value.name != name}
         self.tokens[token] = Principal(name=name, roles=roles)
         return self.tokens[token]
@@ -257,6 +277,16 @@ class FakeStore:
             key=f"{run_id}/0/0", tool="Restart", fate="confirmed", after_fence=False, compensation="done"
         )
         return Receipt(run_id=run_id, status=row.status, lines=(line,))
+
+    async def receipts(self, run_ids: list[str]) -> list[Receipt]:
+        return [await self.receipt(run_id) for run_id in run_ids]
+
+    async def knows(self, scope: KillScope, value: str) -> bool:
+        field_of = {KillScope.RUN: "run_id", KillScope.AGENT: "agent", KillScope.TENANT: "tenant"}.get(scope)
+        return field_of is not None and any(getattr(row, field_of) == value for row in self.rows.values())
+
+    async def still_open(self, run_ids: list[str]) -> set[str]:
+        return {run_id for run_id in run_ids if not self.rows[run_id].status.is_end}
 
     async def acknowledge_cancel(self, run_id: str) -> Fence:
         self.journal_of_calls.append(f"acknowledge {run_id}")
