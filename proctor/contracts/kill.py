@@ -66,6 +66,8 @@ class Receipt(Contract):
 
     run_id: RunId
     status: str
+    reason: str = ""
+    """Why it ended; also when its workflow had to be terminated and could take nothing back."""
     epoch: int | None = None
     """Fence that ended the run, if one did."""
     lines: tuple[ReceiptLine, ...] = ()

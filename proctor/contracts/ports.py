@@ -17,7 +17,7 @@ from proctor.contracts.governing import (
 )
 from proctor.contracts.human import DecisionReceipt, HumanDecision, HumanRequest, Principal, Role
 from proctor.contracts.ids import AgentName, Digest, PrincipalName, RequestId, RunId, ToolName
-from proctor.contracts.kill import Fence, KillOrder, Receipt
+from proctor.contracts.kill import Fence, KillOrder, KillScope, Receipt
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.planning import Observation, Proposal, Situation
 from proctor.contracts.policy import WindowForm
@@ -281,8 +281,13 @@ class People(Protocol):
     async def principal(self, name: PrincipalName) -> Principal:
         """Give a principal as it is now. Raises `UnknownName`: there is none of that name, or it is disabled."""
 
-    async def enrol(self, name: PrincipalName, roles: frozenset[Role], token: str) -> Principal:
-        """Create a principal or replace its roles and token; only a hash of the token is stored."""
+    async def enrol(
+        self, name: PrincipalName, roles: frozenset[Role], token: str, *, is_service: bool = False
+    ) -> Principal:
+        """Create a principal or replace its roles and token; only a hash of the token is stored.
+
+        A service stays one and a person stays one: `Refused`. A service neither approves nor owns: `InvalidInput`.
+        """
 
     async def pending(self, run_id: RunId | None = None) -> list[HumanRequest]:
         """List open requests, oldest first."""
@@ -306,7 +311,10 @@ class KillSwitch(Protocol):
         """Write the fence under the exclusive fence lock. Needs role operator or owner."""
 
     async def covered(self, fence: Fence) -> list[RunId]:
-        """List the runs under a fence that have not ended."""
+        """List the runs under a fence that have not ended.
+
+        For a tool: those with a call to it that has not come to its end, and those taking an effect back with it.
+        """
 
     async def release(self, epoch: int, by: Principal) -> Fence:
         """Lift a fence. Needs role operator or owner, and a second person: not the one who raised it."""
@@ -316,6 +324,12 @@ class KillSwitch(Protocol):
 
     async def receipt(self, run_id: RunId) -> Receipt:
         """Give the truth about a run's effects, from the ledger."""
+
+    async def receipts(self, run_ids: Sequence[RunId]) -> list[Receipt]:
+        """Give the receipts of many runs at once, in their order; runs that do not exist have none."""
+
+    async def knows(self, scope: KillScope, value: str) -> bool:
+        """Whether any run was ever of this agent or tenant, planned a call to this tool, or is this run."""
 
 
 class RunArchive(Protocol):
@@ -328,6 +342,9 @@ class RunArchive(Protocol):
 
     async def run(self, run_id: RunId) -> RunRecord:
         """Find a run. Raises `UnknownName`."""
+
+    async def still_open(self, run_ids: Sequence[RunId]) -> set[RunId]:
+        """Say which of many runs have not ended."""
 
     async def content(self, digest: Digest) -> Any:
         """Give stored JSON. Raises `UnknownName`, or `Corrupted` when it does not match its digest."""

@@ -1,7 +1,7 @@
 """Read access for people, in Postgres."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from pydantic_core import from_json
@@ -35,6 +35,10 @@ class PostgresRunArchive:
     async def run(self, run_id: RunId) -> RunRecord:
         """Find a run. Raises `UnknownName`."""
         return to_run(await self._row(run_id))
+
+    async def still_open(self, run_ids: Sequence[RunId]) -> set[RunId]:
+        """Say which of many runs have not ended, in one query."""
+        return {RunId(row["run_id"]) for row in await self._database.rows("still_open", list(run_ids))}
 
     async def content(self, digest: Digest) -> Any:
         """Give stored JSON. Raises `UnknownName` or `Corrupted`."""

@@ -76,7 +76,9 @@ class ClosingJournal:
 
     async def _close(self, connection: Connection, locked: LockedRun, status: RunStatus, reason: str) -> None:
         bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
-        receipt = await build_receipt(connection, {**dict(locked.run), "status": status}, bundle)
+        receipt = await build_receipt(
+            connection, {**dict(locked.run), "status": status, "status_reason": reason}, bundle
+        )
         withdrawn = await connection.fetch(query("withdraw_requests"), locked.run_id)
         changes = Changes.to(locked)
         digest = changes.content(receipt.model_dump(mode="json"))

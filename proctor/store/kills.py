@@ -1,5 +1,7 @@
 """Fences, in Postgres (rule 3)."""
 
+from collections.abc import Sequence
+
 from proctor.contracts.errors import NotAuthorised, UnknownName
 from proctor.contracts.human import Principal, Role
 from proctor.contracts.ids import PrincipalName, RunId
@@ -9,7 +11,7 @@ from proctor.store.changes import Changes
 from proctor.store.database import Connection, Database
 from proctor.store.locked import lock_run
 from proctor.store.queries import query
-from proctor.store.receipts import build_receipt
+from proctor.store.receipts import build_receipts
 from proctor.store.rows import to_fence
 from proctor.store.storable import clean
 
@@ -32,7 +34,7 @@ class PostgresKillSwitch:
             return await insert_fence(connection, order, by.name)
 
     async def covered(self, fence: Fence) -> list[RunId]:
-        """List the runs under a fence that have not ended; for a tool, those that planned a call to it."""
+        """List the runs under a fence that have not ended; for a tool, those that are about to use it, or do."""
         rows = await self._database.rows("covered_runs", fence.scope, fence.value)
         return [RunId(row["run_id"]) for row in rows]
 
@@ -59,11 +61,24 @@ class PostgresKillSwitch:
 
     async def receipt(self, run_id: RunId) -> Receipt:
         """Give the truth about a run's effects, as the ledger stands now."""
-        async with self._database.connection() as connection:
-            row = await connection.fetchrow(query("run"), run_id)
-            if row is None:
-                raise UnknownName(f"there is no run {run_id}", hint="`proctor ps` lists the runs")
-            return await build_receipt(connection, row, await self._bundles.load(row["bundle_digest"], connection))
+        found = await self.receipts([run_id])
+        if not found:
+            raise UnknownName(f"there is no run {run_id}", hint="`proctor ps` lists the runs")
+        return found[0]
+
+    async def receipts(self, run_ids: Sequence[RunId]) -> list[Receipt]:
+        """Give the receipts of many runs in a handful of queries, all on one snapshot of the ledger."""
+        async with self._database.connection() as connection, connection.transaction(isolation="repeatable_read"):
+            rows = await connection.fetch(query("runs_by_id"), list(run_ids))
+            bundles = {
+                digest: await self._bundles.load(digest, connection)
+                for digest in {row["bundle_digest"] for row in rows}
+            }
+            return await build_receipts(connection, rows, bundles)
+
+    async def knows(self, scope: KillScope, value: str) -> bool:
+        """Whether a kill of that scope could ever have covered a run."""
+        return bool(await self._database.value("is_known_target", scope, value))
 
 
 async def insert_fence(connection: Connection, order: KillOrder, actor: PrincipalName) -> Fence:

@@ -1,6 +1,9 @@
 """What a run had done, from the ledger."""
 
-from proctor.contracts.ids import EffectKey, RequestId, ToolName
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from proctor.contracts.ids import Digest, EffectKey, RequestId, RunId, ToolName
 from proctor.contracts.kill import EffectFate, Fence, Receipt, ReceiptLine
 from proctor.contracts.manifest import AgentBundle
 from proctor.store.database import Connection
@@ -18,18 +21,48 @@ _FATES: dict[str, EffectFate] = {
 
 async def build_receipt(connection: Connection, run: Row, bundle: AgentBundle) -> Receipt:
     """Build the receipt of a run as the ledger stands now."""
-    rows = await connection.fetch(query("receipt_effects"), run["run_id"])
-    items = await connection.fetch(query("open_items"), run["run_id"])
-    fence: Fence | None = None
-    if run["fence_epoch"] is not None:
-        row = await connection.fetchrow(query("fence"), run["fence_epoch"])
-        fence = None if row is None else to_fence(row)
-    undone = {row["key"].removesuffix("/undo"): row for row in rows if row["kind"] == "compensation"}
+    (receipt,) = await build_receipts(connection, [run], {run["bundle_digest"]: bundle})
+    return receipt
+
+
+async def build_receipts(
+    connection: Connection, runs: Sequence[Row], bundles: Mapping[Digest, AgentBundle]
+) -> list[Receipt]:
+    """Build the receipts of many runs, each with the bundle of its digest, in as many queries as for one."""
+    run_ids = [run["run_id"] for run in runs]
+    effects = _by_run(await connection.fetch(query("receipt_effects"), run_ids))
+    items = _by_run(await connection.fetch(query("open_items"), run_ids))
+    epochs = [run["fence_epoch"] for run in runs if run["fence_epoch"] is not None]
+    fences = {row["epoch"]: to_fence(row) for row in await connection.fetch(query("fences_by_epoch"), epochs)}
+    return [
+        _receipt(
+            run,
+            effects[run["run_id"]],
+            items[run["run_id"]],
+            fences.get(run["fence_epoch"]),
+            bundles[run["bundle_digest"]],
+        )
+        for run in runs
+    ]
+
+
+def _by_run(rows: Iterable[Row]) -> defaultdict[RunId, list[Row]]:
+    found = defaultdict[RunId, list[Row]](list)
+    for row in rows:
+        found[row["run_id"]].append(row)
+    return found
+
+
+def _receipt(
+    run: Row, effects: Sequence[Row], items: Sequence[Row], fence: Fence | None, bundle: AgentBundle
+) -> Receipt:
+    undone = {row["key"].removesuffix("/undo"): row for row in effects if row["kind"] == "compensation"}
     return Receipt(
         run_id=run["run_id"],
         status=run["status"],
+        reason=run["status_reason"] or "",
         epoch=run["fence_epoch"],
-        lines=tuple(_line(row, undone.get(row["key"]), fence, bundle) for row in rows if row["kind"] == "act"),
+        lines=tuple(_line(row, undone.get(row["key"]), fence, bundle) for row in effects if row["kind"] == "act"),
         open_items=tuple(RequestId(item["id"]) for item in items),
     )
 

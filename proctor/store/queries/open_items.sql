@@ -1,3 +1,3 @@
-SELECT id FROM proctor.request
-WHERE run_id = $1 AND state = 'pending' AND kind IN ('unknown_outcome', 'failed_compensation')
+SELECT id, run_id FROM proctor.request
+WHERE run_id = ANY($1::text[]) AND state = 'pending' AND kind IN ('unknown_outcome', 'failed_compensation')
 ORDER BY created_at

@@ -1,1 +1,1 @@
-SELECT * FROM proctor.effect WHERE run_id = $1 ORDER BY step, call, kind
+SELECT * FROM proctor.effect WHERE run_id = ANY($1::text[]) ORDER BY run_id, step, call, kind

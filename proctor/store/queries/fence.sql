@@ -1,1 +1,0 @@
-SELECT * FROM proctor.fence WHERE epoch = $1

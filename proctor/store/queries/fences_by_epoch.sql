@@ -1,0 +1,1 @@
+SELECT * FROM proctor.fence WHERE epoch = ANY($1::bigint[])

@@ -1,0 +1,1 @@
+SELECT run_id FROM proctor.run WHERE run_id = ANY($1::text[]) AND closed_at IS NULL
