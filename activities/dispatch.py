@@ -19,6 +19,7 @@ from proctor.contracts.tool import (
     Confirmed,
     Failed,
     Idempotency,
+    PythonImplementation,
     ToolContract,
     ToolInvocation,
     ToolOutcome,
@@ -26,7 +27,9 @@ from proctor.contracts.tool import (
 )
 
 STOPPING_GRACE_S = 0.25
-"""How long a cancelled tool may go on to its own end before it is cut off."""
+"""How long the answer of another system is waited for after a stop: to hang up does not stop it, it only loses it."""
+LOCAL_STOPPING_GRACE_S = 0.04
+"""How long a cancelled tool of this process may go on to its own end before it is cut off."""
 SETTLING_PATIENCE_S = 30.0
 """How long we keep trying to write the outcome of an effect that happened, within one attempt."""
 LATE_ANSWER_MARGIN_S = 2.0
@@ -76,7 +79,7 @@ class Dispatcher:
         call = asyncio.ensure_future(self._tools.invoke(effect.contract, effect.invocation))
         await stop.wait_for(call)
         if not call.done():
-            await asyncio.wait({call}, timeout=STOPPING_GRACE_S)
+            await asyncio.wait({call}, timeout=_stopping_grace_s(effect.contract))
             call.cancel()
         try:
             return await call
@@ -136,6 +139,11 @@ class Dispatcher:
         if happened is True:
             return Confirmed(result=answer.result, labels=answer.labels)
         return NOT_HAPPENED if happened is False else None
+
+
+def _stopping_grace_s(contract: ToolContract) -> float:
+    is_here = isinstance(contract.implementation, PythonImplementation)
+    return LOCAL_STOPPING_GRACE_S if is_here else STOPPING_GRACE_S
 
 
 def _may_resend(contract: ToolContract) -> bool:
