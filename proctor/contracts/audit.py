@@ -14,6 +14,8 @@ GENESIS = Digest("0" * 64)
 
 
 _AGENT_CHAIN = "agent:"
+INSTALLATION = AgentName("@installation")
+"""No agent's name: its chain, `agent:@installation`, tells who was let in and by whom."""
 
 
 def agent_chain(agent: AgentName) -> RunId:

@@ -61,7 +61,7 @@ class Identities(Protocol):
         """Give the enabled principal that a subject is linked to; None: nobody."""
 
     async def link(self, system: OtherSystem, subject: str, principal: PrincipalName, by: Principal) -> Identity:
-        """Link a subject. Needs the role owner, and never for oneself: `NotAuthorised`.
+        """Link a subject. Needs the role owner: `NotAuthorised`. Repeated: as first.
 
         Raises `UnknownName` for a principal that does not exist, `Refused` when the subject is another's.
         """
@@ -77,9 +77,10 @@ class ApiKeys(Protocol):
     """Keys of programs."""
 
     async def create(self, key: NewApiKey, by: Principal) -> ApiKey:
-        """Keep a new key: a person's own, or by an owner for another principal.
+        """Keep a new key: one's own, or by an owner that of a service. Nobody makes a key that acts as another person.
 
-        Raises `NotAuthorised`, `UnknownName`, and `InvalidInput` for roles that the principal does not have.
+        Raises `NotAuthorised`, `UnknownName`, and `InvalidInput` for roles that the principal, or whoever makes their
+        own key, does not have.
         """
 
     async def authenticate(self, key_id: str, secret_sha256: str) -> Principal:

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from proctor.contracts.errors import NotAuthorised, UnknownName
+from proctor.contracts.errors import InvalidInput, NotAuthorised, Refused, UnknownName
 from proctor.contracts.human import DecisionReceipt, HumanDecision, HumanRequest, Principal, Role
 from proctor.contracts.ids import PrincipalName, RequestId, RunId
 from proctor.store.bundles import BundleShelf
@@ -12,6 +12,8 @@ from proctor.store.rows import to_request
 from proctor.store.storable import clean
 
 SHORTEST_PREFIX = 6
+PERSONAL = frozenset({Role.APPROVER, Role.OWNER})
+"""Roles that only a person can have."""
 
 
 class PostgresPeople:
@@ -36,9 +38,18 @@ class PostgresPeople:
             raise UnknownName(f"there is no principal {name}", hint="`proctor principals add` makes one")
         return Principal(name=row["name"], roles=frozenset(Role(role) for role in row["roles"]))
 
-    async def enrol(self, name: PrincipalName, roles: frozenset[Role], token: str) -> Principal:
-        """Create a principal or replace its roles and token; only a hash of the token is stored."""
-        await self._database.value("enrol", name, sorted(roles), _token_hash(token))
+    async def enrol(
+        self, name: PrincipalName, roles: frozenset[Role], token: str, *, is_service: bool = False
+    ) -> Principal:
+        """Create a principal or replace its roles and token; as the port says."""
+        if is_service and roles & PERSONAL:
+            raise InvalidInput(
+                f"{name} is a service: it neither approves nor owns", hint="give those roles to a person"
+            )
+        if await self._database.value("enrol", name, sorted(roles), _token_hash(token), is_service) is None:
+            raise Refused(
+                f"{name} is a {'person' if is_service else 'service'}, and stays one", hint="use another name"
+            )
         return Principal(name=name, roles=roles)
 
     async def pending(self, run_id: RunId | None = None) -> list[HumanRequest]:

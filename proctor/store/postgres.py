@@ -1,6 +1,8 @@
 """The store on Postgres, as one object."""
 
+from proctor.contracts.chat_ports import SeenMessages
 from proctor.contracts.governing_ports import AutonomyRecord, PolicyRegister
+from proctor.contracts.identity_ports import ApiKeys, Identities
 from proctor.contracts.ports import (
     Admissions,
     KillSwitch,
@@ -10,14 +12,17 @@ from proctor.contracts.ports import (
     RunJournal,
 )
 from proctor.store.admissions import PostgresAdmissions
+from proctor.store.api_keys import PostgresApiKeys
 from proctor.store.archive import PostgresRunArchive
 from proctor.store.autonomy import PostgresAutonomyRecord
 from proctor.store.database import Database
+from proctor.store.identities import PostgresIdentities
 from proctor.store.journal import PostgresRunJournal
 from proctor.store.kills import PostgresKillSwitch
 from proctor.store.knowledge import PostgresKnowledge
 from proctor.store.people import PostgresPeople
 from proctor.store.register import PostgresPolicyRegister
+from proctor.store.seen_messages import PostgresSeenMessages
 
 
 class PostgresStore:
@@ -33,6 +38,9 @@ class PostgresStore:
         self.archive: RunArchive = PostgresRunArchive(database)
         self.policies: PolicyRegister = PostgresPolicyRegister(database)
         self.autonomy: AutonomyRecord = PostgresAutonomyRecord(database)
+        self.api_keys: ApiKeys = PostgresApiKeys(database)
+        self.identities: Identities = PostgresIdentities(database)
+        self.seen_messages: SeenMessages = PostgresSeenMessages(database)
         self.knowledge: Knowledge = PostgresKnowledge(database)
 
     @classmethod

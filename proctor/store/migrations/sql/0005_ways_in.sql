@@ -1,5 +1,8 @@
 -- Ways in: API keys, who somebody is in another system, sessions of the approval page, answers to repeated requests.
 
+-- A program has a principal of its own: it approves nothing, and an owner makes its keys.
+ALTER TABLE proctor.principal ADD COLUMN is_service boolean NOT NULL DEFAULT false;
+
 CREATE TABLE proctor.api_key (
     id text PRIMARY KEY,
     principal text NOT NULL REFERENCES proctor.principal (name),
@@ -29,3 +32,15 @@ CREATE INDEX identity_by_principal ON proctor.identity (principal);
 
 GRANT SELECT, INSERT, UPDATE ON proctor.api_key TO proctor_app;
 GRANT SELECT, INSERT, DELETE ON proctor.identity TO proctor_app;
+
+-- Messages of chats that were taken up, so that the same one again changes nothing; kept for as long as it could come.
+CREATE TABLE proctor.seen_message (
+    source text NOT NULL,
+    key text NOT NULL,
+    until timestamptz NOT NULL,
+    PRIMARY KEY (source, key)
+);
+
+CREATE INDEX seen_message_by_age ON proctor.seen_message (until);
+
+GRANT SELECT, INSERT, DELETE ON proctor.seen_message TO proctor_app;

@@ -1,0 +1,1 @@
+DELETE FROM proctor.identity WHERE system = $1 AND subject = $2
