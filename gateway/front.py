@@ -25,13 +25,14 @@ from gateway.front_models import (
     RunQuery,
     SubmittedRun,
     TaskOrder,
+    UndoOutcome,
 )
 from proctor.contracts.approving import ApproverKey, Delegation, Grant
 from proctor.contracts.audit import AuditRecord
-from proctor.contracts.control import ControlOrder, ControlReceipt
+from proctor.contracts.control import ControlOrder, ControlReceipt, UndoPreview
 from proctor.contracts.human import HumanDecision, HumanRequest, Principal
 from proctor.contracts.identity_ports import ApiKey, Identity, OtherSystem
-from proctor.contracts.ids import PrincipalName, RequestId, RunId
+from proctor.contracts.ids import AgentName, PrincipalName, RequestId, RunId
 from proctor.contracts.kill import Fence, Receipt
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.run import RunRecord
@@ -86,10 +87,10 @@ class PeopleFront(Protocol):
     async def decide_identical(self, decision: HumanDecision) -> Sequence[Decided]:
         """Decide a request, and every open one that asks for exactly the same."""
 
-    async def grants(self) -> Sequence[Grant]:
-        """List standing grants that are live."""
+    async def grants(self, agent: AgentName | None = None) -> Sequence[Grant]:
+        """List standing grants that are live, newest first."""
 
-    async def revoke_grant(self, grant_id: str) -> Grant:
+    async def revoke_grant(self, grant_id: str, reason: str = "") -> Grant:
         """End a standing grant."""
 
     async def delegations(self) -> Sequence[Delegation]:
@@ -105,7 +106,10 @@ class PeopleFront(Protocol):
         """List public keys of approvers."""
 
     async def add_key(self, order: KeyOrder) -> ApproverKey:
-        """Register my public key."""
+        """Register my public key; it counts at once, or after a rest, or once an owner vouches for it."""
+
+    async def vouch_key(self, key_id: str) -> ApproverKey:
+        """Let another person's new key count from now on."""
 
     async def revoke_key(self, key_id: str) -> ApproverKey:
         """Revoke a public key: mine, or as an owner anybody's."""
@@ -128,6 +132,12 @@ class ControlFront(Protocol):
 
     async def control(self, run_id: RunId) -> RunControl:
         """Say who drives a run, and which orders were given."""
+
+    async def preview_undo(self, run_id: RunId) -> UndoPreview:
+        """Say what taking a run back would do, and what it cannot."""
+
+    async def undo(self, run_id: RunId, reason: str = "", *, wait_s: float = 30.0) -> UndoOutcome:
+        """Take back what can be, of a run that has ended."""
 
 
 class IdentityFront(Protocol):

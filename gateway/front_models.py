@@ -7,8 +7,8 @@ from pydantic import AwareDatetime, Field
 from gateway.auditing import Witness
 from proctor.contracts.audit import AuditRecord
 from proctor.contracts.base import Contract
-from proctor.contracts.control import ControlEntry, Wheel
-from proctor.contracts.human import DecisionReceipt, HumanRequest, Role
+from proctor.contracts.control import ControlEntry, UndoPreview, Wheel
+from proctor.contracts.human import DecisionReceipt, HumanRequest, Role, Signature
 from proctor.contracts.identity_ports import LONGEST_KEY_S, ApiKey, OtherSystem
 from proctor.contracts.ids import AgentName, PrincipalName, RunId
 from proctor.contracts.kill import Fence, KillScope, Receipt
@@ -109,6 +109,17 @@ class RunControl(Contract):
     entries: tuple[ControlEntry, ...]
 
 
+class UndoOutcome(Contract):
+    """What became of taking a run back."""
+
+    preview: UndoPreview
+    """As it stood before."""
+    receipt: Receipt
+    """As it stands now: `done`, `failed` (an open item) or `not_possible` for each effect."""
+    is_finished: bool
+    """False: it goes on, or waits for a worker; ask again, or look at the receipt later."""
+
+
 class DelegationOrder(Contract):
     """Let another decide in my place."""
 
@@ -124,6 +135,8 @@ class KeyOrder(Contract):
     public_key: str = Field(max_length=64)
     """32 raw bytes in unpadded base64url."""
     label: str = Field(default="", max_length=100)
+    introduced: Signature | None = None
+    """By a key of mine that counts already: then the new one counts at once."""
 
 
 class ApiKeyOrder(Contract):
