@@ -7,10 +7,12 @@ from datetime import datetime
 from activities.bench import FLOW_FACTS, Bench
 from activities.facts import Moment
 from activities.pinning import fingerprint_of
+from activities.standing import Answered, nobody_answers
 from policies.flow.goals import covers, goal_of
 from policies.guardrails import scrub_pii
 from policies.manifest_policy import tightened
 from policies.offering import judged_risk
+from proctor.contracts.call_details import call_details
 from proctor.contracts.canonical import digest_json, summarize
 from proctor.contracts.decision import RAISED_RISK, Decision, RecordedDecision, Verdict
 from proctor.contracts.dispatching import LiveFacts
@@ -21,7 +23,7 @@ from proctor.contracts.ids import Digest, RequestId, RunId
 from proctor.contracts.labels import Flow
 from proctor.contracts.planning import ProposedCall
 from proctor.contracts.run import CallPlan, PlannedCall
-from proctor.contracts.tool import RetryRule, Risk, ToolContract
+from proctor.contracts.tool import RetryRule, Risk
 
 
 def request_id(run_id: RunId, step: int, call: int, kind: RequestKind, occasion: str = "") -> RequestId:
@@ -107,8 +109,12 @@ class TracedCall:
     flows: dict[str, Flow]
 
 
-def judge_step(bench: Bench, traced: Sequence[TracedCall], *, step: int, window: Window) -> JudgedStep:
+def judge_step(
+    bench: Bench, traced: Sequence[TracedCall], *, step: int, window: Window, is_answered: Answered = nobody_answers
+) -> JudgedStep:
     """Judge every call of a proposal; `window` is the time that people have for the approvals it needs.
+
+    Nobody is asked about a call that `is_answered` by a standing grant; its dispatch decides anew.
 
     A person is asked about one call of each goal: the next one is asked for at its dispatch, or denied by what was
     decided on the first.
@@ -120,7 +126,8 @@ def judge_step(bench: Bench, traced: Sequence[TracedCall], *, step: int, window:
         recorded = _recorded(bench, one, index)
         decisions.append(recorded)
         request = None
-        if recorded.decision.verdict is Verdict.REQUIRE_APPROVAL and not _is_asked(recorded, decisions[:-1]):
+        asks = recorded.decision.verdict is Verdict.REQUIRE_APPROVAL and not _is_asked(recorded, decisions[:-1])
+        if asks and not is_answered(one.call, recorded):
             request = approval_request(bench, one.call, recorded, step=step, window=window)
             requests.append(request)
         calls.append(_planned(bench, one.call, recorded, request))
@@ -217,21 +224,8 @@ def approval_request(
         requester=run.requester,
         owner=run.owner,
         title=_shown(bench, call),
-        details=_card(call, recorded, contract),
+        details=call_details(call.tool, call.arguments, contract, recorded.decision, recorded),
         binding=binding,
         created_at=window.opens,
         expires_at=window.expires,
     )
-
-
-def _card(call: ProposedCall, recorded: RecordedDecision, contract: ToolContract | None) -> dict[str, object]:
-    return {
-        "tool": call.tool,
-        "version": None if contract is None else contract.version,
-        "arguments": call.arguments,
-        "effect": None if contract is None else contract.effect.value,
-        "risk": None if contract is None else contract.risk.value,
-        "compensation": None if contract is None or contract.compensation is None else contract.compensation.tool,
-        "rule": recorded.decision.determining,
-        "reason": recorded.decision.reason,
-    }

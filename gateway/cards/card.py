@@ -113,7 +113,8 @@ class ApprovalCard(Contract):
     """Why nobody may approve this, such as arguments that are not those that the request is bound to."""
     changes: tuple[Change, ...] = ()
     """For the call that a person wrote: what is different from the agent's."""
-    edited_by: str = ""
+    author: str = ""
+    """A person who wrote the call, by editing one or at the wheel; empty: the agent did."""
     rule: str = ""
     reason: Shown | None = None
     compensation: str = ""
@@ -189,9 +190,9 @@ def _call(request: HumanRequest, arguments: dict[str, Any], *, whole: bool) -> d
     details = request.details
     listed, left_out = _arguments(details, arguments, whole=whole)
     digest, tool = digest_of(arguments), line(details.get("tool", ""))
-    replaced = details.get("replaced") or {}
+    replaced = details.get("replaced")
     fields: dict[str, Any] = {
-        "title": f"{line(request.agent)} asks to call {tool}",
+        "title": f"{line(details.get('author') or request.agent)} asks to call {tool}",
         "tool": tool,
         "tool_version": line(details.get("version") or ""),
         "effect": str(details.get("effect") or "irreversible"),
@@ -208,10 +209,10 @@ def _call(request: HumanRequest, arguments: dict[str, Any], *, whole: bool) -> d
         "rule": line(details.get("rule") or ""),
         "reason": show(str(details.get("reason") or "")),
         "compensation": line(details.get("compensation") or ""),
+        "author": line(details.get("author") or ""),
     }
-    if replaced:
-        old = replaced.get("arguments")
-        fields |= {"changes": changes_between(old, arguments, whole=whole), "edited_by": line(replaced.get("by", ""))}
+    if replaced is not None:
+        fields["changes"] = changes_between(replaced, arguments, whole=whole)
     return fields
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from proctor.contracts.call_details import call_details
 from proctor.contracts.canonical import summarize
 from proctor.contracts.decision import Decision
 from proctor.contracts.human import ApprovalBinding, HumanRequest, RequestKind
@@ -13,6 +14,7 @@ from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.obligations import Quorum
 from proctor.contracts.run import CallRef
 from proctor.store.changes import Changes
+from proctor.store.governing import recorded_decision
 from proctor.store.locked import LockedRun
 from proctor.store.rows import Row
 
@@ -45,16 +47,7 @@ def approval_for(
     contract = bundle.tool(locked.tool)
     request = _request(locked, ref, bundle, RequestKind.APPROVAL)
     binding = binding_of(locked, ref, decision.policy_digest, request.expires_at)
-    details = {
-        "tool": locked.tool,
-        "version": None if contract is None else contract.version,
-        "arguments": arguments,
-        "effect": None if contract is None else contract.effect,
-        "risk": None if contract is None else contract.risk,
-        "compensation": None if contract is None or contract.compensation is None else contract.compensation.tool,
-        "rule": decision.determining,
-        "reason": decision.reason,
-    }
+    details = call_details(locked.tool, arguments, contract, decision, recorded_decision(locked.planned))
     shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
     title = summarize(f"{locked.tool}({shown})", 120)
     return request.model_copy(update={"binding": binding, "details": details, "title": title})
