@@ -14,6 +14,7 @@ from activities.facts import PRODUCTION
 from activities.judging import Window, judge_step, request_id
 from activities.offering import told
 from activities.pinning import check_bundle
+from activities.standing import grants_of
 from activities.tracing import Tracer
 from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import PlannerFailed
@@ -113,7 +114,8 @@ class PlanningActivities:
         match proposal.proposed:
             case CallsProposal():
                 proposal, traced = await self._tracer.best(bench, facts, proposal, step=ref.step, cost_usd=cost)
-                step = judge_step(bench, traced, step=ref.step, window=_window(bundle.manifest))
+                window, is_answered = _window(bundle.manifest), grants_of(facts, bench)
+                step = judge_step(bench, traced, step=ref.step, window=window, is_answered=is_answered)
                 plan |= {"calls": step.calls}
                 decisions, requests = step.decisions, list(step.requests)
             case QuestionProposal(question=question):

@@ -10,8 +10,11 @@ from gateway.engine import RunEngine
 from proctor.contracts.chat_ports import SeenMessages
 from proctor.contracts.control_ports import Controls, Undoing
 from proctor.contracts.errors import Unavailable
+from proctor.contracts.events import Outbox
 from proctor.contracts.governing_ports import AutonomyRecord, PolicyRegister
+from proctor.contracts.granting_ports import Grants
 from proctor.contracts.identity_ports import ApiKeys, Identities
+from proctor.contracts.outside import Beginnings, Webhooks
 from proctor.contracts.ports import (
     Admissions,
     AgentCatalog,
@@ -66,12 +69,28 @@ class Store(Protocol):
         """Who principals are in other systems."""
 
     @property
+    def grants(self) -> Grants:
+        """Standing approvals."""
+
+    @property
     def seen_messages(self) -> SeenMessages:
         """Messages of chats that were taken up already."""
 
     @property
     def autonomy(self) -> AutonomyRecord:
         """Reviews and live levels."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """Events on their way out."""
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Subscriptions to events."""
+
+    @property
+    def beginnings(self) -> Beginnings:
+        """Hooks and schedules."""
 
     @property
     def controls(self) -> Controls:

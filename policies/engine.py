@@ -252,7 +252,7 @@ def _canonical(rule: Rule) -> dict[str, Any]:
 
 
 def tightened(recorded: Decision, live: Decision) -> Decision:
-    """Give the stricter of two decisions; of equally strict ones the recorded, with the obligations of both.
+    """Give the stricter of two decisions; of equally strict ones the recorded, with obligations and rules of both.
 
     At dispatch policy may only tighten: a live decision never takes away what the recorded one asked for.
     """
@@ -263,4 +263,7 @@ def tightened(recorded: Decision, live: Decision) -> Decision:
     if stricter.verdict is Verdict.DENY:
         return stricter
     both = tuple(dict.fromkeys((*stricter.obligations, *other.obligations)))
-    return stricter if both == stricter.obligations else stricter.model_copy(update={"obligations": both})
+    fired = tuple(dict.fromkeys((*stricter.fired, *other.fired)))
+    if both == stricter.obligations and fired == stricter.fired:
+        return stricter
+    return stricter.model_copy(update={"obligations": both, "fired": fired})

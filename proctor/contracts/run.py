@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, Field
 from proctor.contracts.base import Contract
 from proctor.contracts.decision import RecordedDecision, Verdict
 from proctor.contracts.governing import CellLevel, DeniedGoal
+from proctor.contracts.granting import HeldGrant
 from proctor.contracts.ids import AgentName, Digest, EffectKey, PrincipalName, RequestId, RunId, TenantId, ToolName
 from proctor.contracts.kill import Fence
 from proctor.contracts.manifest import Autonomy, Bounds
@@ -254,6 +255,8 @@ class PlanFacts(Contract):
     """Bundle of the agent's active policy version, if there is one."""
     declared: DeclaredPlan | None = None
     """What the planner declared before any untrusted data was read."""
+    grants: tuple[HeldGrant, ...] = ()
+    """Standing grants that may answer for a call of the step."""
 
 
 class PlanRecord(Contract):

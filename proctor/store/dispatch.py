@@ -1,11 +1,10 @@
 """The journal's part of beginning a call: intents and reads (rules 1, 2, 3 and 5)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic_core import from_json
-
+from proctor.contracts.approving import Grant
 from proctor.contracts.canonical import summarize
 from proctor.contracts.decision import Decision, Verdict
 from proctor.contracts.dispatching import Admitted, Prior, Refusal
@@ -32,6 +31,7 @@ from proctor.store.governing import (
     title_of,
     wants_review,
 )
+from proctor.store.granting import audit_use, use_grant
 from proctor.store.ledger import (
     OPEN_STATES,
     fenced_report,
@@ -40,11 +40,9 @@ from proctor.store.ledger import (
     report_of_entry,
     standing_of,
 )
-from proctor.store.locked import LockedRun, lock_run
-from proctor.store.queries import query
+from proctor.store.locked import LockedRun, lock_run, recorded_arguments
 from proctor.store.recent import RecentReads, after_write
 from proctor.store.requests import approval_for, open_request
-from proctor.store.rows import verified
 
 
 @dataclass(frozen=True)
@@ -56,6 +54,8 @@ class Gate:
     """None: policy asks for no approval."""
     obligations: tuple[Obligation, ...] = ()
     """Of both decisions, the recorded and the live one: neither takes from the other."""
+    grant: Grant | None = None
+    """The standing grant that answered, where no person was asked."""
 
     @property
     def is_open(self) -> bool:
@@ -81,6 +81,7 @@ class DispatchJournal:
             gate = _already(locked) or _gate(locked, ref, judge)
             if isinstance(gate, Refusal):
                 return gate
+            gate = await _by_grant(connection, locked, ref, gate)
             if not gate.is_open:
                 return await self._refuse(connection, locked, ref, gate)
             changes = Changes.to(locked)
@@ -133,6 +134,7 @@ class DispatchJournal:
             gate = _already(locked) or _gate(locked, ref, judge)
             if isinstance(gate, Refusal):
                 return gate
+            gate = await _by_grant(connection, locked, ref, gate)
             if not gate.is_open:
                 return await self._refuse(connection, locked, ref, gate)
             changes = Changes.to(locked)
@@ -211,13 +213,6 @@ async def lock_call(
     return locked
 
 
-async def recorded_arguments(connection: Connection, locked: LockedRun) -> Any:
-    """Read the arguments of the locked call. Raises `Corrupted`."""
-    assert locked.planned is not None
-    digest = locked.planned["arguments_digest"]
-    return from_json(verified(digest, await connection.fetchval(query("content"), digest)))
-
-
 def _already(locked: LockedRun) -> Refusal | None:
     """Refuse what has its outcome, and what a fence or the end of the run forbids."""
     if locked.outcome is not None:
@@ -239,6 +234,14 @@ def _gate(locked: LockedRun, ref: CallRef, judge: Judge) -> Gate:
     return Gate(bound, consent_for(locked, ref, live.policy_digest, quorums(obligations)), obligations)
 
 
+async def _by_grant(connection: Connection, locked: LockedRun, ref: CallRef, gate: Gate) -> Gate:
+    """Open the gate by a standing grant, where a person would be asked now; a request that was made is decided."""
+    if gate.consent is None or gate.consent.kind != "absent":
+        return gate
+    grant = await use_grant(connection, locked, ref, gate.decision, gate.obligations)
+    return gate if grant is None else replace(gate, consent=Consent("holds"), grant=grant)
+
+
 def _waiting(locked: LockedRun, request_id: Any, expires_at: Any) -> CallReport:
     return CallReport(
         status="needs_approval",
@@ -251,7 +254,9 @@ def _waiting(locked: LockedRun, request_id: Any, expires_at: Any) -> CallReport:
 
 def _write_dispatch(changes: Changes, locked: LockedRun, ref: CallRef, gate: Gate) -> None:
     assert locked.planned is not None
-    decision, approval = gate.decision, None if gate.consent is None else locked.approval
+    decision, asks_person = gate.decision, gate.consent is not None and gate.grant is None
+    approval = locked.approval if asks_person else None
+    given = {} if gate.grant is None else {"grant": gate.grant.id}
     changes.audit(
         "call_dispatched",
         step=ref.step,
@@ -263,7 +268,10 @@ def _write_dispatch(changes: Changes, locked: LockedRun, ref: CallRef, gate: Gat
         reason=decision.reason,
         policy=decision.policy_digest,
         approval=None if approval is None else approval["id"],
+        **given,
     )
+    if gate.grant is not None:
+        audit_use(changes, ref, gate.grant)
     notify(changes, locked, decision, gate.obligations)
     if approval is not None and approval["state"] == RequestState.GRANTED:
         assert locked.consent is not None

@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from pydantic_core import from_json
+
 from proctor.contracts.dispatching import LiveFacts
 from proctor.contracts.errors import UnknownName
 from proctor.contracts.governing import CellLevel, DeniedGoal, WindowAnswer, WindowQuery
@@ -15,7 +17,7 @@ from proctor.contracts.manifest import Autonomy
 from proctor.contracts.run import AuditHead, RunStatus
 from proctor.store.database import Connection
 from proctor.store.queries import query
-from proctor.store.rows import Row, to_answers, to_denied_goals, to_fence, to_head, to_levels
+from proctor.store.rows import Row, to_answers, to_denied_goals, to_fence, to_head, to_levels, verified
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,13 @@ async def lock_run(
         active_bundle=row["active_bundle"],
         windows=to_answers(row["windows"]),
     )
+
+
+async def recorded_arguments(connection: Connection, locked: LockedRun) -> Any:
+    """Read the arguments of the locked call. Raises `Corrupted`."""
+    assert locked.planned is not None
+    digest = locked.planned["arguments_digest"]
+    return from_json(verified(digest, await connection.fetchval(query("content"), digest)))
 
 
 def asked(windows: Sequence[WindowQuery]) -> list[dict[str, Any]] | None:

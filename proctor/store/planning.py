@@ -34,7 +34,17 @@ from proctor.store.proposing import write_proposal
 from proctor.store.queries import query
 from proctor.store.recent import RecentReads
 from proctor.store.requests import open_request
-from proctor.store.rows import Row, to_answers, to_denied_goals, to_fence, to_levels, to_request, to_run, verified
+from proctor.store.rows import (
+    Row,
+    to_answers,
+    to_denied_goals,
+    to_fence,
+    to_held,
+    to_levels,
+    to_request,
+    to_run,
+    verified,
+)
 from proctor.store.transcript import PostgresTranscript
 
 LOCAL_PLANNING_TIMEOUT_S = 60.0
@@ -97,6 +107,7 @@ class PlanJournal:
             denied_goals=to_denied_goals(row["denied_goals"]),
             active_bundle=row["active_bundle"],
             declared=_declared(row),
+            grants=to_held(row["grants"]),
         )
 
     async def windows(self, run: RunRecord, queries: Sequence[WindowQuery]) -> tuple[WindowAnswer, ...]:

@@ -1,8 +1,11 @@
 """The store on Postgres, as one object."""
 
 from proctor.contracts.chat_ports import SeenMessages
+from proctor.contracts.events import Outbox
 from proctor.contracts.governing_ports import AutonomyRecord, PolicyRegister
+from proctor.contracts.granting_ports import Grants
 from proctor.contracts.identity_ports import ApiKeys, Identities
+from proctor.contracts.outside import Beginnings, Webhooks
 from proctor.contracts.ports import (
     Admissions,
     KillSwitch,
@@ -15,14 +18,18 @@ from proctor.store.admissions import PostgresAdmissions
 from proctor.store.api_keys import PostgresApiKeys
 from proctor.store.archive import PostgresRunArchive
 from proctor.store.autonomy import PostgresAutonomyRecord
+from proctor.store.beginnings import PostgresBeginnings
 from proctor.store.database import Database
+from proctor.store.grants import PostgresGrants
 from proctor.store.identities import PostgresIdentities
 from proctor.store.journal import PostgresRunJournal
 from proctor.store.kills import PostgresKillSwitch
 from proctor.store.knowledge import PostgresKnowledge
+from proctor.store.outbox import PostgresOutbox
 from proctor.store.people import PostgresPeople
 from proctor.store.register import PostgresPolicyRegister
 from proctor.store.seen_messages import PostgresSeenMessages
+from proctor.store.webhooks import PostgresWebhooks
 
 
 class PostgresStore:
@@ -41,6 +48,10 @@ class PostgresStore:
         self.api_keys: ApiKeys = PostgresApiKeys(database)
         self.identities: Identities = PostgresIdentities(database)
         self.seen_messages: SeenMessages = PostgresSeenMessages(database)
+        self.grants: Grants = PostgresGrants(database)
+        self.outbox: Outbox = PostgresOutbox(database)
+        self.webhooks: Webhooks = PostgresWebhooks(database)
+        self.beginnings: Beginnings = PostgresBeginnings(database)
         self.knowledge: Knowledge = PostgresKnowledge(database)
 
     @classmethod

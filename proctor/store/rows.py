@@ -6,9 +6,11 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from proctor.contracts.approving import Grant
 from proctor.contracts.audit import AuditRecord
 from proctor.contracts.errors import Corrupted
 from proctor.contracts.governing import Cell, CellLevel, DeniedGoal, WindowAnswer
+from proctor.contracts.granting import HeldGrant
 from proctor.contracts.human import HumanRequest
 from proctor.contracts.kill import Fence
 from proctor.contracts.planning import Observation
@@ -19,6 +21,7 @@ Row = Any
 
 _RUN = tuple(name for name in RunRecord.model_fields if name != "cost_usd")
 _REQUEST = tuple(HumanRequest.model_fields)
+_GRANT = tuple(Grant.model_fields)
 _FENCE = tuple(Fence.model_fields)
 _AUDIT = tuple(AuditRecord.model_fields)
 _GOAL = tuple(DeniedGoal.model_fields)
@@ -39,6 +42,16 @@ def to_head(row: Row) -> AuditHead | None:
 def to_request(row: Row) -> HumanRequest:
     """Read a request."""
     return HumanRequest.model_validate({name: row[name] for name in _REQUEST})
+
+
+def to_grant(row: Row) -> Grant:
+    """Read a standing grant."""
+    return Grant.model_validate({name: row[name] for name in _GRANT})
+
+
+def to_held(rows: Iterable[Row] | None) -> tuple[HeldGrant, ...]:
+    """Read grants with the roles that their authors have."""
+    return tuple(HeldGrant(grant=to_grant(row["standing"]), roles=row["roles"]) for row in rows or ())
 
 
 def to_fence(row: Row) -> Fence:

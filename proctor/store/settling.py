@@ -16,10 +16,10 @@ from proctor.contracts.tool import Confirmed, Failed, ToolOutcome, Unknown
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes, Overtaken
 from proctor.store.database import Connection, Database
-from proctor.store.dispatch import lock_call, note_read, recorded_arguments
+from proctor.store.dispatch import lock_call, note_read
 from proctor.store.governing import PROCTOR, lower_level, recorded_decision, review_effect, risk_of
 from proctor.store.ledger import OPEN_STATES, intent_row, report, report_of, report_of_entry, settled
-from proctor.store.locked import LockedRun
+from proctor.store.locked import LockedRun, recorded_arguments
 from proctor.store.recent import RecentReads
 from proctor.store.requests import open_item, open_request
 from proctor.store.rows import Row, verified

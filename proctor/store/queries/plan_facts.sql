@@ -16,6 +16,7 @@ SELECT
     (SELECT json_agg(g ORDER BY g.at) FROM proctor.denied_goal g WHERE g.run_id = r.run_id) AS denied_goals,
     (SELECT v.bundle_digest FROM proctor.policy_activation v
       WHERE v.agent = r.agent ORDER BY v.n DESC LIMIT 1) AS active_bundle,
+    (SELECT json_agg(h) FROM proctor.held_grants(r, $2) h) AS grants,
     d.content_digest AS declared_digest,
     (SELECT c.body FROM proctor.content c WHERE c.digest = d.content_digest) AS declared
 FROM proctor.run r
