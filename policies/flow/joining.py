@@ -30,6 +30,10 @@ def with_joined(found: list[Token]) -> list[Token]:
     made: list[Token] = []
     at = 0
     while at < len(found):
+        if found[at].kind is Kind.WORD and found[at].key not in _MONTHS:
+            made.append(found[at])  # The other ways begin with a digit; most of a text is words.
+            at += 1
+            continue
         joined = next(filter(None, (way(found, at) for way in ways)), None)
         width, token = joined or (1, found[at])
         made.append(token)

@@ -57,9 +57,12 @@ class Provenance:
     """Join over everything untrusted that was read."""
     _known: frozenset[str] = frozenset()
     has_read_untrusted: bool = False
+    _unread: list[tuple[Any, Labels]] = field(default_factory=list)
+    """Untrusted results that nobody has looked for a value in yet: a playbook knows where its values come from."""
 
     def add_trusted(self, value: Any, origin: Origin, labels: Labels | None = None) -> None:
         """Add what the requester, the owner or a person gave."""
+        self._read_all()
         made = labels or Labels(integrity=Integrity.TRUSTED, sources=(str(origin),))
         for path, leaf in leaves(value):
             self._add(leaf, origin, made, is_field=bool(path) or origin in _WHOLE_ONLY)
@@ -71,17 +74,35 @@ class Provenance:
     ) -> None:
         """Add a tool's result with its labels; `validated` are the paths that a validating rule accepted."""
         accepted = validated or {}
+        is_empty = not any(keys(value)) and all(leaf is None for _, leaf in leaves(value))
+        if is_empty:
+            return
+        if accepted or labels.integrity is Integrity.TRUSTED:
+            self._read_all()
+            self._index(value, labels, accepted)
+        else:
+            self._unread.append((value, labels))
+        found = [path for path, leaf in leaves(value) if leaf is not None]
+        if found and all(path in accepted for path in found):
+            self._read = reduce(Labels.join, accepted.values(), self._read)
+            return
+        self._read = _capped(self._read.join(labels))
+        self.has_read_untrusted |= labels.integrity is Integrity.UNTRUSTED
+
+    def _read_all(self) -> None:
+        """Index what was put off, in the order in which it was read."""
+        for value, labels in self._unread:
+            self._index(value, labels, {})
+        self._unread.clear()
+
+    def _index(self, value: Any, labels: Labels, accepted: dict[tuple[str | int, ...], Labels]) -> None:
         found = [(path, leaf) for path, leaf in leaves(value) if leaf is not None]
         for path, leaf in found:
             origin = Origin.VALIDATED if path in accepted else Origin.TOOL
             self._add(leaf, origin, accepted.get(path, labels), is_field=bool(path))
-        if all(path in accepted for path, _ in found) and (found or not any(keys(value))):
-            self._read = reduce(Labels.join, accepted.values(), self._read)
-            return
-        for key in keys(value):
-            self._add(key, Origin.TOOL, labels, is_field=True)
-        self._read = _capped(self._read.join(labels))
-        self.has_read_untrusted |= labels.integrity is Integrity.UNTRUSTED
+        if not found or not all(path in accepted for path, _ in found):
+            for key in keys(value):
+                self._add(key, Origin.TOOL, labels, is_field=True)
 
     def _add(self, leaf: Any, origin: Origin, labels: Labels, *, is_field: bool) -> None:
         found = tokens_of(leaf, is_request=origin in {Origin.REQUEST, Origin.PERSON})
@@ -99,6 +120,21 @@ class Provenance:
         `as_name`: the value names what is acted on, so that a small number in a sentence does not vouch for it.
         `known`: keys of objects that the tool's schema names; all others are values too.
         """
+        self._read_all()
+        return self._trace(value, as_name=as_name, known=known)
+
+    def trace_trusted(self, value: Any, *, as_name: bool = False, known: frozenset[str] = frozenset()) -> Flow:
+        """Say where a JSON value comes from, as `trace`, for one whose other roots are known.
+
+        What it finds trusted, `trace` finds trusted too, and the other way round; anything else of the two may differ.
+        Untrusted results need not be looked into, except for dates: there a text that holds more of the value counts.
+        """
+        texts = [*(leaf for _, leaf in leaves(value)), *keys(value)]
+        if any(token.kind is Kind.DATE for text in texts for token in tokens_of(text)):
+            self._read_all()
+        return self._trace(value, as_name=as_name, known=known)
+
+    def _trace(self, value: Any, *, as_name: bool, known: frozenset[str]) -> Flow:
         parts: list[_Part] = []
         for _, leaf in leaves(value):
             parts.extend(self._parts(leaf, as_name=as_name))
@@ -108,6 +144,11 @@ class Provenance:
 
     def trace_links(self, value: Any) -> Flow:
         """Say where the links, addresses and accounts in a JSON value come from; other words do not count."""
+        self._read_all()
+        return self.trace_trusted_links(value)
+
+    def trace_trusted_links(self, value: Any) -> Flow:
+        """Say where the links in a JSON value come from, as `trace_trusted` does: no link is a date."""
         parts: list[_Part] = []
         for text in [*(leaf for _, leaf in leaves(value) if isinstance(leaf, str)), *keys(value)]:
             if not is_unmistakable(text):

@@ -94,16 +94,17 @@ class RunFlows:
     def _of_argument(
         self, value: Any, role: ArgumentRole, known: frozenset[str], roots: tuple[str, ...] | None
     ) -> Flow:
-        traced = self.provenance.trace(value, as_name=role is ArgumentRole.TARGET, known=known)
-        if roots is None or _is_found_trusted(traced):
-            return traced
-        return self._of_roots(roots)
+        as_name = role is ArgumentRole.TARGET
+        if roots is None:
+            return self.provenance.trace(value, as_name=as_name, known=known)
+        found = self.provenance.trace_trusted(value, as_name=as_name, known=known)
+        return found if _is_found_trusted(found) else self._of_roots(roots)
 
     def _of_links(self, value: Any, roots: tuple[str, ...] | None) -> Flow:
-        traced = self.provenance.trace_links(value)
-        if roots is None or not traced.origins or _is_found_trusted(traced):
-            return traced
-        return self._of_roots(roots)
+        if roots is None:
+            return self.provenance.trace_links(value)
+        found = self.provenance.trace_trusted_links(value)
+        return found if not found.origins or _is_found_trusted(found) else self._of_roots(roots)
 
     def _of_roots(self, roots: tuple[str, ...]) -> Flow:
         """Give the exact flow of what was rendered from these roots."""

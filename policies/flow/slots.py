@@ -20,29 +20,40 @@ _IDENTIFIER: Final = re.compile(
 
 @dataclass(slots=True)
 class Slot:
-    """What the results of one declared call hold."""
+    """What the results of one declared call hold. They are read when somebody asks: a playbook's calls never do."""
 
-    columns: dict[tuple[str, ...], set[str]] = field(default_factory=dict)
+    _columns: dict[tuple[str, ...], set[str]] = field(default_factory=dict)
     """Values that are a whole field of a structured result, by the place of the field in its records."""
-    links: set[str] = field(default_factory=set)
+    _links: set[str] = field(default_factory=set)
     """Links, wherever they stand."""
+    _unread: list[Any] = field(default_factory=list)
 
     def add(self, result: Any) -> None:
         """Take a result in."""
-        for column, values in _columns(result).items():
-            if all(_is_typed(value) for value in values):
-                held = (key_of(value, as_name=_holds_identifiers(column)) for value in values)
-                self.columns.setdefault(column, set()).update(held)
-            self.links.update(token.text for value in values for token in value if token.is_link)
+        self._unread.append(result)
 
     def holds(self, value: str, *, may_follow: bool = False) -> bool:
         """Whether a value is a field; with `may_follow`, a link in a text will do."""
-        return any(value in held for held in self.columns.values()) or (may_follow and value in self.links)
+        self._read_all()
+        return any(value in held for held in self._columns.values()) or (may_follow and value in self._links)
 
     def leaves_no_choice(self, value: str) -> bool:
         """Whether a value is the only one wherever it stands."""
-        found = [held for held in self.columns.values() if value in held]
+        self._read_all()
+        found = [held for held in self._columns.values() if value in held]
         return bool(found) and all(len(held) == 1 for held in found)
+
+    def _read_all(self) -> None:
+        for result in self._unread:
+            self._read(result)
+        self._unread.clear()
+
+    def _read(self, result: Any) -> None:
+        for column, values in _columns(result).items():
+            if all(_is_typed(value) for value in values):
+                held = (key_of(value, as_name=_holds_identifiers(column)) for value in values)
+                self._columns.setdefault(column, set()).update(held)
+            self._links.update(token.text for value in values for token in value if token.is_link)
 
 
 def _columns(result: Any) -> dict[tuple[str, ...], list[list[Token]]]:

@@ -17,6 +17,7 @@ from policies.flow.values import LONG_NUMBER, Kind, Token, number_key, time_of
 _NAME_DIGITS: Final = 5
 """A whole number of so many digits is an identifier, whatever stands before it."""
 _MAX_PIECE: Final = 2048
+_SHORT_TEXT: Final = 8192
 _PARTS_OF_ADDRESS: Final = 4
 _WEB_PORTS: Final = frozenset({None, 80, 443})
 _SAID_BEFORE_IDENTIFIERS: Final = (
@@ -52,11 +53,19 @@ def tokens(text: str, *, is_request: bool = False) -> list[Token]:
 
     `is_request`: the text is trusted, so that a full stop without a space (`example.com.They`) ends a sentence.
     """
+    return list((_tokens_of_short if len(text) <= _SHORT_TEXT else _tokens)(text, is_request=is_request))
+
+
+def _tokens(text: str, *, is_request: bool) -> tuple[Token, ...]:
     found: list[Token] = []
     for chunk in _CHUNK.findall(unicodedata.normalize("NFC", text).replace("’", "'")):  # noqa: RUF001 - meant
         for part in _JOINED_SENTENCE.split(chunk, maxsplit=1) if is_request else (chunk,):
             found.extend(_of_chunk(part, found[-1] if found else None))
-    return with_joined(found)
+    return tuple(with_joined(found))
+
+
+_tokens_of_short = lru_cache(maxsize=128)(_tokens)
+"""A result is split twice in a row: for the index of what was read, and for the slots of a declared plan."""
 
 
 def _of_chunk(chunk: str, before: Token | None) -> list[Token]:
