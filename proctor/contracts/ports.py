@@ -5,6 +5,7 @@ does not answer.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -336,9 +337,15 @@ class RunArchive(Protocol):
     """Read access for people."""
 
     async def runs(
-        self, *, agent: AgentName | None = None, open_only: bool = False, limit: int = 50
+        self,
+        *,
+        agent: AgentName | None = None,
+        open_only: bool = False,
+        requester: PrincipalName | None = None,
+        after: tuple[datetime, RunId] | None = None,
+        limit: int = 50,
     ) -> list[RunRecord]:
-        """List runs, newest first."""
+        """List runs, newest first; `after` (when it was created, and its id) goes on behind that run."""
 
     async def run(self, run_id: RunId) -> RunRecord:
         """Find a run. Raises `UnknownName`."""

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic_core import from_json
 
 from proctor.contracts.audit import AuditRecord, agent_chain, agent_of_chain
 from proctor.contracts.errors import UnknownName
-from proctor.contracts.ids import AgentName, Digest, RunId
+from proctor.contracts.ids import AgentName, Digest, PrincipalName, RunId
 from proctor.contracts.planning import Observation
 from proctor.contracts.run import AuditHead, JudgedCall, PastCall, RunRecord
 from proctor.store.database import Database
@@ -27,10 +28,18 @@ class PostgresRunArchive:
         self._database = database
 
     async def runs(
-        self, *, agent: AgentName | None = None, open_only: bool = False, limit: int = 50
+        self,
+        *,
+        agent: AgentName | None = None,
+        open_only: bool = False,
+        requester: PrincipalName | None = None,
+        after: tuple[datetime, RunId] | None = None,
+        limit: int = 50,
     ) -> list[RunRecord]:
-        """List runs, newest first."""
-        return [to_run(row) for row in await self._database.rows("runs", agent, open_only, limit)]
+        """List runs, newest first; `after` goes on behind that run."""
+        at, run_id = after or (None, None)
+        rows = await self._database.rows("runs", agent, open_only, limit, requester, at, run_id)
+        return [to_run(row) for row in rows]
 
     async def run(self, run_id: RunId) -> RunRecord:
         """Find a run. Raises `UnknownName`."""

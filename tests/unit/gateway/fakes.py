@@ -304,8 +304,16 @@ class FakeStore:
             self.contents[changes["report_digest"]] = report
         self.rows[run_id] = self.rows[run_id].model_copy(update=changes)
 
-    async def runs(self, *, agent: str | None = None, open_only: bool = False, limit: int = 50) -> list[RunRecord]:
-        rows = [row for row in self.rows.values() if agent in {None, row.agent}]
+    async def runs(
+        self,
+        *,
+        agent: str | None = None,
+        open_only: bool = False,
+        requester: str | None = None,
+        after: Any = None,
+        limit: int = 50,
+    ) -> list[RunRecord]:
+        rows = [row for row in self.rows.values() if agent in {None, row.agent} and requester in {None, row.requester}]
         return [row for row in rows if not (open_only and row.status.is_end)][:limit]
 
     async def run(self, run_id: str) -> RunRecord:
