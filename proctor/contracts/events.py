@@ -1,11 +1,13 @@
 """Events: what chats, e-mail and other systems hear of, in the order in which it happened to its subject."""
 
+from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import Any, Protocol
 
 from pydantic import AwareDatetime
 
 from proctor.contracts.base import Contract
+from proctor.contracts.human import Principal
 from proctor.contracts.ids import AgentName, RequestId, RunId, TenantId
 
 EVENT_KINDS = frozenset(
@@ -28,7 +30,7 @@ EVENT_KINDS = frozenset(
         "question_answered",
         "question_denied",
         "budget_requested",
-        "budget_granted",
+        "budget_extended",
         "budget_denied",
         "unknown_outcome_opened",
         "unknown_outcome_answered",
@@ -93,8 +95,18 @@ class Delivery(Contract):
     done_at: AwareDatetime | None = None
 
 
+class Ear(Protocol):
+    """Hears of new deliveries."""
+
+    async def wait(self, timeout_s: float) -> None:
+        """Return at the next announcement, or after the time-out. Raises `Unavailable` when the connection is lost."""
+
+
 class Outbox(Protocol):
     """Events on their way out. At least once, in order along each subject within a channel."""
+
+    def listening(self) -> AbstractAsyncContextManager[Ear]:
+        """Keep one connection to hear of new deliveries; what was written before is not announced again."""
 
     async def attend(self, channel: str) -> None:
         """Say that some gateway serves a channel: events from now on are kept for it. To be repeated at least daily."""
@@ -126,8 +138,11 @@ class Outbox(Protocol):
     async def dead(self, channel: str | None = None, *, limit: int = 50) -> list[Delivery]:
         """List dead deliveries, newest first."""
 
-    async def replay(self, delivery_id: int) -> Delivery:
-        """Make a dead delivery due again, with all its attempts. Raises `UnknownName`, or `Refused` if not dead."""
+    async def replay(self, delivery_id: int, by: Principal) -> Delivery:
+        """Make a dead delivery due again, with all its attempts; audited.
+
+        Raises `UnknownName`, or `Refused` when it is not dead.
+        """
 
     async def events(self, *, after: int = 0, limit: int = 50, run_id: RunId | None = None) -> list[Event]:
         """List events in order, from after a position on."""

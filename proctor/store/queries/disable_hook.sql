@@ -1,0 +1,1 @@
+UPDATE proctor.hook SET disabled_at = clock_timestamp() WHERE name = $1 AND disabled_at IS NULL RETURNING *

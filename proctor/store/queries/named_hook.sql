@@ -1,0 +1,1 @@
+SELECT * FROM proctor.hook WHERE name = $1

@@ -1,0 +1,1 @@
+SELECT * FROM proctor.schedule WHERE name = $1

@@ -1,0 +1,1 @@
+SELECT * FROM proctor.webhook ORDER BY created_at DESC, id
