@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from gateway.engine import RunEngine
+from proctor.contracts.approving_ports import ApproverKeys, Delegations, SpokenWords
 from proctor.contracts.chat_ports import SeenMessages
 from proctor.contracts.control_ports import Controls, Undoing
 from proctor.contracts.errors import Unavailable
@@ -67,6 +68,18 @@ class Store(Protocol):
     @property
     def identities(self) -> Identities:
         """Who principals are in other systems."""
+
+    @property
+    def approver_keys(self) -> ApproverKeys:
+        """Public keys of approvers."""
+
+    @property
+    def delegations(self) -> Delegations:
+        """Who decides in whose place."""
+
+    @property
+    def words(self) -> SpokenWords:
+        """What people said on requests."""
 
     @property
     def grants(self) -> Grants:

@@ -12,14 +12,16 @@ MAX_ABSENCES = 10
 """How often in a row the store may fail to answer before we give up; one second apart."""
 
 
-async def follow(archive: RunArchive, run_id: RunId, *, pause_s: float = 1.0) -> AsyncIterator[AuditRecord]:
-    """Yield every audit record of a run once, in order, until it has ended.
+async def follow(
+    archive: RunArchive, run_id: RunId, *, after: int = -1, pause_s: float = 1.0
+) -> AsyncIterator[AuditRecord]:
+    """Yield every audit record of a run behind `after` once, in order, until it has ended.
 
     Raises:
         Unavailable: the store stayed away. `UnknownName`: there is no such run.
 
     """
-    after, absences = -1, 0
+    absences = 0
     while True:
         try:
             async for record in archive.follow(run_id, after):
