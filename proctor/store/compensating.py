@@ -3,6 +3,7 @@
 from proctor.contracts.dispatching import Admitted, Prior, Refusal
 from proctor.contracts.errors import Corrupted
 from proctor.contracts.ids import ToolName
+from proctor.contracts.kill import Fence, KillScope
 from proctor.contracts.run import CallRef, CallReport
 from proctor.store.changes import Changes
 from proctor.store.database import Connection
@@ -39,8 +40,8 @@ class CompensationJournal(SettlingJournal):
         if contract is None or contract.compensation is None:
             raise Corrupted(f"{locked.tool} has no compensation", hint="only compensable calls are registered")
         tool = contract.compensation.tool
-        fence = locked.fence_over((locked.tool, tool))
-        if fence is not None and fence.mode == "freeze":
+        fence = _frozen_by(locked, tool)
+        if fence is not None:
             summary = f"frozen by fence {fence.epoch}"
             return Refusal(report=CallReport(status="fenced", summary=summary, head=locked.head))
         changes = Changes.to(locked)
@@ -48,6 +49,27 @@ class CompensationJournal(SettlingJournal):
         write_intent(changes, row)
         await changes.write(connection)
         return Admitted(attempt=row["attempt"])
+
+
+def _frozen_by(locked: LockedRun, tool: ToolName) -> Fence | None:
+    """Find the fence that keeps an effect from being taken back.
+
+    A person who orders that an ended run be taken back lifts what was frozen before that for its compensations; a tool
+    that was killed is not called for it all the same.
+    """
+    fence = locked.fence_over((locked.tool, tool))
+    if fence is None or fence.mode != "freeze":
+        return None
+    if not locked.has_ended or locked.run["undo_by"] is None:
+        return fence
+    covering = [one for one in locked.fences if one.mode == "freeze"]
+    of_tool = [one for one in covering if one.scope is KillScope.TOOL and one.value == tool]
+    newer = [
+        one
+        for one in covering
+        if one.epoch > locked.run["undo_epoch"] and (one.scope is not KillScope.TOOL or one.value == locked.tool)
+    ]
+    return next(iter(of_tool + newer), None)
 
 
 def _unfit(locked: LockedRun) -> Prior | Refusal | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from proctor.contracts.approving import Grant
+from proctor.contracts.approving import Grant, process_of
 from proctor.contracts.canonical import summarize
 from proctor.contracts.decision import Decision, Verdict
 from proctor.contracts.dispatching import Admitted, Prior, Refusal
@@ -25,13 +25,13 @@ from proctor.store.governing import (
     ask_review,
     is_told,
     notify,
-    quorums,
     recorded_decision,
     remember_denial,
     title_of,
     wants_review,
 )
 from proctor.store.granting import audit_use, use_grant
+from proctor.store.held import held_report
 from proctor.store.ledger import (
     OPEN_STATES,
     fenced_report,
@@ -100,9 +100,9 @@ class DispatchJournal:
                 raise Corrupted(f"effect {ref.run_id}/{ref.step}/{ref.call} was never begun")
             if locked.effect["state"] not in OPEN_STATES:
                 return Refusal(report=report_of(locked.effect, locked.head))
-            fenced = fenced_report(locked, (locked.tool,))
-            if fenced is not None:
-                return Refusal(report=fenced)
+            stopped = fenced_report(locked, (locked.tool,)) or held_report(locked)
+            if stopped is not None:
+                return Refusal(report=stopped)
             changes = Changes.to(locked)
             row = intent_row(locked, ref, "act", locked.tool, after=locked.effect)
             write_intent(changes, row)
@@ -149,7 +149,8 @@ class DispatchJournal:
             report = await self._deny(connection, locked, ref, gate, "policy")
         elif consent.kind == "pending":
             assert locked.approval is not None
-            report = _waiting(locked, locked.approval["id"], locked.approval["expires_at"])
+            asked = locked.approval
+            report = _waiting(locked, asked["id"], asked["expires_at"], asked["next_at"])
         elif consent.kind == "refused":
             report = await self._deny(connection, locked, ref, gate, consent.by)
         else:
@@ -159,13 +160,14 @@ class DispatchJournal:
     async def _ask(self, connection: Connection, locked: LockedRun, ref: CallRef, gate: Gate) -> CallReport:
         bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
         arguments = await recorded_arguments(connection, locked)
-        request = approval_for(locked, ref, bundle, gate.decision, arguments)
+        process = process_of(gate.obligations)
+        request = approval_for(locked, ref, bundle, gate.decision, process=process, arguments=arguments)
         changes = Changes.to(locked)
         if locked.approval is not None:
             changes.stand(locked.approval["id"], state=RequestState.WITHDRAWN)
-        open_request(changes, request, quorums(gate.obligations))
+        open_request(changes, request)
         head = await changes.write(connection)
-        return _waiting(locked, request.id, request.expires_at).model_copy(update={"head": head})
+        return _waiting(locked, request.id, request.expires_at, request.next_at).model_copy(update={"head": head})
 
     async def _deny(self, connection: Connection, locked: LockedRun, ref: CallRef, gate: Gate, by: str) -> CallReport:
         assert locked.planned is not None
@@ -214,11 +216,11 @@ async def lock_call(
 
 
 def _already(locked: LockedRun) -> Refusal | None:
-    """Refuse what has its outcome, and what a fence or the end of the run forbids."""
+    """Refuse what has its outcome, and what a fence, the end of the run or a person at the wheel forbids."""
     if locked.outcome is not None:
         return Refusal(report=report_of_entry(locked.outcome, locked.head))
-    fenced = fenced_report(locked, (locked.tool,))
-    return None if fenced is None else Refusal(report=fenced)
+    stopped = fenced_report(locked, (locked.tool,)) or held_report(locked)
+    return None if stopped is None else Refusal(report=stopped)
 
 
 def _gate(locked: LockedRun, ref: CallRef, judge: Judge) -> Gate:
@@ -231,7 +233,7 @@ def _gate(locked: LockedRun, ref: CallRef, judge: Judge) -> Gate:
     if decision.verdict is not Verdict.REQUIRE_APPROVAL:
         return Gate(decision, None, obligations)
     bound = decision.model_copy(update={"policy_digest": live.policy_digest})
-    return Gate(bound, consent_for(locked, ref, live.policy_digest, quorums(obligations)), obligations)
+    return Gate(bound, consent_for(locked, ref, live.policy_digest, process_of(obligations)), obligations)
 
 
 async def _by_grant(connection: Connection, locked: LockedRun, ref: CallRef, gate: Gate) -> Gate:
@@ -242,13 +244,15 @@ async def _by_grant(connection: Connection, locked: LockedRun, ref: CallRef, gat
     return gate if grant is None else replace(gate, consent=Consent("holds"), grant=grant)
 
 
-def _waiting(locked: LockedRun, request_id: Any, expires_at: Any) -> CallReport:
+def _waiting(locked: LockedRun, request_id: Any, expires_at: Any, look_at: Any) -> CallReport:
+    looks = {} if look_at is None else {"look_at": look_at}
     return CallReport(
         status="needs_approval",
         summary="waits for approval",
         request_id=request_id,
         expires_at=expires_at,
         head=locked.head,
+        **looks,
     )
 
 

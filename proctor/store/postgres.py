@@ -1,6 +1,7 @@
 """The store on Postgres, as one object."""
 
 from proctor.contracts.chat_ports import SeenMessages
+from proctor.contracts.control_ports import Controls, Undoing
 from proctor.contracts.events import Outbox
 from proctor.contracts.governing_ports import AutonomyRecord, PolicyRegister
 from proctor.contracts.granting_ports import Grants
@@ -19,6 +20,7 @@ from proctor.store.api_keys import PostgresApiKeys
 from proctor.store.archive import PostgresRunArchive
 from proctor.store.autonomy import PostgresAutonomyRecord
 from proctor.store.beginnings import PostgresBeginnings
+from proctor.store.control import PostgresControls
 from proctor.store.database import Database
 from proctor.store.grants import PostgresGrants
 from proctor.store.identities import PostgresIdentities
@@ -29,6 +31,7 @@ from proctor.store.outbox import PostgresOutbox
 from proctor.store.people import PostgresPeople
 from proctor.store.register import PostgresPolicyRegister
 from proctor.store.seen_messages import PostgresSeenMessages
+from proctor.store.undoing import PostgresUndoing
 from proctor.store.webhooks import PostgresWebhooks
 
 
@@ -45,6 +48,8 @@ class PostgresStore:
         self.archive: RunArchive = PostgresRunArchive(database)
         self.policies: PolicyRegister = PostgresPolicyRegister(database)
         self.autonomy: AutonomyRecord = PostgresAutonomyRecord(database)
+        self.controls: Controls = PostgresControls(database)
+        self.undoing: Undoing = PostgresUndoing(database)
         self.api_keys: ApiKeys = PostgresApiKeys(database)
         self.identities: Identities = PostgresIdentities(database)
         self.seen_messages: SeenMessages = PostgresSeenMessages(database)

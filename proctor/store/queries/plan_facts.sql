@@ -5,7 +5,9 @@ SELECT
     (SELECT c.body FROM proctor.content c WHERE c.digest = r.input_digest) AS input,
     (SELECT c.body::json -> 'cursor' FROM proctor.content c WHERE c.digest = (
         SELECT p.proposal_digest FROM proctor.plan p
-        WHERE p.run_id = $1 AND p.step < $2 ORDER BY p.step DESC LIMIT 1)) AS cursor,
+        WHERE p.run_id = $1 AND p.step < $2
+          AND NOT EXISTS (SELECT FROM proctor.set_aside s WHERE s.run_id = $1 AND s.step = p.step)
+        ORDER BY p.step DESC LIMIT 1)) AS cursor,
     (SELECT f FROM proctor.fence f
       WHERE f.released_at IS NULL
         AND (f.scope = 'all' OR (f.scope = 'run' AND f.value = r.run_id)

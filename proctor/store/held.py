@@ -1,0 +1,17 @@
+"""Whether a person holds a run, so that nothing new of the agent may begin."""
+
+from proctor.contracts.run import CallReport
+from proctor.store.governing import recorded_decision
+from proctor.store.locked import LockedRun
+
+
+def held_report(locked: LockedRun) -> CallReport | None:
+    """Report that a person holds the run, read under its lock; None when nobody does.
+
+    A pause holds everything. Somebody at the wheel holds what the agent planned, and not what a person wrote.
+    """
+    if locked.run["paused_by"] is not None:
+        return CallReport(status="paused", summary=f"paused by {locked.run['paused_by']}", head=locked.head)
+    if locked.run["driver"] is not None and recorded_decision(locked.planned).author is None:
+        return CallReport(status="taken_over", summary=f"{locked.run['driver']} took over", head=locked.head)
+    return None
