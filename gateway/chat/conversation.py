@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from gateway.cards.card import ApprovalCard
 from gateway.chat.orders import Order, explain_orders, read_order
 from gateway.cli.visible import visible_line
 from gateway.front import Front
 from gateway.front_models import Decided, KillCommand, KillOutcome, RunQuery
 from proctor.contracts.control import ControlOrder, ControlWord
-from proctor.contracts.errors import InvalidInput, NotAuthorised, ProctorError
+from proctor.contracts.errors import InvalidInput, NotAuthorised, ProctorError, Refused
 from proctor.contracts.human import DecisionWord, HumanDecision, HumanRequest, Principal
 from proctor.contracts.identity_ports import Identities
 from proctor.contracts.ids import RequestId, RunId
@@ -23,8 +24,8 @@ ChatSystem = Literal["slack", "matrix"]
 LISTED = 20
 """How many runs or requests a list in a chat names."""
 KILL_WAIT_S = 20.0
-NEEDS_SIGNATURE: frozenset[DecisionWord] = frozenset({"approve", "edit"})
-"""Words that a request with signed approvals takes on its page only. A denial lets nothing happen and needs none."""
+UNSAFE: frozenset[DecisionWord] = frozenset({"approve", "edit"})
+"""Words after which something may happen. A denial lets nothing happen, so every chat takes it."""
 
 _DECISIONS: dict[str, DecisionWord] = {
     "approve": "approve",
@@ -58,6 +59,8 @@ class Conversation:
     """Where the approval pages are; empty: there are none, and signed decisions go by the command."""
     prefix: str = "/proctor "
     """What stands before an order in this chat."""
+    words_here: Callable[[ApprovalCard], Sequence[DecisionWord]] = lambda card: unsigned_words(card)  # noqa: PLW0108
+    """Which of a card's words this chat takes: no approval of what it cannot show, or what must be signed."""
 
     async def principal_of(self, subject: str) -> Principal:
         """Give the principal behind a subject of the chat.
@@ -78,40 +81,48 @@ class Conversation:
         """Give the front of whoever speaks. Raises `NotAuthorised`, as `principal_of` does."""
         return self.front_of(await self.principal_of(subject))
 
-    async def decide(self, subject: str, decision: HumanDecision) -> Answer:
-        """Decide as the speaker; never raises an error of ours, the answer says what is the matter."""
-        return await _answered(self._decide(subject, decision))
+    async def decide(self, subject: str, decision: HumanDecision, shown: str = "") -> Answer:
+        """Decide as the speaker; never raises an error of ours, the answer says what is the matter.
+
+        `shown` is the beginning of the binding's digest on the card that the speaker saw: a decision on any other call
+        is refused.
+        """
+        return await _answered(self._decide(subject, decision, shown))
 
     async def obey(self, subject: str, text: str, key: str = "") -> Answer:
         """Do what an order says, as the speaker. `key` makes the same message the same order."""
         return await _answered(self._obey(subject, text, key))
 
-    async def refusal(self, subject: str, request_id: RequestId, word: DecisionWord) -> Answer | None:
-        """Say why the speaker need not begin to fill in a form for this word; None when they may try."""
-        try:
-            request = await (await self.front(subject)).approval(request_id)
-            self.check_may_be_said_here(request, word)
-        except ProctorError as error:
-            return Answer(error.diagnostics(), is_done=False)
-        if request.state not in {"pending", "granted"}:
-            return Answer(f"too late: the request is {request.state}", is_done=False, request=request)
-        return None
-
-    def check_may_be_said_here(self, request: HumanRequest, word: DecisionWord) -> None:
-        """Check that a decision needs no more than a chat gives.
+    async def form_for(self, subject: str, request_id: RequestId, word: DecisionWord, shown: str = "") -> HumanRequest:
+        """Give the request that the speaker is to fill in a form about.
 
         Raises:
-            NotAuthorised: it must be signed, which a chat cannot do; the hint says where it can.
+            NotAuthorised: nobody is linked to the speaker, or the word is not taken here.
+            Refused: there is nothing to decide any more, or the speaker saw another call.
 
         """
-        if word in NEEDS_SIGNATURE and needs_signature(request):
-            raise NotAuthorised(
-                "this is of the high-risk tier: its approvals are signed, and not given in a chat",
-                hint=self.where_signed(request.id),
-            )
+        request, card = await self._look(await self.front(subject), request_id)
+        self._check(card, word, shown)
+        if not card.words:
+            raise Refused(f"too late: the request is {request.state}")
+        return request
 
-    def where_signed(self, request_id: RequestId) -> str:
-        """Say where a signed decision is made."""
+    async def _look(self, front: Front, request_id: RequestId) -> tuple[HumanRequest, ApprovalCard]:
+        request = await front.approval(request_id)
+        return request, await front.card(request.id)
+
+    def _check(self, card: ApprovalCard, word: DecisionWord, shown: str) -> None:
+        """Check that this chat takes the word for this card. Whether the request is still open, the store says."""
+        if shown and not (card.binding_sha256 or "").startswith(shown):
+            raise Refused("the card that you saw asks for another call", hint="look at the newest card")
+        if card.alarm and word in UNSAFE:
+            raise Refused(card.alarm, hint="it can only be denied")
+        if word in card.words and word not in self.words_here(card):
+            why = "is signed" if card.is_signed else "takes a look at what this chat does not show"
+            raise NotAuthorised(f"to {word} this {why}, so not here", hint=self.where_else(card.request_id))
+
+    def where_else(self, request_id: RequestId) -> str:
+        """Say where a decision is made that this chat does not take."""
         page = self.page_of(request_id)
         return f"open {page}" if page else f"use the command: proctor approve {request_id}"
 
@@ -119,10 +130,10 @@ class Conversation:
         """Give the address of a request's page; empty when there are none."""
         return f"{self.public_url.rstrip('/')}/approvals/{request_id}" if self.public_url else ""
 
-    async def _decide(self, subject: str, decision: HumanDecision) -> Answer:
+    async def _decide(self, subject: str, decision: HumanDecision, shown: str = "") -> Answer:
         front = await self.front(subject)
-        request = await front.approval(decision.request_id)
-        self.check_may_be_said_here(request, decision.word)
+        request, card = await self._look(front, decision.request_id)
+        self._check(card, decision.word, shown)
         said = decision.model_copy(update={"request_id": request.id, "channel": self.system, "signature": None})
         return _of_decision(await front.decide(said))
 
@@ -147,9 +158,9 @@ class Conversation:
         return Answer(_listed(lines, "nothing waits for a person"), is_done=True)
 
 
-def needs_signature(request: HumanRequest) -> bool:
-    """Whether each approval of the request must be signed."""
-    return request.process is not None and request.process.is_signed
+def unsigned_words(card: ApprovalCard) -> Sequence[DecisionWord]:
+    """Give the words of a card that need no signature."""
+    return [word for word in card.words if not (card.is_signed and word in UNSAFE)]
 
 
 def named(request: HumanRequest) -> str:
