@@ -24,6 +24,7 @@ from proctor.contracts.ports import (
     RunArchive,
     RunJournal,
 )
+from proctor.contracts.session_ports import WebSessions
 from proctor.settings import Endpoints, Settings
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ class Store(Protocol):
     @property
     def policies(self) -> PolicyRegister:
         """Versions of each agent's policy."""
+
+    @property
+    def web_sessions(self) -> WebSessions:
+        """Who is signed in at the approval page."""
 
     @property
     def api_keys(self) -> ApiKeys:

@@ -15,6 +15,7 @@ from proctor.contracts.ports import (
     RunArchive,
     RunJournal,
 )
+from proctor.contracts.session_ports import WebSessions
 from proctor.store.admissions import PostgresAdmissions
 from proctor.store.api_keys import PostgresApiKeys
 from proctor.store.archive import PostgresRunArchive
@@ -32,6 +33,7 @@ from proctor.store.people import PostgresPeople
 from proctor.store.register import PostgresPolicyRegister
 from proctor.store.seen_messages import PostgresSeenMessages
 from proctor.store.undoing import PostgresUndoing
+from proctor.store.web_sessions import PostgresWebSessions
 from proctor.store.webhooks import PostgresWebhooks
 
 
@@ -57,6 +59,7 @@ class PostgresStore:
         self.outbox: Outbox = PostgresOutbox(database)
         self.webhooks: Webhooks = PostgresWebhooks(database)
         self.beginnings: Beginnings = PostgresBeginnings(database)
+        self.web_sessions: WebSessions = PostgresWebSessions(database)
         self.knowledge: Knowledge = PostgresKnowledge(database)
 
     @classmethod

@@ -19,7 +19,7 @@ from tests.integration.store.scenes import open_scene
 
 APPEND_ONLY = ["audit", "transcript", "content", "plan", "planned_call", "decision", "denied_goal", "declared_plan"]
 APPEND_ONLY += ["read_call", "policy_version", "policy_approval", "policy_activation", "cell_level", "review", "notice"]
-PROJECTIONS = ["run", "effect", "request", "fence", "spend", "principal", "api_key"]
+PROJECTIONS = ["run", "effect", "request", "fence", "spend", "principal", "api_key", "web_session"]
 
 
 @pytest.fixture

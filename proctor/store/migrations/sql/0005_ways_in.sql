@@ -44,3 +44,18 @@ CREATE TABLE proctor.seen_message (
 CREATE INDEX seen_message_by_age ON proctor.seen_message (until);
 
 GRANT SELECT, INSERT, DELETE ON proctor.seen_message TO proctor_app;
+
+-- Who is signed in at the approval page. The cookie's secret is not kept, only its hash.
+CREATE TABLE proctor.web_session (
+    secret_sha256 text PRIMARY KEY,
+    principal text NOT NULL REFERENCES proctor.principal (name),
+    credential text NOT NULL CHECK (credential IN ('token', 'api_key', 'oidc')),
+    reference text NOT NULL,  -- the token's SHA-256, the key's id, or the issuer
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    seen_at timestamptz NOT NULL,
+    entered_at timestamptz NOT NULL,  -- when the credential was entered last
+    ended_at timestamptz
+);
+
+GRANT SELECT, INSERT, UPDATE ON proctor.web_session TO proctor_app;

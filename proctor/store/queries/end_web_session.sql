@@ -1,0 +1,2 @@
+UPDATE proctor.web_session SET ended_at = clock_timestamp() WHERE secret_sha256 = $1 AND ended_at IS NULL
+RETURNING principal

@@ -1,0 +1,1 @@
+UPDATE proctor.web_session SET entered_at = clock_timestamp() WHERE secret_sha256 = $1 AND ended_at IS NULL
