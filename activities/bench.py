@@ -8,15 +8,18 @@ from activities.facts import PRODUCTION, FactSheet, Moment, window_queries
 from policies.document_rules import Tiers, risk_tiers
 from policies.engine import CompiledPolicy
 from policies.manifest_policy import compile_policy, tightened
+from policies.offering import judged_risk
 from policies.rules import Facts
-from proctor.contracts.decision import Decision
+from proctor.contracts.decision import Decision, Verdict
 from proctor.contracts.governing import WindowQuery
 from proctor.contracts.ids import Digest
 from proctor.contracts.manifest import AgentBundle
+from proctor.contracts.obligations import Signed
 from proctor.contracts.planning import ProposedCall
 from proctor.contracts.policy import PolicyDocument
 from proctor.contracts.ports import ToolPort
 from proctor.contracts.run import RunRecord
+from proctor.contracts.tool import Risk
 
 Kept = TypeVar("Kept")
 POLICIES_KEPT = 64
@@ -120,12 +123,24 @@ class Bench:
         )
 
     def judge(self, call: ProposedCall, moment: Moment) -> tuple[Decision, Facts]:
-        """Judge one call on the facts as they are known now; the stricter policy counts. Gives the facts too."""
+        """Judge one call on the facts as they are known now; the stricter policy counts. Gives the facts too.
+
+        An approval of what is judged to be of high risk takes a signature, whatever the policies say.
+        """
         judged = [self._judge_by(n, ruling, call, moment) for n, ruling in enumerate(self.rulings)]
         decision, facts = judged[0]
         for other, seen in judged[1:]:
             decision, facts = tightened(decision, other), {**seen, **facts}
+        is_asked = decision.verdict is Verdict.REQUIRE_APPROVAL
+        if is_asked and self.risk(facts) is Risk.HIGH and Signed() not in decision.obligations:
+            decision = decision.model_copy(update={"obligations": (*decision.obligations, Signed())})
         return decision, facts
+
+    def risk(self, facts: Facts) -> Risk | None:
+        """Give the tier that a call with these facts is judged at by the sternest policy; None: its tool is unknown."""
+        if "risk" not in facts:
+            return None
+        return max((judged_risk(ruling.tiers, facts) for ruling in self.rulings), key=list(Risk).index)
 
     def _judge_by(self, n: int, ruling: Ruling, call: ProposedCall, moment: Moment) -> tuple[Decision, Facts]:
         answers = tuple(

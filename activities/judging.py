@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from activities.bench import FLOW_FACTS, Bench
 from activities.facts import Moment
@@ -11,7 +12,7 @@ from activities.standing import Answered, nobody_answers
 from policies.flow.goals import covers, goal_of
 from policies.guardrails import scrub_pii
 from policies.manifest_policy import tightened
-from policies.offering import judged_risk
+from proctor.contracts.approving import process_of
 from proctor.contracts.call_details import call_details
 from proctor.contracts.canonical import digest_json, summarize
 from proctor.contracts.decision import RAISED_RISK, Decision, RecordedDecision, Verdict
@@ -19,11 +20,11 @@ from proctor.contracts.dispatching import LiveFacts
 from proctor.contracts.errors import PolicyMoved
 from proctor.contracts.governing import WindowQuery
 from proctor.contracts.human import ApprovalBinding, HumanRequest, RequestKind
-from proctor.contracts.ids import Digest, RequestId, RunId
+from proctor.contracts.ids import Digest, PrincipalName, RequestId, RunId
 from proctor.contracts.labels import Flow
 from proctor.contracts.planning import ProposedCall
 from proctor.contracts.run import CallPlan, PlannedCall
-from proctor.contracts.tool import RetryRule, Risk
+from proctor.contracts.tool import RetryRule
 
 
 def request_id(run_id: RunId, step: int, call: int, kind: RequestKind, occasion: str = "") -> RequestId:
@@ -109,8 +110,27 @@ class TracedCall:
     flows: dict[str, Flow]
 
 
+@dataclass(frozen=True)
+class Written:
+    """Who wrote the calls that are judged, where it was not the planner."""
+
+    author: PrincipalName
+    first: int = 0
+    """Index of the first call in its step."""
+    replaces: int | None = None
+    """The call of the step in whose place the author wrote this one."""
+    before: dict[str, Any] | None = None
+    """That call's arguments."""
+
+
 def judge_step(
-    bench: Bench, traced: Sequence[TracedCall], *, step: int, window: Window, is_answered: Answered = nobody_answers
+    bench: Bench,
+    traced: Sequence[TracedCall],
+    *,
+    step: int,
+    window: Window,
+    is_answered: Answered = nobody_answers,
+    written: Written | None = None,
 ) -> JudgedStep:
     """Judge every call of a proposal; `window` is the time that people have for the approvals it needs.
 
@@ -122,15 +142,16 @@ def judge_step(
     calls: list[PlannedCall] = []
     decisions: list[RecordedDecision] = []
     requests: list[HumanRequest] = []
-    for index, one in enumerate(traced):
-        recorded = _recorded(bench, one, index)
+    for index, one in enumerate(traced, 0 if written is None else written.first):
+        recorded = _recorded(bench, one, index, written)
         decisions.append(recorded)
         request = None
         asks = recorded.decision.verdict is Verdict.REQUIRE_APPROVAL and not _is_asked(recorded, decisions[:-1])
         if asks and not is_answered(one.call, recorded):
-            request = approval_request(bench, one.call, recorded, step=step, window=window)
+            before = None if written is None else written.before
+            request = approval_request(bench, one.call, recorded, step=step, window=window, before=before)
             requests.append(request)
-        calls.append(_planned(bench, one.call, recorded, request))
+        calls.append(planned_call(bench, one.call, recorded, request))
     return JudgedStep(tuple(calls), tuple(decisions), tuple(requests))
 
 
@@ -140,14 +161,13 @@ def _is_asked(recorded: RecordedDecision, earlier: Sequence[RecordedDecision]) -
     return bool(recorded.goal) and any(covers(goal, recorded.goal) for goal in asked)
 
 
-def _recorded(bench: Bench, one: TracedCall, index: int) -> RecordedDecision:
+def _recorded(bench: Bench, one: TracedCall, index: int, written: Written | None) -> RecordedDecision:
     decision, facts = bench.judge(one.call, one.moment)
     contract = bench.bundle.tool(one.call.tool)
     seen = {name: value for name, value in facts.items() if name != "arguments"}
-    if "risk" in facts:
-        seen[RAISED_RISK] = max(
-            (judged_risk(ruling.tiers, facts) for ruling in bench.rulings), key=list(Risk).index
-        ).value
+    risk = bench.risk(facts)
+    if risk is not None:
+        seen[RAISED_RISK] = risk.value
     return RecordedDecision(
         call=index,
         decision=decision,
@@ -155,10 +175,15 @@ def _recorded(bench: Bench, one: TracedCall, index: int) -> RecordedDecision:
         facts=seen,
         flows=one.flows,
         goal="" if contract is None else goal_of(contract, one.call.arguments),
+        author=None if written is None else written.author,
+        replaces=None if written is None else written.replaces,
     )
 
 
-def _planned(bench: Bench, call: ProposedCall, recorded: RecordedDecision, request: HumanRequest | None) -> PlannedCall:
+def planned_call(
+    bench: Bench, call: ProposedCall, recorded: RecordedDecision, request: HumanRequest | None
+) -> PlannedCall:
+    """Give a judged call as the workflow gets to know it."""
     contract = bench.bundle.tool(call.tool)
     fields: dict[str, object] = {}
     if contract is not None:
@@ -171,6 +196,8 @@ def _planned(bench: Bench, call: ProposedCall, recorded: RecordedDecision, reque
             fields["retry"] = contract.retry
     if request is not None:
         fields |= {"request_id": request.id, "expires_at": request.expires_at}
+        if request.next_at is not None:
+            fields["look_at"] = request.next_at
     return PlannedCall.model_validate(
         {
             "call": recorded.call,
@@ -197,10 +224,20 @@ def _shown(bench: Bench, call: ProposedCall) -> str:
 
 
 def approval_request(
-    bench: Bench, call: ProposedCall, recorded: RecordedDecision, *, step: int, window: Window
+    bench: Bench,
+    call: ProposedCall,
+    recorded: RecordedDecision,
+    *,
+    step: int,
+    window: Window,
+    before: dict[str, Any] | None = None,
 ) -> HumanRequest:
-    """Build the request for one call, bound to everything that it stands for (rule 5)."""
+    """Build the request for one call, bound to everything that it stands for (rule 5).
+
+    `before` are the arguments that a person changed.
+    """
     run, contract = bench.run, bench.bundle.tool(call.tool)
+    process = process_of(recorded.decision.obligations)
     binding = ApprovalBinding(
         run_id=run.run_id,
         step=step,
@@ -213,6 +250,9 @@ def approval_request(
         arguments_sha256=recorded.arguments_digest,
         policy_digest=recorded.decision.policy_digest,
         expires_at=window.expires,
+        target=recorded.goal,
+        process_sha256=process.digest(),
+        author=recorded.author,
     )
     return HumanRequest(
         id=request_id(run.run_id, step, recorded.call, RequestKind.APPROVAL),
@@ -224,8 +264,13 @@ def approval_request(
         requester=run.requester,
         owner=run.owner,
         title=_shown(bench, call),
-        details=call_details(call.tool, call.arguments, contract, recorded.decision, recorded),
+        details=call_details(
+            call.tool, call.arguments, contract, recorded.decision, recorded, replaced=before
+        ),
         binding=binding,
+        process=process,
+        next_at=process.next_at(window.opens, 0),
+        replaces=recorded.replaces,
         created_at=window.opens,
         expires_at=window.expires,
     )

@@ -1,6 +1,7 @@
 """What an approval takes: stages of people, signatures, escalation; and standing grants."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
@@ -27,6 +28,10 @@ class ApprovalProcess(Contract):
     def digest(self) -> Digest:
         """Take the SHA-256 of what it demands; escalation adds people and demands nothing."""
         return digest_json(self.model_dump(mode="json", exclude={"escalations", "may_grant"}))
+
+    def next_at(self, asked_at: datetime, made: int) -> datetime | None:
+        """Say when the next escalation is due, once `made` of them were made; None: there is none."""
+        return asked_at + timedelta(seconds=self.escalations[made].after_s) if made < len(self.escalations) else None
 
 
 def process_of(obligations: Iterable[Obligation]) -> ApprovalProcess:

@@ -4,7 +4,7 @@ from proctor.contracts.human import DecisionWord, RequestKind
 from proctor.contracts.ids import RequestId
 
 WORDS: dict[RequestKind, tuple[DecisionWord, ...]] = {
-    RequestKind.APPROVAL: ("approve", "deny"),
+    RequestKind.APPROVAL: ("approve", "deny", "edit"),
     RequestKind.BUDGET: ("approve", "deny"),
     RequestKind.QUESTION: ("answer", "deny"),
     RequestKind.UNKNOWN_OUTCOME: ("happened", "not_happened"),
@@ -13,6 +13,7 @@ WORDS: dict[RequestKind, tuple[DecisionWord, ...]] = {
 _COMMANDS: dict[DecisionWord, str] = {
     "approve": "proctor approve {id}",
     "deny": 'proctor deny {id} --reason "…"',
+    "edit": "proctor edit {id}",
     "answer": 'proctor answer {id} "…"',
     "happened": "proctor settle {id} --happened",
     "not_happened": "proctor settle {id} --not-happened",

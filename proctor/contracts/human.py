@@ -71,6 +71,8 @@ class ApprovalBinding(Contract):
     """The goal of the call: what it does to whom (`policies.flow.goals`)."""
     process_sha256: Digest | None = None
     """What the approval takes (`ApprovalProcess.digest`)."""
+    author: PrincipalName | None = None
+    """The person who wrote the call; None: the agent."""
 
     def digest(self) -> Digest:
         """Take the SHA-256 over the canonical JSON of all fields; those that early bindings lack count when set."""

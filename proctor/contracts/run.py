@@ -149,6 +149,8 @@ class PlannedCall(Contract):
     """First 16 characters of the digest over tool, arguments and bundle: tells calls apart, and witnesses this one."""
     request_id: RequestId | None = None
     expires_at: AwareDatetime | None = None
+    look_at: AwareDatetime | None = None
+    """When the first escalation is due, if there is any."""
     timeout_s: float = 10.0
     retry: RetryRule = RetryRule()
     compensable: bool = False
@@ -198,6 +200,8 @@ class CallReport(Contract):
     request_id: RequestId | None = None
     """For `needs_approval` and `unknown`: whom we now wait for."""
     expires_at: AwareDatetime | None = None
+    look_at: AwareDatetime | None = None
+    """When the next escalation is due, if there is any."""
     head: AuditHead | None = None
 
 
@@ -214,6 +218,8 @@ class RequestStanding(Contract):
     state: str
     word: str | None = None
     decided_by: PrincipalName | None = None
+    next_at: AwareDatetime | None = None
+    """When the next escalation is due, if there is any."""
 
 
 class Ending(Contract):

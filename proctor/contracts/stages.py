@@ -52,20 +52,22 @@ class StageStanding(Contract):
         return self.stage.count - len(self.by)
 
 
-def stages_of(process: ApprovalProcess, words: Iterable[SpokenWord]) -> tuple[StageStanding, ...]:
+def stages_of(
+    process: ApprovalProcess, words: Iterable[SpokenWord], *, in_order: bool = True
+) -> tuple[StageStanding, ...]:
     """Count approvals in the order in which they were given.
 
     Each counts for the stage that was asked then, if its author has that stage's role and neither they nor whom they
-    stand for have counted before; otherwise it counts for nothing.
+    stand for have counted before; otherwise it counts for nothing. Without order all stages are asked at once.
     """
     filled: list[list[PrincipalName]] = [[] for _ in process.stages]
     seen: set[PrincipalName] = set()
     for word in words:
-        open_one = next((n for n, stage in enumerate(process.stages) if len(filled[n]) < stage.count), None)
-        if open_one is None:
-            break
-        if word.word == "approve" and not word.names & seen and can_fill(process.stages[open_one], word.roles):
-            filled[open_one].append(word.by)
+        still_open = [n for n, stage in enumerate(process.stages) if len(filled[n]) < stage.count]
+        asked = still_open[:1] if in_order else still_open
+        fitting = next((n for n in asked if can_fill(process.stages[n], word.roles)), None)
+        if word.applied and word.word == "approve" and not word.names & seen and fitting is not None:
+            filled[fitting].append(word.by)
             seen |= word.names
     return tuple(StageStanding(stage=stage, by=tuple(by)) for stage, by in zip(process.stages, filled, strict=True))
 

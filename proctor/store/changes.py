@@ -1,6 +1,5 @@
 """Everything that one transaction writes about a run, collected and written in one statement."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +8,6 @@ from proctor.contracts.canonical import digest_bytes, summarize
 from proctor.contracts.human import HumanRequest
 from proctor.contracts.ids import Digest, RunId
 from proctor.contracts.labels import Integrity, Labels
-from proctor.contracts.obligations import Quorum
 from proctor.contracts.run import AuditHead
 from proctor.store.database import Connection
 from proctor.store.locked import LockedRun
@@ -98,11 +96,11 @@ class Changes:
         """Insert or update an effect by its key."""
         self._effects.append(row)
 
-    def ask(self, request: HumanRequest, quorum: Sequence[Quorum] = ()) -> None:
-        """Insert a request to a person, or to as many as `quorum` says; one with the same id stays as it is."""
+    def ask(self, request: HumanRequest) -> None:
+        """Insert a request to people; one with the same id stays as it is."""
         row = request.model_dump(mode="json", exclude={"run_id", "state", "decided_by", "reason"})
         row |= {"title": clean(request.title), "details": clean_body(request.details)}
-        self._requests.append({**row, "quorum": list(quorum) or None})
+        self._requests.append(row)
 
     def stand(self, request_id: str, **fields: Any) -> None:
         """Change where a request stands."""

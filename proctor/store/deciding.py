@@ -1,12 +1,14 @@
 """One person's decision on one request, from its checks to its consequences."""
 
 import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from proctor.contracts.canonical import summarize
-from proctor.contracts.errors import InvalidInput
+from proctor.contracts.approving import Grant
+from proctor.contracts.canonical import canonical_json, digest_json, summarize
+from proctor.contracts.deciding import WORDS
+from proctor.contracts.errors import InvalidInput, OversizeInput
 from proctor.contracts.governing import ReviewKind, ReviewVerdict
 from proctor.contracts.human import (
     ApprovalBinding,
@@ -16,53 +18,76 @@ from proctor.contracts.human import (
     Principal,
     RequestKind,
     RequestState,
-    Role,
 )
 from proctor.contracts.ids import Digest
 from proctor.contracts.labels import Integrity, Labels
-from proctor.contracts.run import CallRef
+from proctor.contracts.run import MAX_INPUT_BYTES, CallRef
+from proctor.store.approvals import lacking
 from proctor.store.bundles import BundleShelf
 from proctor.store.chains import lock_agent
 from proctor.store.changes import Changes
 from proctor.store.closing import OPEN_ITEMS, lock_call_of
-from proctor.store.consent import lacking, quorum_of
 from proctor.store.database import Connection
+from proctor.store.deciders import Decider, names_taken
 from proctor.store.governing import (
     ask_review,
     recorded_decision,
     remember_denial,
     review_effect,
-    roles_of,
 )
+from proctor.store.granting import grant_from, write_grant
 from proctor.store.ledger import settled
 from proctor.store.locked import LockedRun, lock_run
 from proctor.store.queries import query
 from proctor.store.rows import Row, to_request
+from proctor.store.storable import clean_body
 
-WORDS: dict[RequestKind, dict[str, RequestState]] = {
-    RequestKind.APPROVAL: {"approve": RequestState.GRANTED, "deny": RequestState.DENIED},
-    RequestKind.QUESTION: {"answer": RequestState.ANSWERED, "deny": RequestState.DENIED},
-    RequestKind.UNKNOWN_OUTCOME: {"happened": RequestState.ANSWERED, "not_happened": RequestState.ANSWERED},
-    RequestKind.BUDGET: {"approve": RequestState.GRANTED, "deny": RequestState.DENIED},
-    RequestKind.FAILED_COMPENSATION: {"happened": RequestState.ANSWERED, "deny": RequestState.DENIED},
+STATES: dict[str, RequestState] = {
+    "approve": RequestState.GRANTED,
+    "deny": RequestState.DENIED,
+    "edit": RequestState.EDITED,
+    "answer": RequestState.ANSWERED,
+    "happened": RequestState.ANSWERED,
+    "not_happened": RequestState.ANSWERED,
 }
-"""The words that fit a request of a kind, and the state that each brings about."""
+"""The state that each word brings a request to."""
 
 _EVENTS = {
     (RequestKind.APPROVAL, "approve"): "approval_granted",
     (RequestKind.APPROVAL, "deny"): "approval_denied",
+    (RequestKind.APPROVAL, "edit"): "approval_edited",
     (RequestKind.BUDGET, "approve"): "budget_extended",
     (RequestKind.BUDGET, "deny"): "budget_denied",
 }
 
 
-def check_word(kind: RequestKind, decision: HumanDecision) -> None:
-    """Check that a decision's word fits the kind of request. Raises `InvalidInput`, which names the words that do."""
-    if decision.word not in WORDS[kind]:
-        words = " or ".join(WORDS[kind])
-        raise InvalidInput(f"{decision.word} does not fit a request of kind {kind}", hint=f"say {words}")
+def check_word(request: HumanRequest, decision: HumanDecision) -> None:
+    """Check that a decision fits the request. Raises `InvalidInput`, which says what does."""
+    words = WORDS[request.kind]
+    if decision.word not in words:
+        raise InvalidInput(
+            f"{decision.word} does not fit a request of kind {request.kind}", hint=f"say {' or '.join(words)}"
+        )
     if decision.word == "answer" and not (decision.answer or "").strip():
         raise InvalidInput("the answer is empty", hint="give the answer as text")
+    if decision.grant is not None and (decision.word != "approve" or request.kind is not RequestKind.APPROVAL):
+        raise InvalidInput("only the approval of a call can stop asking", hint="leave the grant out")
+    if (decision.word == "edit") != (decision.arguments is not None):
+        raise InvalidInput("arguments belong to an edit, and an edit has all arguments of the call")
+    if decision.on_behalf_of is not None and request.kind is not RequestKind.APPROVAL:
+        raise InvalidInput("people stand for each other in approvals only", hint="leave on_behalf_of out")
+    if decision.arguments is not None:
+        _check_edit(request, decision.arguments)
+
+
+def _check_edit(request: HumanRequest, arguments: dict[str, Any]) -> None:
+    size = len(canonical_json(arguments))
+    if size > MAX_INPUT_BYTES:
+        raise OversizeInput(f"the arguments have {size} bytes; at most {MAX_INPUT_BYTES} are taken")
+    if clean_body(arguments) != arguments:
+        raise InvalidInput("the arguments hold characters or numbers that cannot be kept exactly")
+    if request.binding is not None and digest_json(arguments) == request.binding.arguments_sha256:
+        raise InvalidInput("the arguments are the same as before", hint="approve it, or change something")
 
 
 @dataclass
@@ -72,22 +97,40 @@ class Deciding:
     connection: Connection
     locked: LockedRun
     row: Row
-    decision: HumanDecision
-    by: Principal
+    decider: Decider
     objection: str | None = None
     """Why this person may not decide; the attempt is recorded all the same."""
+    grant: Grant | None = None
+    """What the approval gives along with it."""
     _id: str = field(default_factory=lambda: f"dec-{secrets.token_hex(6)}")
 
     @classmethod
     async def begin(
         cls, connection: Connection, request: HumanRequest, decision: HumanDecision, by: Principal
     ) -> "Deciding":
-        """Lock the run, then read the request as it stands."""
+        """Lock the run, then read the request as it stands.
+
+        Raises `InvalidInput` or `Refused` for a grant that the request does not have to give; nothing is recorded.
+        """
         await lock_run(connection, request.run_id)
         row = await connection.fetchrow(query("request"), request.id)
         assert row is not None
         locked = await lock_call_of(connection, row)
-        return cls(connection, locked, row, decision, by, _objection(row, decision.word, by))
+        decider = await Decider.find(connection, locked, row, decision, by)
+        objection, grant = decider.objection(), None
+        if decision.grant is not None and objection is None:
+            grant = await grant_from(connection, locked, to_request(row), decision, by)
+        return cls(connection, locked, row, decider, objection, grant)
+
+    @property
+    def decision(self) -> HumanDecision:
+        """What the person says."""
+        return self.decider.decision
+
+    @property
+    def by(self) -> Principal:
+        """Who says it."""
+        return self.decider.by
 
     async def carry_out(self, bundles: BundleShelf) -> DecisionReceipt:
         """Record the decision and apply it where it holds."""
@@ -114,18 +157,11 @@ class Deciding:
         binding = self.row["binding"]
         return None if binding is None else ApprovalBinding.model_validate(binding).digest()
 
-    @property
-    def _roles(self) -> list[str]:
-        return roles_of(self.by.roles, is_owner=self.by.name == self.row["owner"])
-
     def _others(self) -> str:
-        """Say whose approval is lacking besides this one, such as `1 of 2`; empty when nobody's is."""
-        binding = self._binding
-        if self.decision.word != "approve" or binding is None:
+        """Say whose approval is lacking besides this one, such as `1 of 2 approvers`; empty when nobody's is."""
+        if not self.decider.is_approving:
             return ""
-        own = {"by": self.by.name, "roles": self._roles, "binding_digest": binding}
-        counted = replace(self.locked, approvals=(*self.locked.approvals, own))
-        return ", ".join(lacking(quorum_of(self.row), counted, binding))
+        return lacking(self.decider.stages(self.decider.word(self._id, applied=True, note="")))
 
     def _obstacle(self) -> str:
         """Say why a decision comes too late or loses; empty when it is to be applied."""
@@ -137,27 +173,23 @@ class Deciding:
             return f"too late: the request is already {state}{whose}"
         if self.row["expires_at"] <= self.locked.at and kind not in OPEN_ITEMS:
             return "too late: the request has expired"
-        if kind is RequestKind.APPROVAL and word == "approve" and self._has_approved():
-            return f"{self.by.name} has approved it already"
+        if self.decider.is_approving:
+            taken = names_taken(self.decider.earlier) & {self.by.name, self.decider.place}
+            if taken:
+                return f"{' and '.join(sorted(taken))} has approved it already"
         return ""
 
-    def _has_approved(self) -> bool:
-        asked = self.locked.approval
-        is_this = asked is not None and asked["id"] == self.row["id"]
-        return is_this and any(one["by"] == self.by.name for one in self.locked.approvals)
-
     def _record(self, changes: Changes, *, applied: bool, note: str) -> None:
+        decision, signature = self.decision, self.decision.signature
+        word = self.decider.word(self._id, applied=applied, note=note)
+        arguments = decision.arguments
         changes.decision(
-            id=self._id,
+            **word.model_dump(exclude={"at", "arguments_digest"}),
             request_id=self.row["id"],
-            word=self.decision.word,
-            answer=self.decision.answer,
-            reason=self.decision.reason,
-            by=self.by.name,
-            applied=applied,
-            note=note,
-            binding_digest=self._binding,
-            roles=self._roles,
+            answer=decision.answer,
+            signature=None if signature is None else signature.value,
+            grant_terms=decision.grant,
+            arguments_digest=None if arguments is None else changes.content(arguments),
         )
 
     def _summary(self) -> dict[str, Any]:
@@ -167,13 +199,24 @@ class Deciding:
             "word": self.decision.word,
             "by": self.by.name,
             "reason": summarize(self.decision.reason),
+            **self._also(),
         }
+
+    def _also(self) -> dict[str, Any]:
+        """Name for the audit what not every decision has."""
+        decision = self.decision
+        said = {
+            "on_behalf_of": decision.on_behalf_of,
+            "key": None if decision.signature is None else decision.signature.key_id,
+            "arguments": None if decision.arguments is None else digest_json(decision.arguments),
+        }
+        return {name: value for name, value in said.items() if value is not None}
 
     def _apply(self, changes: Changes) -> None:
         kind, word = RequestKind(self.row["kind"]), self.decision.word
         changes.stand(
             self.row["id"],
-            state=WORDS[kind][word],
+            state=STATES[word],
             decided_by=self.by.name,
             word=word,
             reason=self.decision.reason,
@@ -192,6 +235,8 @@ class Deciding:
             changes.run(extension_usd=self.locked.run["extension_usd"] + granted)
         if kind is RequestKind.APPROVAL and self.locked.planned is not None:
             await self._testify(changes, bundles)
+        if self.grant is not None:
+            await write_grant(self.connection, changes, self.grant)
         if kind is RequestKind.UNKNOWN_OUTCOME:
             self._settle_effect(changes, happened=word == "happened")
             await self._ask_review(changes, bundles)
@@ -209,7 +254,7 @@ class Deciding:
         place = {"step": step, "tool": tool, "title": self.row["title"], "occasion": self._id}
         review_id = ask_review(changes, ReviewKind.APPROVAL, recorded, bundle, **place)
         await lock_agent(self.connection, self.locked.run["agent"])
-        verdict = ReviewVerdict.DISAGREE if is_denied else ReviewVerdict.AGREE
+        verdict = ReviewVerdict.AGREE if self.decision.word == "approve" else ReviewVerdict.DISAGREE
         changes.verdict(review_id=review_id, verdict=verdict, by=self.by.name, reason=self.decision.reason)
 
     async def _ask_review(self, changes: Changes, bundles: BundleShelf) -> None:
@@ -245,16 +290,3 @@ class Deciding:
             said = summarize(f"{self.by.name} took it back by hand")
             changes.effect(settled(undo, self.locked, "confirmed", summary=said))
             changes.audit("compensation_confirmed", key=undo["key"], by=self.by.name, decision=self._id)
-
-
-def _objection(request: Row, word: str, by: Principal) -> str | None:
-    if by.name == request["requester"]:
-        return f"{by.name} asked for this run and may not decide about it"
-    asked = {one.role for one in quorum_of(request)}
-    if asked & set(roles_of(by.roles, is_owner=by.name == request["owner"])):
-        return None
-    if asked and word == "approve":
-        return f"{by.name} has not the role that it takes: {' or '.join(sorted(asked))}"
-    if Role.APPROVER in by.roles or by.name == request["owner"]:
-        return None
-    return f"{by.name} is neither an approver nor the agent's owner"

@@ -10,7 +10,7 @@ from proctor.contracts.governing import ReviewKind
 from proctor.contracts.human import Role
 from proctor.contracts.ids import PrincipalName, ToolName
 from proctor.contracts.manifest import AgentBundle, Autonomy
-from proctor.contracts.obligations import Notify, Obligation, Quorum, ReviewAfter
+from proctor.contracts.obligations import Notify, Obligation, ReviewAfter
 from proctor.contracts.run import CallRef
 from proctor.contracts.tool import Risk
 from proctor.store.bundles import BundleShelf
@@ -38,7 +38,7 @@ NOT_OF_SUBSTANCE = frozenset(
     }
 )
 """Rules that deny the form of a call and not what it is for: put well, the same goal may be allowed."""
-_Kind = TypeVar("_Kind", Notify, Quorum, ReviewAfter)
+_Kind = TypeVar("_Kind", Notify, ReviewAfter)
 PROCTOR = PrincipalName("proctor")
 AFTER_A_DENIAL = "a person decided: asking again, in other words or by another tool, is denied without asking"
 """For the planner, with the denial of a person."""
@@ -108,12 +108,6 @@ def recorded_decision(planned: Row | None) -> RecordedDecision:
     return RecordedDecision.model_validate(planned["decision"])
 
 
-def quorums(obligations: Iterable[Obligation]) -> tuple[Quorum, ...]:
-    """Name the people that an approval takes: of each role the most that any rule asks for."""
-    asked = {one.role: one for one in sorted(_of_kind(obligations, Quorum), key=lambda one: one.count)}
-    return tuple(asked[role] for role in sorted(asked))
-
-
 def wants_review(obligations: Iterable[Obligation]) -> bool:
     """Whether a person is to look at the effect afterwards."""
     return bool(_of_kind(obligations, ReviewAfter))
@@ -164,8 +158,8 @@ async def lower_level(
 
 
 def roles_of(roles: Iterable[Role], *, is_owner: bool) -> list[str]:
-    """Name the roles in which a person decides about an agent; who answers for it is an owner."""
-    return sorted({*roles, Role.OWNER} if is_owner else set(roles))
+    """Name the roles in which a person decides about an agent; who answers for it is an owner and may approve, too."""
+    return sorted({*roles, Role.OWNER, Role.APPROVER} if is_owner else set(roles))
 
 
 def _of_kind(obligations: Iterable[Obligation], kind: type[_Kind]) -> list[_Kind]:

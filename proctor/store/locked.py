@@ -39,7 +39,9 @@ class LockedRun:
     unsettled_usd: Decimal = Decimal(0)
     newest_unsettled_usd: Decimal | None = None
     approvals: tuple[Row, ...] = ()
-    """Who approved the newest approval request: `by`, `roles` and `binding_digest` of each recorded decision."""
+    """Recorded approvals of the newest approval request, in order, with what they are verified by: see `approvals`."""
+    authors: frozenset[str] = frozenset()
+    """People who wrote the arguments of the call, or of one that it took the place of."""
     cells: tuple[CellLevel, ...] = ()
     denied_goals: tuple[DeniedGoal, ...] = ()
     active_bundle: Digest | None = None
@@ -127,6 +129,7 @@ async def lock_run(
         unsettled_usd=row["unsettled_usd"],
         newest_unsettled_usd=row["newest_unsettled_usd"],
         approvals=tuple(row["approvals"] or ()),
+        authors=frozenset(row["authors"] or ()),
         cells=to_levels(row["cells"]),
         denied_goals=to_denied_goals(row["denied_goals"]),
         active_bundle=row["active_bundle"],

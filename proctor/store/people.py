@@ -7,6 +7,7 @@ from proctor.contracts.human import DecisionReceipt, HumanDecision, HumanRequest
 from proctor.contracts.ids import PrincipalName, RequestId, RunId
 from proctor.store.bundles import BundleShelf
 from proctor.store.database import Database
+from proctor.store.deciders import hint_for, storable
 from proctor.store.deciding import Deciding, check_word
 from proctor.store.rows import to_request
 from proctor.store.storable import clean
@@ -68,15 +69,14 @@ class PostgresPeople:
     async def decide(self, decision: HumanDecision, by: Principal) -> DecisionReceipt:
         """Record a decision and, if it is in time and allowed, apply it; as the port says."""
         request = await self.request(decision.request_id)
-        check_word(request.kind, decision)
+        decision = storable(decision)
+        check_word(request, decision)
         async with self._database.transaction() as connection:
             deciding = await Deciding.begin(connection, request, decision, by)
             receipt = await deciding.carry_out(self._bundles)
         if deciding.objection is not None:
             # Raised after the commit: that somebody tried stays on record.
-            raise NotAuthorised(
-                deciding.objection, hint="an approver or the agent's owner decides, never the requester"
-            )
+            raise NotAuthorised(deciding.objection, hint=hint_for(deciding.objection))
         return receipt
 
 

@@ -9,7 +9,7 @@ from pydantic_core import from_json
 
 from proctor.contracts.errors import Corrupted, Refused, UnknownName
 from proctor.contracts.governing import WindowAnswer, WindowQuery
-from proctor.contracts.human import HumanRequest, RequestKind
+from proctor.contracts.human import HumanRequest
 from proctor.contracts.ids import Digest, RunId, effect_key
 from proctor.contracts.manifest import AgentBundle, PlannerSpec
 from proctor.contracts.planning import DeclaredPlan
@@ -28,7 +28,7 @@ from proctor.contracts.run import (
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes, Overtaken
 from proctor.store.database import Connection, Database
-from proctor.store.governing import quorums, recorded_decision
+from proctor.store.governing import recorded_decision
 from proctor.store.locked import LockedRun, asked, lock_run
 from proctor.store.proposing import write_proposal
 from proctor.store.queries import query
@@ -152,10 +152,8 @@ class PlanJournal:
         spent = await _settle_cost(connection, locked, record, changes)
         digest = write_proposal(changes, record, bundle, steps=max(locked.run["steps"], record.step + 1))
         await _declare(connection, changes, record)
-        people = {one.call: quorums(one.decision.obligations) for one in record.decisions}
         for request in requests:
-            is_approval = request.kind is RequestKind.APPROVAL
-            open_request(changes, request, people.get(request.call, ()) if is_approval else ())
+            open_request(changes, request)
         plan = record.plan.model_copy(update={"head": changes.seal(), "cost_usd": spent})
         step_plan = plan.model_dump(mode="json", exclude_defaults=True)
         changes.plan(step=record.step, proposal_digest=digest, step_plan=step_plan)

@@ -1,17 +1,16 @@
 """Requests to people: how the journal opens them."""
 
 import secrets
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from proctor.contracts.approving import ApprovalProcess
 from proctor.contracts.call_details import call_details
 from proctor.contracts.canonical import summarize
 from proctor.contracts.decision import Decision
 from proctor.contracts.human import ApprovalBinding, HumanRequest, RequestKind
 from proctor.contracts.ids import EffectKey, RequestId
 from proctor.contracts.manifest import AgentBundle
-from proctor.contracts.obligations import Quorum
 from proctor.contracts.run import CallRef
 from proctor.store.changes import Changes
 from proctor.store.governing import recorded_decision
@@ -22,10 +21,11 @@ _EVENTS = {"approval": "approval_requested", "question": "question_asked", "budg
 """Audit kind of a new request, by its kind; others are `<kind>_opened`."""
 
 
-def open_request(changes: Changes, request: HumanRequest, quorum: Sequence[Quorum] = ()) -> None:
-    """Add a request and its audit record to a batch; `quorum` says how many people an approval takes."""
-    changes.ask(request, quorum)
-    people = {"quorum": [one.model_dump(mode="json", exclude={"kind"}) for one in quorum]} if quorum else {}
+def open_request(changes: Changes, request: HumanRequest) -> None:
+    """Add a request and its audit record to a batch."""
+    changes.ask(request)
+    process = request.process
+    takes = {} if process is None or process == ApprovalProcess() else {"process": process.model_dump(mode="json")}
     changes.audit(
         _EVENTS.get(request.kind, f"{request.kind}_opened"),
         request=request.id,
@@ -36,27 +36,37 @@ def open_request(changes: Changes, request: HumanRequest, quorum: Sequence[Quoru
         owner=request.owner,
         expires_at=request.expires_at,
         binding=None if request.binding is None else request.binding.digest(),
-        **people,
+        **takes,
     )
 
 
 def approval_for(
-    locked: LockedRun, ref: CallRef, bundle: AgentBundle, decision: Decision, arguments: dict[str, Any]
+    locked: LockedRun,
+    ref: CallRef,
+    bundle: AgentBundle,
+    decision: Decision,
+    *,
+    process: ApprovalProcess,
+    arguments: dict[str, Any],
 ) -> HumanRequest:
     """Ask anew for an approval that the plan did not ask for, or whose policy has changed since."""
     contract = bundle.tool(locked.tool)
     request = _request(locked, ref, bundle, RequestKind.APPROVAL)
-    binding = binding_of(locked, ref, decision.policy_digest, request.expires_at)
+    binding = binding_of(locked, ref, decision.policy_digest, request.expires_at, process)
     details = call_details(locked.tool, arguments, contract, decision, recorded_decision(locked.planned))
     shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
     title = summarize(f"{locked.tool}({shown})", 120)
-    return request.model_copy(update={"binding": binding, "details": details, "title": title})
+    asked = {"process": process, "next_at": process.next_at(request.created_at, 0), "replaces": _replaced(locked)}
+    return request.model_copy(update={"binding": binding, "details": details, "title": title, **asked})
 
 
-def binding_of(locked: LockedRun, ref: CallRef, policy_digest: str, expires_at: Any) -> ApprovalBinding:
-    """Build the binding of the recorded call anew (rule 5)."""
+def binding_of(
+    locked: LockedRun, ref: CallRef, policy_digest: str, expires_at: Any, process: ApprovalProcess | None
+) -> ApprovalBinding:
+    """Build the binding of the recorded call anew (rule 5); without a process as early versions did."""
     run, planned = locked.run, locked.planned
     assert planned is not None
+    recorded = recorded_decision(planned)
     return ApprovalBinding(
         run_id=ref.run_id,
         step=ref.step,
@@ -69,7 +79,14 @@ def binding_of(locked: LockedRun, ref: CallRef, policy_digest: str, expires_at: 
         arguments_sha256=planned["arguments_digest"],
         policy_digest=policy_digest,
         expires_at=expires_at,
+        target="" if process is None else recorded.goal,
+        process_sha256=None if process is None else process.digest(),
+        author=recorded.author,
     )
+
+
+def _replaced(locked: LockedRun) -> int | None:
+    return recorded_decision(locked.planned).replaces
 
 
 def open_item(

@@ -44,30 +44,36 @@ written_effects AS (
 ),
 written_requests AS (
     INSERT INTO proctor.request (id, kind, run_id, step, call, agent, requester, owner, title, details, binding,
-                                 effect_key, created_at, expires_at, quorum)
+                                 effect_key, created_at, expires_at, process, escalated, next_at, replaces)
     SELECT x.id, x.kind, $1, x.step, x.call, x.agent, x.requester, x.owner, x.title, x.details, x.binding,
-           x.effect_key, x.created_at, x.expires_at, x.quorum
+           x.effect_key, x.created_at, x.expires_at, x.process, x.escalated, x.next_at, x.replaces
     FROM held, json_to_recordset($7::json) AS x(
         id text, kind text, step int, call int, agent text, requester text, owner text, title text, details json,
-        binding json, effect_key text, created_at timestamptz, expires_at timestamptz, quorum json)
+        binding json, effect_key text, created_at timestamptz, expires_at timestamptz, process json,
+        escalated int, next_at timestamptz, replaces int)
     ON CONFLICT (id) DO NOTHING
 ),
 changed_requests AS (
     UPDATE proctor.request q SET
         state = coalesce(x.state, q.state), noted = coalesce(x.noted, q.noted),
         decided_by = coalesce(x.decided_by, q.decided_by), word = coalesce(x.word, q.word),
-        reason = coalesce(x.reason, q.reason), answer = coalesce(x.answer, q.answer)
+        reason = coalesce(x.reason, q.reason), answer = coalesce(x.answer, q.answer),
+        escalated = coalesce(x.escalated, q.escalated),
+        next_at = CASE WHEN x.escalated IS NULL THEN q.next_at ELSE x.next_at END
     FROM held, json_to_recordset($8::json) AS x(
-        id text, state text, noted boolean, decided_by text, word text, reason text, answer text)
+        id text, state text, noted boolean, decided_by text, word text, reason text, answer text,
+        escalated int, next_at timestamptz)
     WHERE q.id = x.id
 ),
 written_decisions AS (
     INSERT INTO proctor.decision (id, request_id, run_id, word, answer, reason, by, at, applied, note, binding_digest,
-                                  roles)
-    SELECT x.id, x.request_id, $1, x.word, x.answer, x.reason, x.by, x.at, x.applied, x.note, x.binding_digest, x.roles
+                                  roles, channel, on_behalf_of, key_id, signature, grant_terms, arguments_digest)
+    SELECT x.id, x.request_id, $1, x.word, x.answer, x.reason, x.by, x.at, x.applied, x.note, x.binding_digest,
+           x.roles, x.channel, x.on_behalf_of, x.key_id, x.signature, x.grant_terms, x.arguments_digest
     FROM held, json_to_recordset($9::json) AS x(
         id text, request_id text, word text, answer text, reason text, by text, at timestamptz, applied boolean,
-        note text, binding_digest text, roles text[])
+        note text, binding_digest text, roles text[], channel text, on_behalf_of text, key_id text, signature text,
+        grant_terms json, arguments_digest text)
 ),
 written_plan AS (
     INSERT INTO proctor.plan (run_id, step, proposal_digest, step_plan, recorded_at)
