@@ -19,13 +19,14 @@ async def measure_memory(sides: Sequence[Side], scale: Scale) -> list[Figure]:
     for side in sides:
         async with side:
             empty = read_meters(side.pids)
-            await _fill(side, scale.waiting_runs)
+            await fill(side, scale.waiting_runs)
             full = read_meters(side.pids)
             figures += _figures(side.name, scale.waiting_runs, empty, full)
     return figures
 
 
-async def _fill(side: Side, count: int) -> None:
+async def fill(side: Side, count: int) -> None:
+    """Start so many runs and return when all of them wait for a person."""
     limit = asyncio.Semaphore(STARTS_AT_ONCE)
 
     async def start(run: str) -> None:

@@ -12,7 +12,7 @@ class Moment:
     """One line of the file."""
 
     what: str
-    """called or stopped"""
+    """called, stopped, done or undone"""
     key: str
     at_s: float
     """Seconds since the epoch."""

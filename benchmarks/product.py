@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from temporalio.client import Client
 
@@ -43,12 +43,8 @@ class TimedKills:
         self._kills = kills
         self.fenced_at_s = 0.0
         """Seconds since the epoch."""
-        self.covered, self.release, self.active, self.receipt = (
-            kills.covered,
-            kills.release,
-            kills.active,
-            kills.receipt,
-        )
+        self.covered, self.release, self.active = kills.covered, kills.release, kills.active
+        self.receipt, self.receipts, self.knows = kills.receipt, kills.receipts, kills.knows
 
     async def raise_fence(self, order: KillOrder, by: Principal) -> Fence:
         """Write the fence."""
@@ -137,13 +133,23 @@ class ProductSide:
         decision = HumanDecision(request_id=request.id, word="approve")
         await approvals.decide(decision, by=self.person("demo.approver"), people=people, engine=self.gateway.engine)
 
-    async def kill(self, scope: KillScope, value: str, kills: KillSwitch) -> killing.KillReport:
+    async def kill(
+        self, scope: KillScope, value: str, kills: KillSwitch, mode: Literal["compensate", "freeze"] | None = None
+    ) -> killing.KillReport:
         """Kill, as the command does."""
         store, by = self.gateway.store, self.person("operator")
-        order = KillOrder(scope=scope, value=value, actor=by.name, reason="measured", mode=killing.default_mode(scope))
+        mode = mode or killing.default_mode(scope)
+        order = KillOrder(scope=scope, value=value, actor=by.name, reason="measured", mode=mode)
         return await killing.kill(
             order, by=by, kills=kills, archive=store.archive, journal=store.journal, engine=self.gateway.engine
         )
+
+    async def lose_worker(self) -> None:
+        """End the worker with SIGKILL and start another one; returns when that is ready."""
+        assert self._worker is not None
+        await self._worker.kill()
+        await self._worker.start()
+        await self._worker.until_ready()
 
     async def release_fence(self, epoch: int) -> None:
         """Lift a fence, as a second person."""

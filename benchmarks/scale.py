@@ -16,7 +16,8 @@ class Scale:
     waiting_runs: int = 2000
     attempts: int = 20
     """Of each latency that is measured one by one."""
+    random_kills: int = 200
 
 
 FULL = Scale()
-QUICK = Scale(history_calls=(20, 100), lone_calls=60, rounds=1, waiting_runs=200, attempts=3)
+QUICK = Scale(history_calls=(20, 100), lone_calls=60, rounds=1, waiting_runs=200, attempts=3, random_kills=12)

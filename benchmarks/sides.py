@@ -23,7 +23,7 @@ STOP_TIMEOUT_S = 20.0
 WAITING_EVENTS = 10
 """Of the bare loop: started, a task of three, the plan of three, a task of three."""
 
-Mode = Literal["effect", "read", "wait", "slow"]
+Mode = Literal["effect", "read", "wait", "slow", "work"]
 
 
 @dataclass(frozen=True)

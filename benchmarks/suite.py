@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.control import measure_approval, measure_kill
 from benchmarks.counts import measure_history
 from benchmarks.figures import Figure
+from benchmarks.kill import measure_random_kills, measure_waiting_kill
 from benchmarks.memory import measure_memory
 from benchmarks.policy import QUICK_ROUNDS, ROUNDS, policy_figures
 from benchmarks.product import ProductSide
@@ -40,7 +41,13 @@ async def _policy(_: Path, scale: Scale) -> list[Figure]:
     return policy_figures(QUICK_ROUNDS if scale == QUICK else ROUNDS)
 
 
-ON_FRESH_SIDES: dict[str, FreshMeasure] = {"memory": _memory, "kill": measure_kill, "policy": _policy}
+ON_FRESH_SIDES: dict[str, FreshMeasure] = {
+    "memory": _memory,
+    "kill": measure_kill,
+    "kill-waiting": measure_waiting_kill,
+    "kill-random": measure_random_kills,
+    "policy": _policy,
+}
 """Those that start their own processes, in a folder, or need none."""
 NAMES = (*ON_RUNNING_SIDES, *ON_FRESH_SIDES)
 
