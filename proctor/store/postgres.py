@@ -1,5 +1,6 @@
 """The store on Postgres, as one object."""
 
+from proctor.contracts.approving_ports import ApproverKeys, Delegations, SpokenWords
 from proctor.contracts.chat_ports import SeenMessages
 from proctor.contracts.control_ports import Controls, Undoing
 from proctor.contracts.events import Outbox
@@ -18,11 +19,13 @@ from proctor.contracts.ports import (
 from proctor.contracts.session_ports import WebSessions
 from proctor.store.admissions import PostgresAdmissions
 from proctor.store.api_keys import PostgresApiKeys
+from proctor.store.approver_keys import PostgresApproverKeys
 from proctor.store.archive import PostgresRunArchive
 from proctor.store.autonomy import PostgresAutonomyRecord
 from proctor.store.beginnings import PostgresBeginnings
 from proctor.store.control import PostgresControls
 from proctor.store.database import Database
+from proctor.store.delegations import PostgresDelegations
 from proctor.store.grants import PostgresGrants
 from proctor.store.identities import PostgresIdentities
 from proctor.store.journal import PostgresRunJournal
@@ -32,6 +35,7 @@ from proctor.store.outbox import PostgresOutbox
 from proctor.store.people import PostgresPeople
 from proctor.store.register import PostgresPolicyRegister
 from proctor.store.seen_messages import PostgresSeenMessages
+from proctor.store.spoken import PostgresSpokenWords
 from proctor.store.undoing import PostgresUndoing
 from proctor.store.web_sessions import PostgresWebSessions
 from proctor.store.webhooks import PostgresWebhooks
@@ -55,6 +59,9 @@ class PostgresStore:
         self.api_keys: ApiKeys = PostgresApiKeys(database)
         self.identities: Identities = PostgresIdentities(database)
         self.seen_messages: SeenMessages = PostgresSeenMessages(database)
+        self.approver_keys: ApproverKeys = PostgresApproverKeys(database)
+        self.delegations: Delegations = PostgresDelegations(database)
+        self.words: SpokenWords = PostgresSpokenWords(database)
         self.grants: Grants = PostgresGrants(database)
         self.outbox: Outbox = PostgresOutbox(database)
         self.webhooks: Webhooks = PostgresWebhooks(database)

@@ -1,0 +1,1 @@
+SELECT * FROM proctor.approver_key WHERE id = $1

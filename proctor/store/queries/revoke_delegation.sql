@@ -1,0 +1,1 @@
+UPDATE proctor.delegation SET revoked_at = $2 WHERE id = $1 RETURNING *
