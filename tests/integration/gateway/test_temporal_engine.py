@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from temporalio.api.workflowservice.v1 import PauseWorkflowExecutionRequest
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import CancelledError
 from temporalio.worker import Worker
 
@@ -17,14 +17,14 @@ from proctor.connection import connect_temporal
 from proctor.contracts.errors import Unavailable
 from proctor.contracts.manifest import Autonomy
 from proctor.contracts.run import AuditHead, RunRecord, RunStatus
-from proctor.contracts.wire import RequestDecided
+from proctor.contracts.wire import WORKFLOW_TYPE, RequestDecided
 from proctor.settings import TemporalEndpoint
 from workers.embedded.ports import HeldPort
 from workers.embedded.temporal import NAMESPACE, EmbeddedTemporal
 from workers.search_attributes import register_search_attributes
 from workflows import search_attributes
 
-from .waiting_workflow import WaitingWorkflow
+from .waiting_workflow import BrokenWorkflow, WaitingWorkflow
 
 
 @pytest.fixture
@@ -118,6 +118,27 @@ async def test_stop_reaches_a_paused_workflow(client: Client, engine: TemporalRu
     assert await engine.stop("r", "x") == "open"
     with pytest.raises(WorkflowFailureError):
         await asyncio.wait_for(client.get_workflow_handle("r").result(), 10)
+
+
+async def test_workflow_whose_task_keeps_failing_is_ended_and_others_are_not(
+    client: Client, engine: TemporalRunEngine
+) -> None:
+    """A cancel never reaches it. One that waits, for a signal or for a worker, is not taken for it."""
+    await engine.start(record("healthy"))
+    await client.start_workflow(WORKFLOW_TYPE, id="no-worker", task_queue="nobody-listens", arg=1)
+    queue = str(uuid.uuid4())
+    async with Worker(client, task_queue=queue, workflows=[BrokenWorkflow]):
+        handle = await client.start_workflow(BrokenWorkflow.run, id="broken", task_queue=queue)
+        assert await engine.stop("broken", "x") == "open"
+        async with asyncio.timeout(30):
+            while not await engine.end_stuck("broken", "nothing else helps"):  # noqa: ASYNC110 - the server decides
+                await asyncio.sleep(0.1)
+    assert (await handle.describe()).status is WorkflowExecutionStatus.TERMINATED
+    assert not await engine.end_stuck("broken", "again")
+    for run_id in ("healthy", "no-worker", "nobody"):
+        assert not await engine.end_stuck(run_id, "x")
+    assert (await engine.standing("healthy"), await engine.standing("no-worker")) == ("open", "open")
+    await engine.stop("healthy", "test")
 
 
 async def test_heads_are_read_through_continuations(client: Client, engine: TemporalRunEngine) -> None:

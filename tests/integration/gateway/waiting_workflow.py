@@ -27,3 +27,13 @@ class WaitingWorkflow:
     def request_decided(self, message: RequestDecided) -> None:
         """Take a decision."""
         self.decided.append(message.decision_id)
+
+
+@workflow.defn(name="Broken")
+class BrokenWorkflow:
+    """Fails every workflow task, as code does that does not fit its history: no cancel ever reaches it."""
+
+    @workflow.run
+    async def run(self) -> None:
+        """Raise what fails the task and not the workflow."""
+        raise RuntimeError("this code does not fit")

@@ -8,9 +8,10 @@ import pytest
 from proctor.contracts.decision import Decision, Verdict
 from proctor.contracts.dispatching import Admitted, LiveFacts, Prior, Refusal
 from proctor.contracts.errors import NotAuthorised, UnknownName
+from proctor.contracts.ids import RunId
 from proctor.contracts.kill import Fence, KillOrder, KillScope
 from proctor.contracts.run import RunStatus
-from proctor.contracts.tool import Confirmed
+from proctor.contracts.tool import Confirmed, Unknown
 from proctor.store.postgres import PostgresStore
 from tests.integration.store.scenes import (
     ALLOW,
@@ -71,6 +72,44 @@ async def test_a_fence_elsewhere_stops_nothing_here(store: PostgresStore, scope:
     fence = await _kill(store, scope, value)
     assert scene.run_id not in await store.kills.covered(fence)
     assert isinstance(await store.journal.begin_effect(scene.call(), ALLOW), Admitted)
+
+
+async def test_a_kill_of_a_tool_covers_the_runs_that_are_about_to_use_it(store: PostgresStore) -> None:
+    """Planned, waiting for a person, under way or of unknown outcome: covered. Used before and over with: not."""
+    planned, waiting, under_way, unknown, over, elsewhere = [await open_scene(store, f"run{n}") for n in range(6)]
+    for scene in (planned, under_way, unknown, over):
+        await scene.plan(Verdict.ALLOW)
+    await waiting.plan(Verdict.REQUIRE_APPROVAL)
+    for scene in (under_way, unknown, over):
+        await store.journal.begin_effect(scene.call(), ALLOW)
+    await store.journal.settle_effect(unknown.call(), Unknown(error="lost"), final=True)
+    await store.journal.settle_effect(over.call(), Confirmed(), final=True)
+    fence = await _kill(store, KillScope.TOOL, "Restart")
+    expected = {scene.run_id for scene in (planned, waiting, under_way, unknown)}
+    assert expected == set(await store.kills.covered(fence))
+    assert {elsewhere.run_id, over.run_id}.isdisjoint(await store.kills.covered(fence))
+
+
+async def test_targets_that_were_never_seen_are_known_as_such(store: PostgresStore) -> None:
+    """A misspelt name can be told from one that has no open run right now."""
+    scene = await open_scene(store)
+    await scene.plan(Verdict.ALLOW)
+    assert [True] * 5 == [await store.kills.knows(scope, value) for scope, value in SCOPES]
+    assert [False] * 4 == [await store.kills.knows(scope, "x") for scope, _ in SCOPES[:4]]
+
+
+async def test_receipts_of_many_runs_are_those_of_each(store: PostgresStore) -> None:
+    """One look at the ledger gives for each run what a look at it alone gives, in the order asked for."""
+    scenes = [await open_scene(store, f"run{n}") for n in range(3)]
+    for scene in scenes[:2]:
+        await scene.plan(Verdict.ALLOW)
+        await store.journal.begin_effect(scene.call(), ALLOW)
+    await store.journal.settle_effect(scenes[0].call(), Unknown(error="lost"), final=True)
+    asked = [scenes[1].run_id, scenes[2].run_id, scenes[0].run_id]
+    one_by_one = [await store.kills.receipt(run_id) for run_id in asked]
+    assert one_by_one == await store.kills.receipts([*asked, RunId("nobody")])
+    assert [1, 0, 1] == [len(receipt.lines) for receipt in one_by_one]
+    assert [0, 0, 1] == [len(receipt.open_items) for receipt in one_by_one]
 
 
 async def test_no_intent_commits_after_the_fence_under_load(store: PostgresStore, dsn: str) -> None:
