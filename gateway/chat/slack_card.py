@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gateway.cards.card import ApprovalCard, CardArgument
+from gateway.cards.card import MOST_ARGUMENTS, ApprovalCard, CardArgument
 from gateway.cards.difference import Change
 from gateway.cards.values import Value, gap_notes
 from gateway.chat.slack_text import (
@@ -106,7 +106,8 @@ def words_here(card: ApprovalCard, drawing: Drawing) -> tuple[DecisionWord, ...]
 def is_shown_here(card: ApprovalCard, drawing: Drawing) -> bool:
     """Whether the chat shows every argument that steers the effect, hidden ones and overlong lists not counted."""
     hidden = any(drawing.hides(one) and one.role in STEERS for one in card.arguments)
-    return not hidden and card.left_out is None and _share(card) >= LEAST_ARGUMENT
+    fits = card.left_out is None and len(card.arguments) <= MOST_ARGUMENTS and _share(card) >= LEAST_ARGUMENT
+    return fits and not hidden
 
 
 def stamp_of(card: ApprovalCard) -> str:
