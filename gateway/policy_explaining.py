@@ -25,6 +25,7 @@ from proctor.contracts.obligations import (
     Redact,
     ReviewAfter,
     Signed,
+    Stage,
     Stages,
 )
 
@@ -161,7 +162,7 @@ def _duty_of_approvers(obligation: Quorum | Stages | Escalate | Signed | AskEach
         case Quorum():
             return f"{obligation.count} different people with the role {obligation.role} must agree"
         case Stages():
-            asked = ", then ".join(f"{stage.count} with the role {stage.role}" for stage in obligation.stages)
+            asked = ", then ".join(map(_stage, obligation.stages))
             return f"different people must agree, in this order: {asked}"
         case Escalate():
             return (
@@ -171,6 +172,10 @@ def _duty_of_approvers(obligation: Quorum | Stages | Escalate | Signed | AskEach
             return "approvals must be signed with the approver's key"
         case AskEachTime():
             return "no standing grant answers for a person"
+
+
+def _stage(stage: Stage) -> str:
+    return f"{stage.count} with the role {stage.role}{f' ({stage.name})' if stage.name else ''}"
 
 
 def recorded_duty(recorded: object) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
-from policies.change.outcomes import dues_of, outcome_of
+from policies.change.outcomes import dues_of, openings_of, outcome_of
 from policies.change.sides import Side, fixed, prover_for
 from policies.conditions import AllOf, AnyOf, Compare, Condition, Not
 from policies.document_rules import governed, rule_problems, tools_of
@@ -141,7 +141,7 @@ class _Analysis:
     def _stronger(self, calls: _Calls, line: Line) -> list[Line]:
         """Give the rules that beat this one. Those that ask leave what a permit owes, so then they do not count."""
         effects = _STRONGER[line.rule.effect]
-        if any(dues_of(line.rule.obligations)):
+        if any(dues_of(line.rule.obligations)) or any(openings_of(line.rule.obligations)):
             effects = ("forbid",)
         return [other for other in calls.lines if other.rule.effect in effects]
 

@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
+from policies.approval_check import approval_problems
 from policies.document_rules import governed, rule_problems, tools_of, windows_of
 from policies.engine import BUILT_IN
 from policies.facts import ARGUMENTS
@@ -15,7 +16,7 @@ from policies.scopes import Scope, argument_problem
 from policies.texts import flaw_of
 from proctor.contracts.ids import ToolName
 from proctor.contracts.manifest import AgentBundle
-from proctor.contracts.obligations import Quorum, Redact
+from proctor.contracts.obligations import Redact
 from proctor.contracts.policy import PolicyDocument, PreferenceForm, RiskForm, RuleForm, WindowForm
 
 _MAX_DEPTH: Final = 32
@@ -173,10 +174,9 @@ class _Check:
         for n, rule in enumerate(self._document.rules):
             if rule.effect == "forbid" and rule.obligations:
                 yield Problem(("rules", n, "obligations"), "what is forbidden is not done, and owes nothing")
+            for found in approval_problems(rule, self._bundle.manifest.approval_timeout_s):
+                yield Problem(("rules", n, "obligations", *found.where), found.message)
             for m, obligation in enumerate(rule.obligations):
-                if isinstance(obligation, Quorum) and rule.effect == "permit":
-                    message = "a quorum is for a rule that asks people: write effect: require_approval"
-                    yield Problem(("rules", n, "obligations", m), message)
                 if isinstance(obligation, Redact):
                     yield from self._redactions(rule, obligation, ("rules", n, "obligations", m))
 

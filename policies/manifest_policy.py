@@ -36,7 +36,7 @@ from policies.rules import Rule
 from policies.trees import equals, is_in
 from proctor.contracts.decision import RuleEffect
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, Threshold
-from proctor.contracts.obligations import Obligation, ReviewAfter
+from proctor.contracts.obligations import Obligation, ReviewAfter, Signed
 from proctor.contracts.tool import Effect, HttpImplementation, Risk, ToolContract
 
 __all__ = ["REVIEW_AFTER", "compile_policy", "tightened"]
@@ -60,6 +60,7 @@ def compile_policy(bundle: AgentBundle) -> CompiledPolicy:
         *_egress_rules(manifest, tools),
         *_threshold_rules(manifest.thresholds, known),
         *_autonomy_rules(risk_tiers(document, known)),
+        _signatures(risk_tiers(document, known)),
         *flow_rules(known),
         *(typed_rules(document, known) if document else ()),
         *_permits(bundle),
@@ -233,6 +234,11 @@ def _autonomy_rules(tiers: Tiers) -> Iterator[Rule]:
         (Effect.IRREVERSIBLE.value,),
         "at the level supervised a person approves what cannot be taken back",
     )
+
+
+def _signatures(tiers: Tiers) -> Rule:
+    reason = "at the high tier an approval carries the approver's signature"
+    return Rule("high-risk-signed", "oblige", tiers[Risk.HIGH], reason, obligations=(Signed(),))
 
 
 def _permits(bundle: AgentBundle) -> Iterator[Rule]:

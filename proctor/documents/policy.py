@@ -14,6 +14,7 @@ from proctor.documents.source import Source
 POLICY: Final = "policy.yaml"
 REFERENCE: Final = "see docs/reference/policy.md"
 LONGEST_WINDOW_S: Final = 366 * 86_400
+LONGEST_ESCALATION_S: Final = 30 * 86_400
 SECTIONS: Final = ("rules", "windows", "risk", "prefer", "validate", "address_book", "data_flow")
 """The keys by which a policy document is known."""
 
@@ -107,7 +108,22 @@ class _Spelling:
         if not isinstance(value, dict):
             return value
         self._condition(value.get("when"), (*place, "when"))
-        return self._tools(value, place)
+        value = self._tools(value, place)
+        if isinstance(value.get("obligations"), list):
+            owed = [self._owed(one, (*place, "obligations", n)) for n, one in enumerate(value["obligations"])]
+            value = {**value, "obligations": owed}
+        return value
+
+    def _owed(self, value: Any, place: Place) -> Any:
+        if not isinstance(value, dict) or value.get("kind") != "escalate":
+            return value
+        value = dict(value)
+        if "after_s" in value:
+            self._problems.add((*place, "after_s"), "unknown key 'after_s'", "write `after: 30m`")
+            del value["after_s"]
+        hint = "write a number with s, m, h, d or w, e.g. `after: 30m`, at most 30d"
+        value["after_s"] = self._time(value.pop("after", None), (*place, "after"), LONGEST_ESCALATION_S, hint)
+        return value
 
     def _tools(self, value: dict[str, Any], place: Place) -> dict[str, Any]:
         tool = value.get("tool")
@@ -124,17 +140,19 @@ class _Spelling:
         if "within_s" in value:
             self._problems.add((*place, "within_s"), "unknown key 'within_s'", "write `within: 24h`")
             del value["within_s"]
-        value["within_s"] = self._within(value.pop("within", None), (*place, "within"))
+        hint = "write a number with s, m, h, d or w, e.g. `within: 24h`, at most 366d"
+        value["within_s"] = self._time(value.pop("within", None), (*place, "within"), LONGEST_WINDOW_S, hint)
         return value
 
-    def _within(self, within: Any, place: Place) -> int:
-        hint = "write a number with s, m, h, d or w, e.g. `within: 24h`, at most 366d"
-        if within is None:
-            self._problems.add(place, "'within' is missing", hint)
+    def _time(self, text: Any, place: Place, longest_s: int, hint: str) -> int:
+        name = place[-1]
+        if text is None:
+            self._problems.add(place, f"'{name}' is missing", hint)
             return 1
-        seconds = seconds_of(within) if isinstance(within, str) else None
-        if seconds is None or seconds > LONGEST_WINDOW_S:
-            self._problems.add(place, f"'within' is {within!r}, and not a time that can be looked back", hint)
+        seconds = seconds_of(text) if isinstance(text, str) else None
+        if seconds is None or seconds > longest_s:
+            told = "looked back" if name == "within" else "waited"
+            self._problems.add(place, f"'{name}' is {text!r}, and not a time that can be {told}", hint)
             return 1
         return seconds
 

@@ -12,7 +12,19 @@ from policies.facts import PLATFORM
 from policies.manifest_policy import compile_policy
 from proctor.contracts.labels import Flow, Labels, Origin
 from proctor.contracts.manifest import AgentBundle
-from proctor.contracts.obligations import CoolDown, MaxAmount, Notify, Quorum, Redact, ReviewAfter
+from proctor.contracts.obligations import (
+    AskEachTime,
+    CoolDown,
+    Escalate,
+    MaxAmount,
+    Notify,
+    Quorum,
+    Redact,
+    ReviewAfter,
+    Signed,
+    Stage,
+    Stages,
+)
 
 from .policy_agents import write_clerk
 
@@ -75,6 +87,13 @@ def test_every_platform_fact_has_a_name_in_words() -> None:
         (ReviewAfter(), "looks at the effect afterwards"),
         (Redact(fields=("a.b",)), "taken out before anybody sees them: a.b"),
         (Quorum(count=2, role="owner"), "2 different people with the role owner"),
+        (
+            Stages(stages=(Stage(name="finance", count=2), Stage(role="owner"))),
+            "in this order: 2 with the role approver (finance), then 1 with the role owner",
+        ),
+        (Escalate(after_s=1800, to=("maria.ops",)), "without a decision after 30 minutes, these are asked too: maria"),
+        (Signed(), "must be signed"),
+        (AskEachTime(), "no standing grant answers"),
         (Notify(who=("ana",)), "told: ana"),
         (MaxAmount(argument="amount", max=50), "amount may be at most 50"),
         (CoolDown(seconds=7200), "must wait 2 hours"),

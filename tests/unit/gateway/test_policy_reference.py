@@ -15,7 +15,18 @@ from policies.facts import PLATFORM
 from policies.manifest_policy import compile_policy
 from proctor.contracts.decision import Verdict
 from proctor.contracts.manifest import AgentBundle
-from proctor.contracts.obligations import CoolDown, MaxAmount, Notify, Quorum, Redact, ReviewAfter
+from proctor.contracts.obligations import (
+    AskEachTime,
+    CoolDown,
+    Escalate,
+    MaxAmount,
+    Notify,
+    Quorum,
+    Redact,
+    ReviewAfter,
+    Signed,
+    Stages,
+)
 from proctor.contracts.policy import OPERATORS, PolicyDocument, RuleForm, WindowForm
 
 from .policy_agents import write_clerk
@@ -119,11 +130,10 @@ def test_page_names_every_operator_key_and_obligation() -> None:
     keys += [*RuleForm.model_fields, *WindowForm.model_fields]
     spelled = [{"within_s": "within", "argument": ""}.get(key, key) for key in keys]
     assert [] == named([*OPERATORS, *filter(None, spelled)])
-    kinds = [
-        get_args(form.model_fields["kind"].annotation)[0] for form in (Redact, Quorum, Notify, MaxAmount, CoolDown)
-    ]
+    forms = (Redact, Quorum, Stages, Escalate, Notify, MaxAmount, CoolDown)
+    kinds = [get_args(form.model_fields["kind"].annotation)[0] for form in forms]
     assert [] == [kind for kind in kinds if f"kind: {kind}" not in PAGE]
-    assert f"`{ReviewAfter().kind}`" in PAGE
+    assert [] == named([ReviewAfter().kind, Signed().kind, AskEachTime().kind])
 
 
 def test_page_names_every_fact() -> None:
