@@ -131,11 +131,11 @@ BEGIN
     SELECT r.tenant, r.agent INTO v_tenant, v_agent FROM proctor.run r WHERE r.run_id = NEW.run_id;
     PERFORM proctor.announce(NEW.run_id || '/' || NEW.n, NEW.kind, coalesce(v_request, NEW.run_id), NEW.run_id,
                              v_request, v_tenant, v_agent, NEW.body, NEW.at);
-    IF NEW.kind = 'run_closed' AND json_typeof(NEW.body -> 'withdrawn') = 'array' THEN
+    IF json_typeof(NEW.body -> 'withdrawn') = 'array' THEN  -- requests that the run's end or a driver left behind
         FOR v_withdrawn IN SELECT json_array_elements_text(NEW.body -> 'withdrawn') LOOP
             PERFORM proctor.announce(NEW.run_id || '/' || NEW.n || '/' || v_withdrawn, 'request_withdrawn', v_withdrawn,
                                      NEW.run_id, v_withdrawn, v_tenant, v_agent,
-                                     json_build_object('request', v_withdrawn, 'status', NEW.body ->> 'status'), NEW.at);
+                                     json_build_object('request', v_withdrawn, 'because', NEW.kind), NEW.at);
         END LOOP;
     END IF;
     RETURN NULL;
@@ -143,10 +143,11 @@ END $$;
 
 -- The condition is all that the records of a step pay; `EVENT_KINDS` in proctor/contracts/events.py is the same list.
 CREATE TRIGGER audit_announced AFTER INSERT ON proctor.audit FOR EACH ROW WHEN (NEW.kind IN (
-    'run_opened', 'run_closed', 'run_paused', 'run_resumed', 'run_steered', 'run_taken_over', 'run_handed_back',
+    'run_opened', 'run_closed', 'run_paused', 'run_resumed', 'run_taken_over', 'run_handed_back', 'message_sent',
+    'person_acted', 'undo_ordered', 'undo_finished',
     'approval_requested', 'approval_counted', 'approval_granted', 'approval_denied', 'approval_edited',
-    'approval_escalated', 'approval_consumed', 'question_asked', 'question_answered', 'question_denied',
-    'budget_requested', 'budget_extended', 'budget_denied', 'unknown_outcome_opened', 'unknown_outcome_answered',
+    'approval_escalated', 'approval_consumed', 'grant_made', 'grant_revoked',
+    'question_asked', 'question_answered', 'question_denied', 'budget_requested', 'budget_extended', 'budget_denied', 'unknown_outcome_opened', 'unknown_outcome_answered',
     'failed_compensation_opened', 'failed_compensation_answered', 'failed_compensation_denied', 'request_expired',
     'notice_recorded'
 )) EXECUTE FUNCTION proctor.announce_audit();
