@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.engine import RunEngine
 from proctor.contracts.deciding import WORDS, commands_for
@@ -11,6 +12,9 @@ from proctor.contracts.human import DecisionReceipt, HumanDecision, HumanRequest
 from proctor.contracts.ports import People
 from proctor.contracts.run import RunRecord, RunStatus
 from proctor.contracts.wire import RequestDecided
+
+if TYPE_CHECKING:  # Only who signs needs cryptography.
+    from gateway.signing import Signer
 
 WAKE_ATTEMPTS = 3
 WAKE_PAUSE_S = 0.5
@@ -37,13 +41,24 @@ def ways_to_decide(request: HumanRequest) -> list[str]:
     return commands_for(request.kind, request.id)
 
 
+def takes_signature(request: HumanRequest, decision: HumanDecision) -> bool:
+    """Whether a decision must carry its author's signature."""
+    return decision.word == "approve" and request.process is not None and request.process.is_signed
+
+
 async def decide(
-    decision: HumanDecision, *, by: Principal, people: People, engine: RunEngine, pause_s: float = WAKE_PAUSE_S
+    decision: HumanDecision,
+    *,
+    by: Principal,
+    people: People,
+    engine: RunEngine,
+    signer: "Signer | None" = None,
+    pause_s: float = WAKE_PAUSE_S,
 ) -> DecisionResult:
     """Record a decision, then wake the run.
 
-    When the engine does not answer, the decision stands: the run reads it when it next wakes, at its deadline at
-    the latest.
+    Where it takes a signature and has none, `signer` signs it, which is the key of `by`. When the engine does not
+    answer, the decision stands: the run reads it when it next wakes, at its deadline at the latest.
 
     Raises:
         InvalidInput: the word does not fit the request's kind; `UnknownName`.
@@ -57,6 +72,8 @@ async def decide(
             f"a request of kind {request.kind} cannot be decided by `{decision.word}`",
             hint=" or ".join(ways_to_decide(request)),
         )
+    if signer is not None and decision.signature is None and takes_signature(request, decision):
+        decision = signer.signed(request, decision)
     receipt = await people.decide(decision.model_copy(update={"request_id": request.id}), by)
     if not receipt.applied:
         return DecisionResult(receipt=receipt, woken=False, note=receipt.note)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.identity import ensure_local_principals
+from gateway.signing import ensure_local_keys
 from proctor.settings import Settings
 from proctor.store.migrate import migrate
 from proctor.store.postgres import PostgresStore
@@ -26,6 +27,7 @@ async def prepare_local_store(owner_url: str, home: Path) -> str:
     store = await PostgresStore.connect(owner_url, min_size=0, max_size=2)
     try:
         await ensure_local_principals(store.people, home)
+        await ensure_local_keys(store.approver_keys, home)
     finally:
         await store.close()
     return owner_url

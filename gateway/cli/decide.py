@@ -103,11 +103,14 @@ def _decide(
 ) -> None:
     async def work(session: Session) -> Any:
         from gateway.approvals import decide
+        from gateway.signing import find_signer
         from proctor.contracts.human import HumanDecision
 
         caller = await session.caller(act_as)
+        signer = find_signer(session.gateway.settings.home, caller.name)
         order = HumanDecision.model_validate({"request_id": request_id, **decision})
-        return await decide(order, by=caller, people=session.gateway.store.people, engine=session.gateway.engine)
+        people, engine = session.gateway.store.people, session.gateway.engine
+        return await decide(order, by=caller, people=people, engine=engine, signer=signer)
 
     result = perform(context, work)
     receipt = result.receipt

@@ -50,7 +50,7 @@ def add(
     act_as: AsOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Create a principal, or give it new roles and a new token; the token goes to the state folder (mode 0600).
+    """Create a principal, or give it new roles and a new token; token and key go to the state folder (mode 0600).
 
     It takes the role owner, except for the first principal of all.
     """
@@ -58,10 +58,13 @@ def add(
 
     async def work(session: Session) -> Any:
         from gateway.identity import check_may_enrol, enrol
+        from gateway.signing import enrol_key
 
         settings, people = session.gateway.settings, session.gateway.store.people
         await check_may_enrol(lambda: session.caller(act_as), settings.home)
-        return await enrol(people, settings.home, name, chosen)
+        principal = await enrol(people, settings.home, name, chosen)
+        await enrol_key(session.gateway.store.approver_keys, settings.home, principal.name)
+        return principal
 
     principal = perform(context, work)
     say(f"{principal.name} may now act: {', '.join(sorted(principal.roles))} — use --as {principal.name}")

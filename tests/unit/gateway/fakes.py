@@ -12,11 +12,12 @@ from typing import Any
 from gateway.cli.session import Wiring
 from gateway.connections import Gateway
 from gateway.identity import write_token
+from proctor.contracts.approving import ApproverKey
 from proctor.contracts.audit import AuditRecord, chain
 from proctor.contracts.canonical import digest_json
 from proctor.contracts.errors import NotAuthorised, Unavailable, UnknownName
 from proctor.contracts.human import DecisionReceipt, HumanRequest, Principal, RequestKind, RequestState, Role
-from proctor.contracts.ids import RunId, run_id_for
+from proctor.contracts.ids import PrincipalName, RunId, run_id_for
 from proctor.contracts.kill import Fence, KillScope, Receipt, ReceiptLine
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, PlaybookPlannerSpec
 from proctor.contracts.run import AuditHead, JudgedCall, RunRecord, RunStatus
@@ -159,6 +160,27 @@ class FakeEngine:
 
 
 @dataclass
+class FakeApproverKeys:
+    """Public keys by principal; each counts at once."""
+
+    known: dict[str, list[str]] = field(default_factory=dict)
+
+    async def enrol(self, principal: str, public_key: str, label: str = "") -> ApproverKey:
+        mine = self.known.setdefault(principal, [])
+        if public_key not in mine:
+            mine.append(public_key)
+        return ApproverKey(
+            id=public_key[:16],
+            principal=PrincipalName(principal),
+            public_key=public_key,
+            label=label,
+            added_at=NOW,
+            valid_from=NOW,
+            vouched_by="enrolment",
+        )
+
+
+@dataclass
 class FakeStore:
     """All store ports in one, in memory."""
 
@@ -174,7 +196,9 @@ class FakeStore:
     applied: bool = True
     away: int = 0
     on_follow: Any = None
+    on_decide: Any = None
     policies: FakePolicyRegister = field(default_factory=FakePolicyRegister)
+    approver_keys: FakeApproverKeys = field(default_factory=FakeApproverKeys)
 
     async def bundle(self, digest: str) -> AgentBundle:
         if digest not in self.policies.bundles:
@@ -231,6 +255,8 @@ class FakeStore:
 
     async def decide(self, decision: Any, by: Principal) -> DecisionReceipt:
         self.journal_of_calls.append(f"decide {decision.word}")
+        if self.on_decide is not None:
+            self.on_decide(decision)
         request = self.requests[decision.request_id]
         if not by.roles & {Role.APPROVER, Role.OWNER} or by.name == request.requester:
             raise NotAuthorised(f"{by.name} may not decide this")
