@@ -10,13 +10,15 @@ from temporalio import activity
 from activities.beating import beating
 from activities.bench import Bench, PolicyShelf
 from activities.boundary import speaks_temporal
+from activities.driving import labels_of, proposal_of
 from activities.facts import PRODUCTION
-from activities.judging import Window, judge_step, request_id
+from activities.judging import Window, Written, judge_step, request_id
 from activities.offering import told
 from activities.pinning import check_bundle
 from activities.standing import grants_of
 from activities.tracing import Tracer
 from proctor.contracts.canonical import summarize
+from proctor.contracts.control import ActToPlan
 from proctor.contracts.errors import PlannerFailed
 from proctor.contracts.human import HumanRequest, RequestKind
 from proctor.contracts.manifest import AgentBundle, AgentManifest
@@ -56,12 +58,27 @@ class PlanningActivities:
         expected, ref = ref, StepRef(run_id=ref.run_id, step=ref.step)
         facts = await self._journal.plan_facts(ref)
         check_bundle(expected, facts.run)
+        if facts.run.paused_by is not None and facts.fence is None:
+            return StepPlan(step=ref.step, kind="paused", summary=f"paused by {facts.run.paused_by}")
         if facts.recorded is not None:
             return facts.recorded
         if facts.fence is not None:
             fenced = StepPlan(step=ref.step, kind="fenced", summary=summarize(f"killed: {facts.fence.reason}"))
             return await self._journal.record_halt(fenced, ref, None)
+        act = await self._journal.act_to_plan(ref) if facts.has_acts else None
+        if act is not None:
+            return await self._plan_act(ref, facts, act)
+        if facts.run.driver is not None:
+            return StepPlan(step=ref.step, kind="taken_over", summary=f"{facts.run.driver} drives")
         return await self._plan(ref, facts)
+
+    async def _plan_act(self, ref: StepRef, facts: PlanFacts, act: ActToPlan) -> StepPlan:
+        """Plan what a person at the wheel asked for: judged as any call is, and bound by what its author may."""
+        bench = await self._bench(facts, await self._journal.bundle(_pinned(facts)))
+        proposal, author = proposal_of(act, facts), Written(author=act.entry.by)
+        record, requests = await self._judged(ref, facts, bench, proposal, written=author)
+        said = {"act": act.entry.n, "said_by": labels_of(act.entry.by, facts.run)}
+        return await self._journal.record_plan(record.model_copy(update=said), requests)
 
     async def _plan(self, ref: StepRef, facts: PlanFacts) -> StepPlan:
         bundle = await self._journal.bundle(_pinned(facts))
@@ -107,7 +124,7 @@ class PlanningActivities:
         return await self._journal.record_halt(plan, ref, request)
 
     async def _judged(
-        self, ref: StepRef, facts: PlanFacts, bench: Bench, proposal: Proposal
+        self, ref: StepRef, facts: PlanFacts, bench: Bench, proposal: Proposal, written: Written | None = None
     ) -> tuple[PlanRecord, list[HumanRequest]]:
         cost, bundle = facts.run.cost_usd + proposal.usage.cost_usd, bench.bundle
         plan: dict[str, Any] = {"step": ref.step, "kind": proposal.proposed.kind, "cost_usd": cost}
@@ -115,7 +132,9 @@ class PlanningActivities:
             case CallsProposal():
                 proposal, traced = await self._tracer.best(bench, facts, proposal, step=ref.step, cost_usd=cost)
                 window, is_answered = _window(bundle.manifest), grants_of(facts, bench)
-                step = judge_step(bench, traced, step=ref.step, window=window, is_answered=is_answered)
+                step = judge_step(
+                    bench, traced, step=ref.step, window=window, is_answered=is_answered, written=written
+                )
                 plan |= {"calls": step.calls}
                 decisions, requests = step.decisions, list(step.requests)
             case QuestionProposal(question=question):

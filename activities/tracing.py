@@ -1,18 +1,20 @@
 """From a proposal to calls whose parts are traced; of several ways, the one that policy and preferences like best."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from activities.bench import Bench
 from activities.facts import Moment
 from activities.flowing import FlowShelf
 from activities.judging import TracedCall, describe
-from policies.flow.run import RunFlows
+from policies.flow.run import RunFlows, kept_derivation
 from policies.offering import preferences
 from policies.rules import Facts
 from proctor.contracts.canonical import summarize
 from proctor.contracts.decision import Verdict
-from proctor.contracts.labels import Flow
+from proctor.contracts.labels import Flow, Origin
 from proctor.contracts.planning import CallsProposal, DeclaredPlan, Proposal, ProposedCall
 from proctor.contracts.ports import RunJournal
 from proctor.contracts.run import PlanFacts
@@ -61,6 +63,25 @@ class Tracer:
         others = tuple(_in_words(way.calls) for way in ways if way is not chosen)
         update = {"proposed": chosen.calls, "alternatives": (), "options": (*proposal.options, *others)}
         return proposal.model_copy(update=update), chosen.traced
+
+    async def written(
+        self, bench: Bench, facts: PlanFacts, call: ProposedCall, words: Sequence[Any], *, place: tuple[int, int]
+    ) -> TracedCall:
+        """Trace a call that a person wrote by editing the one at `place`; `words` are their own."""
+        flows = await self._flows(bench, facts, None)
+        flows.provenance.add_trusted(list(words), Origin.PERSON)
+        old = flows.proposed(*place)
+        derivation = None if old is None else kept_derivation(old, call.arguments)
+        call = call.model_copy(update={"derivation": derivation})
+        moment = Moment(
+            step=place[0],
+            cost_usd=facts.run.cost_usd,
+            reserved_usd=facts.reserved_usd,
+            at=facts.at,
+            cells=facts.cells,
+            denied_goals=facts.denied_goals,
+        )
+        return await self._traced(bench, facts, call, None, moment)
 
     async def _way(
         self, bench: Bench, facts: PlanFacts, calls: CallsProposal, declares: DeclaredPlan | None, moment: Moment

@@ -12,6 +12,7 @@ from activities.acting import ActingActivities
 from activities.bench import PolicyShelf
 from activities.planning import PlanningActivities
 from activities.running import RunActivities
+from activities.steering import SteeringActivities, UndoActivities
 from proctor.models.access import ModelAccess
 from proctor.models.planners import PlannerRouter
 from proctor.settings import Settings
@@ -23,6 +24,7 @@ from workers.logbook import ActivityLog
 from workers.metering import MeteredPlanner, MeteredTools, count_pending, metered_journal
 from workers.process import WorkerParts
 from workflows.agent_task import AgentTaskWorkflow
+from workflows.undo_run import UndoRunWorkflow
 
 CONCURRENT_ACTIVITIES = 100
 CACHED_WORKFLOWS = 2500
@@ -42,6 +44,7 @@ PASSED_THROUGH = (
     "workflows.starting",
     "workflows.state",
     "workflows.view",
+    "workflows.wheel",
     "pydantic",
     "pydantic_core",
     "jsonschema",
@@ -80,10 +83,12 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
         journal, MeteredPlanner(planner, metrics), metered_tools, policies, settings.environment
     )
     acting = ActingActivities(journal, metered_tools, policies, settings.environment)
+    steering = SteeringActivities(journal, metered_tools, policies, settings.environment)
+    undoing = UndoActivities(store.undoing)
     worker = Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[AgentTaskWorkflow],
+        workflows=[AgentTaskWorkflow, UndoRunWorkflow],
         activities=[
             running.open_run,
             running.read_request,
@@ -94,6 +99,11 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
             acting.read_tool,
             acting.compensate,
             acting.abandon_call,
+            steering.read_wheel,
+            steering.set_aside,
+            steering.judge_edit,
+            undoing.next_undoable,
+            undoing.close_undo,
         ],
         interceptors=[ActivityLog()],
         workflow_runner=UnsandboxedWorkflowRunner(),

@@ -11,8 +11,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.acting import ActingActivities
     from activities.planning import PlanningActivities
     from activities.running import RunActivities
+    from activities.steering import SteeringActivities
     from proctor.contracts.canonical import summarize
     from proctor.contracts.decision import Verdict
+    from proctor.contracts.edits import EditRef
     from proctor.contracts.human import RequestKind
     from proctor.contracts.run import (
         CallRef,
@@ -25,18 +27,25 @@ with workflow.unsafe.imports_passed_through():
         StepPlan,
         StepRef,
     )
-    from proctor.contracts.wire import REQUEST_DECIDED, WORKFLOW_TYPE, RequestDecided
+    from proctor.contracts.wire import REQUEST_DECIDED, RUN_STEERED, WORKFLOW_TYPE, RequestDecided, RunSteered
     from workflows import endings
     from workflows.cancelling import finish_first, raise_if_cancelled
     from workflows.continuing import go_on_if_long
-    from workflows.people import PeopleDesk, Question
+    from workflows.people import TAKEN_OVER, PeopleDesk, Question
     from workflows.saga import unwind
     from workflows.starting import check_start
     from workflows.state import TaskStart, TaskState
     from workflows.view import show
+    from workflows.wheel import OutOfTimeError, Wheel
 
 MAX_ASKS_PER_CALL = 5
 """How often live policy may send one call back to a person before the call counts as denied."""
+
+GRANTED = frozenset({"granted", "consumed"})
+MOOT = frozenset({"withdrawn", TAKEN_OVER})
+"""Nobody decided, and the store tells what holds instead."""
+UNSETTLED = frozenset({"needs_approval", "paused", "taken_over"})
+"""Statuses of a call that was not begun."""
 
 
 class FencedError(Exception):
@@ -52,7 +61,8 @@ class AgentTaskWorkflow:
         """Take up a fresh run, or one that goes on after continue-as-new."""
         self._run_id = start.run_id
         self._carried = start.carried
-        self._desk = PeopleDesk(looks_at_once=start.carried is not None)
+        self._wheel = Wheel()
+        self._desk = PeopleDesk(self._wheel, looks_at_once=start.carried is not None)
 
     @workflow.run
     async def run(self, start: TaskStart) -> RunOutcome:
@@ -66,6 +76,8 @@ class AgentTaskWorkflow:
             ending = await self._work(state)
         except FencedError:
             ending = await self._stop(state)
+        except OutOfTimeError as error:
+            ending = endings.from_bound(state, error.bound)
         except (asyncio.CancelledError, ActivityError) as error:
             if isinstance(error, ActivityError) and not is_cancelled_exception(error):
                 ending = endings.from_failure(state, error)
@@ -80,6 +92,11 @@ class AgentTaskWorkflow:
     def request_decided(self, message: RequestDecided) -> None:
         """Wake up: somebody decided a request. Believed only after the row is read (rule 6)."""
         self._desk.wake(message.request_id)
+
+    @workflow.signal(name=RUN_STEERED)
+    def run_steered(self, message: RunSteered) -> None:  # noqa: ARG002 - the row tells what was ordered
+        """Wake up: a person gave an order. Believed only after the row is read (rule 6)."""
+        self._wheel.stir()
 
     @workflow.query
     def progress(self) -> TaskState | None:
@@ -101,10 +118,14 @@ class AgentTaskWorkflow:
             if bound := state.exceeded_bound(workflow.now()):
                 return endings.from_bound(state, bound)
             plan = await self._plan_step(state)
+            if plan.kind in {"paused", "taken_over"}:
+                await self._wheel.until_free(state)
+                continue
             if plan.kind == "final":
                 return endings.from_final_plan(state, plan)
             if plan.kind == "over_budget":
-                if not await self._is_granted(state, _question(plan)):
+                standing = await self._desk.await_decision(state, _question(plan))
+                if standing.state not in {*GRANTED, TAKEN_OVER}:
                     return endings.from_bound(state, f"max_cost_usd: {plan.summary}")
                 continue
             await self._perform(state, plan)
@@ -135,20 +156,44 @@ class AgentTaskWorkflow:
         state.step += 1
 
     async def _carry_out(self, state: TaskState, call: PlannedCall) -> CallReport:
-        """Pass the gate, then act; live policy may send the call back to a person."""
+        """Pass the gate, then act; live policy may send the call back to a person, and a person may change it."""
         if call.verdict is Verdict.DENY:
             return _refused(state, "policy")
-        report = CallReport(status="needs_approval", request_id=call.request_id, expires_at=call.expires_at)
-        if call.request_id is None:
-            report = await self._act(state, call)
-        for _ in range(MAX_ASKS_PER_CALL):
-            if report.status != "needs_approval" or report.request_id is None or report.expires_at is None:
+        report = await self._act(state, call) if call.request_id is None else _asked(call)
+        asks = 0
+        while report.status in UNSETTLED:
+            if report.status == "paused":
+                await self._wheel.until_free(state)
+            elif report.status == "taken_over":
+                return await self._set_aside(state, call)
+            elif asks == MAX_ASKS_PER_CALL or report.request_id is None or report.expires_at is None:
                 break
-            if not await self._is_granted(state, Question(report.request_id, report.expires_at, call.summary)):
-                return _refused(state, "person")
+            else:
+                question = Question(report.request_id, report.expires_at, call.summary)
+                standing = await self._desk.await_decision(state, question)
+                if standing.state == "edited":
+                    state.activity = f"edited by {standing.decided_by}: {call.summary}"
+                    return await self._carry_out(state, await self._judge_edit(state, call, question))
+                if standing.state not in {*GRANTED, *MOOT}:
+                    return _refused(state, "person")
+                asks += standing.state != TAKEN_OVER
             report = await self._act(state, call)
         raise_if_cancelled()
         return await self._accepted(state, call, report)
+
+    async def _judge_edit(self, state: TaskState, call: PlannedCall, question: Question) -> PlannedCall:
+        """Have the call judged that a person wrote in the place of this one."""
+        show(state)
+        ref = EditRef(run_id=state.run_id, step=state.step, call=call.call, request_id=question.request_id)
+        judging = options.store_call(f"judge what a person wrote instead: {call.summary}")
+        return await workflow.execute_local_activity_method(SteeringActivities.judge_edit, ref, **judging)
+
+    async def _set_aside(self, state: TaskState, call: PlannedCall) -> CallReport:
+        """Give up what the agent planned, because a person took over; what began is followed to its end."""
+        ref = CallRef(run_id=state.run_id, step=state.step, call=call.call, fingerprint=call.fingerprint)
+        giving_up = options.store_call(f"set aside, a person took over: {call.summary}")
+        report = await workflow.execute_local_activity_method(SteeringActivities.set_aside, ref, **giving_up)
+        return report if report.status == "denied" else await self._accepted(state, call, report)
 
     async def _accepted(self, state: TaskState, call: PlannedCall, report: CallReport) -> CallReport:
         """Look at what a call came back with; an unknown outcome waits for the person who can tell."""
@@ -184,10 +229,6 @@ class AgentTaskWorkflow:
         raise_if_cancelled()  # a failure that Temporal did not retry because of the cancel: it is not lost
         lost = options.store_call(f"write down that its outcome is unknown: {call.summary}")
         return await workflow.execute_local_activity_method(ActingActivities.abandon_call, ref, **lost)
-
-    async def _is_granted(self, state: TaskState, question: Question) -> bool:
-        standing = await self._desk.await_decision(state, question)
-        return standing.state in {"granted", "consumed"}
 
     async def _stop(self, state: TaskState) -> Ending:
         """Learn who stopped the run and how; a freezing kill leaves everything as it is."""
@@ -235,6 +276,10 @@ def _question(plan: StepPlan) -> Question:
     until = plan.expires_at or workflow.now() + timedelta(hours=1)
     kind = RequestKind.BUDGET if plan.kind == "over_budget" else RequestKind.QUESTION
     return Question(plan.request_id, until, plan.summary, kind)
+
+
+def _asked(call: PlannedCall) -> CallReport:
+    return CallReport(status="needs_approval", request_id=call.request_id, expires_at=call.expires_at)
 
 
 def _refused(state: TaskState, by: str) -> CallReport:

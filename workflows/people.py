@@ -14,11 +14,16 @@ with workflow.unsafe.imports_passed_through():
     from workflows.continuing import go_on_if_long
     from workflows.state import WAKE_UPS_KEPT, TaskState, Waiting
     from workflows.view import show
+    from workflows.wheel import Wheel
 
 FIRST_LOOK = timedelta(minutes=1)
 AT_ONCE = timedelta(seconds=1)
 LONGEST_LOOK = timedelta(hours=6)
 """A signal can be lost, so the row is looked at from time to time anyway, ever more rarely."""
+
+OF_THE_AGENT = frozenset({RequestKind.APPROVAL, RequestKind.QUESTION, RequestKind.BUDGET})
+"""Kinds of requests that the agent's plans wait for; others are about what has happened."""
+TAKEN_OVER = "taken_over"
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,9 @@ class Question:
 class PeopleDesk:
     """Where a run waits for people. Holds wake-ups only; losing them costs time, never truth."""
 
-    def __init__(self, *, looks_at_once: bool = False) -> None:
+    def __init__(self, wheel: Wheel, *, looks_at_once: bool = False) -> None:
         """Take up waiting; a run that goes on after continue-as-new looks at once, as a wake-up may have been lost."""
+        self._wheel = wheel
         self._woken: dict[RequestId, None] = {}
         self._first_look = AT_ONCE if looks_at_once else FIRST_LOOK
 
@@ -46,7 +52,10 @@ class PeopleDesk:
             self._woken.pop(next(iter(self._woken)))
 
     async def await_decision(self, state: TaskState, question: Question) -> RequestStanding:
-        """Wait until the store says that the request is no longer pending; its deadline ends it there."""
+        """Wait until the store says that the request is no longer pending; its deadline ends it there.
+
+        Somebody who takes the wheel ends the waiting for what the agent wanted: `taken_over`.
+        """
         state.status = RunStatus.WAITING
         state.waiting = Waiting(
             request_id=question.request_id,
@@ -65,6 +74,8 @@ class PeopleDesk:
         patience, self._first_look = self._first_look, FIRST_LOOK
         while True:
             await self._woken_within(question, patience)
+            if self._wheel.is_stirred and await self._wheel.is_driven(state) and question.kind in OF_THE_AGENT:
+                return RequestStanding(state=TAKEN_OVER)
             standing = await workflow.execute_local_activity_method(
                 RunActivities.read_request,
                 RequestRef(run_id=state.run_id, request_id=question.request_id),
@@ -79,7 +90,7 @@ class PeopleDesk:
         left = max(question.until - workflow.now(), timedelta(seconds=1))
         try:
             await workflow.wait_condition(
-                lambda: question.request_id in self._woken,
+                lambda: question.request_id in self._woken or self._wheel.is_stirred,
                 timeout=min(left, patience),
                 timeout_summary=f"until {question.until:%H:%M:%S} UTC: {question.what}"[:200],
             )

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from proctor.contracts.base import Contract
 from proctor.contracts.deciding import commands_for
 from proctor.contracts.human import RequestKind
-from proctor.contracts.ids import RequestId, RunId
+from proctor.contracts.ids import PrincipalName, RequestId, RunId
 from proctor.contracts.run import CallRef, CallReport, OpenedRun, RunStatus, StepPlan
 
 WAKE_UPS_KEPT = 64
@@ -44,6 +44,9 @@ class TaskState(BaseModel):
     """Calls and results of the newest step; the same again is no progress."""
     refused_by: Literal["policy", "person"] | None = None
     waiting: Waiting | None = None
+    paused_by: PrincipalName | None = None
+    driver: PrincipalName | None = None
+    """A person who took over, as it was read last."""
     activity: str = "opening"
     """What it is doing, in a few words."""
 
@@ -57,6 +60,15 @@ class TaskState(BaseModel):
         if self.stalled_steps >= bounds.max_stalled_steps:
             return f"no_progress: {self.stalled_steps} steps brought nothing new"
         return None
+
+    def time_left(self, now: datetime) -> timedelta:
+        """Tell how much of its wall clock the run has left."""
+        return timedelta(seconds=self.opened.bounds.max_wall_clock_s) - (now - self.started_at)
+
+    @property
+    def held_by(self) -> str:
+        """Name who holds the run; empty when nobody does."""
+        return self.paused_by or self.driver or ""
 
     def note_progress(self, plan: StepPlan, reports: list[CallReport]) -> None:
         """Count a step that brought nothing new: every call refused, or the same calls with the same results."""
@@ -88,8 +100,7 @@ class TaskState(BaseModel):
     def _turn(self) -> list[str]:
         """Say whose turn it is."""
         if self.waiting is None:
-            whose = "Ended" if self.status.is_end else "The agent's turn"
-            return [f"### {whose}: {self.status}", as_code(self.activity)]
+            return [f"### {self._whose()}: {self.status}", as_code(self.activity)]
         waiting = self.waiting
         ways = "\n".join(f"* `{command}`" for command in commands_for(waiting.kind, waiting.request_id))
         return [
@@ -97,7 +108,18 @@ class TaskState(BaseModel):
             f"**{waiting.who}**, or another who may decide it, until {waiting.until:%Y-%m-%d %H:%M:%S} UTC:",
             as_code(waiting.what),
             ways,
+            *self._held(),
         ]
+
+    def _whose(self) -> str:
+        if self.status.is_end:
+            return "Ended"
+        return " · ".join(self._held()) or "The agent's turn"
+
+    def _held(self) -> list[str]:
+        """Say who holds the run."""
+        paused = [] if self.paused_by is None else [f"Paused by {self.paused_by}"]
+        return paused + ([] if self.driver is None else [f"{self.driver} drives"])
 
 
 def as_code(text: str) -> str:

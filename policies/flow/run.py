@@ -8,6 +8,8 @@ from policies.flow.goals import denied, goal_of
 from policies.flow.provenance import NOTHING, Provenance, joined
 from policies.flow.validation import validated
 from policies.flow.values import keys
+from policies.flow.words import REQUESTER, own_words
+from proctor.contracts.edits import EditedCall
 from proctor.contracts.governing import DeniedGoal
 from proctor.contracts.labels import Flow, Integrity, Labels, Origin
 from proctor.contracts.manifest import AgentBundle, ModelPlannerSpec, PlaybookPlannerSpec
@@ -50,6 +52,10 @@ class RunFlows:
                 self._note_proposal(entry)
             elif entry.kind in {"result", "failure"}:
                 self._note_result(entry)
+            elif entry.kind == "message":
+                self.provenance.add_trusted(entry.content.get("text"), _spoken(entry))
+            elif entry.kind == "denial" and isinstance(entry.content, dict) and "edited" in entry.content:
+                self._note_edit(entry)
             elif entry.kind == "human" and isinstance(entry.content, dict):
                 self.provenance.add_trusted(entry.content.get("answer"), Origin.PERSON)
                 self._by_node.setdefault(entry.node, []).append(_trusted(Origin.PERSON))
@@ -59,6 +65,20 @@ class RunFlows:
         proposed = content.get("proposed") if isinstance(content.get("proposed"), dict) else content
         for index, call in enumerate(proposed.get("calls") or () if isinstance(proposed, dict) else ()):
             self._proposed[entry.step, index] = ProposedCall.model_validate(call)
+            if content.get("author"):
+                self.provenance.add_trusted(self._proposed[entry.step, index].arguments, _spoken(entry))
+
+    def proposed(self, step: int, call: int) -> ProposedCall | None:
+        """Give a call as it was proposed, by the planner or by a person."""
+        return self._proposed.get((step, call))
+
+    def _note_edit(self, entry: Observation) -> None:
+        edited = EditedCall.model_validate(entry.content["edited"])
+        self.provenance.add_trusted(own_words(edited.before, edited.arguments), Origin.PERSON)
+        old = self._proposed.get((entry.step, entry.call))
+        derivation = None if old is None else kept_derivation(old, edited.arguments)
+        call = ProposedCall(tool=edited.tool, arguments=edited.arguments, node=edited.node, derivation=derivation)
+        self._proposed[entry.step, edited.call] = call
 
     def _note_result(self, entry: Observation) -> None:
         name = f"tool:{entry.tool or 'unknown'}#{entry.step}"
@@ -133,6 +153,14 @@ class RunFlows:
         return flow_facts(call, self.ledger.standing(call), tainted=self.provenance.has_read_untrusted)
 
 
+def kept_derivation(old: ProposedCall, arguments: Mapping[str, Any]) -> dict[str, tuple[str, ...]] | None:
+    """Give what is known of where arguments come from that a person left as they were."""
+    if old.derivation is None:
+        return None
+    same = {name for name, value in old.arguments.items() if name in arguments and arguments[name] == value}
+    return {name: roots for name, roots in old.derivation.items() if name in same}
+
+
 def flow_facts(call: CallFlow, plan: Standing, *, tainted: bool) -> dict[str, Any]:
     """Give the facts `labels.*` and `run.*` of a call, also for arguments that it leaves out."""
     known = (*_properties(call.contract), *call.contract.argument_roles, *call.contract.egress_arguments)
@@ -160,6 +188,12 @@ def _labels_of(name: str, flow: Flow) -> dict[str, Any]:
 
 def _trusted(origin: Origin) -> Flow:
     return Flow(labels=Labels(integrity=Integrity.TRUSTED, sources=(str(origin),)), origins=(origin,))
+
+
+def _spoken(entry: Observation) -> Origin:
+    """Tell whose word it is: what the requester says while the run goes on is the request's."""
+    sources = entry.labels.sources
+    return Origin.REQUEST if not sources or sources[0].startswith(REQUESTER) else Origin.PERSON
 
 
 def _is_found_trusted(flow: Flow) -> bool:

@@ -62,6 +62,24 @@ class Wheel(Contract):
         return self.paused_by is not None or (self.driver is not None and self.next_act is None)
 
 
+class Held(Contract):
+    """Who holds a run, as far as the workflow needs it."""
+
+    paused_by: PrincipalName | None = None
+    driver: PrincipalName | None = None
+    holds_still: bool = False
+
+
+class ActToPlan(Contract):
+    """A call that a person at the wheel asked for, as its step plans it."""
+
+    entry: ControlEntry
+    node: str = ""
+    """Playbook node whose call it stands in for: the one that was set aside when the person took over."""
+    cursor: dict[str, Any] | None = None
+    """For such a call: where the planner stood once it had proposed that node's."""
+
+
 class ControlReceipt(Contract):
     """What became of an order."""
 
@@ -73,7 +91,7 @@ class ControlReceipt(Contract):
 
 
 UndoFate = Literal["possible", "done", "failed", "not_possible", "not_needed", "unsettled"]
-"""What taking an effect back comes to. `unsettled`: nobody knows whether it happened, and a person must say so first."""
+"""What taking an effect back comes to. `unsettled`: nobody knows whether it happened; a person must say first."""
 
 
 class UndoLine(Contract):

@@ -3,10 +3,22 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from proctor.contracts.control import ControlEntry, ControlOrder, ControlReceipt, NextUndo, Undoable, UndoPreview, Wheel
-from proctor.contracts.human import Principal
+from proctor.contracts.control import (
+    ActToPlan,
+    ControlEntry,
+    ControlOrder,
+    ControlReceipt,
+    NextUndo,
+    Undoable,
+    UndoPreview,
+    Wheel,
+)
+from proctor.contracts.decision import RecordedDecision
+from proctor.contracts.edits import EditRef, EditToJudge
+from proctor.contracts.human import HumanRequest, Principal
 from proctor.contracts.ids import RunId
 from proctor.contracts.kill import Receipt
+from proctor.contracts.run import CallRef, CallReport, StepRef
 
 
 class Controls(Protocol):
@@ -56,3 +68,36 @@ class Undoing(Protocol):
 
     async def close_undo(self, run_id: RunId) -> Receipt:
         """Write the receipt of the run as it stands after taking back."""
+
+
+class PeoplesCalls(Protocol):
+    """The part of a run's journal that is about calls that people wrote: at the wheel, or by editing one."""
+
+    async def wheel(self, run_id: RunId) -> Wheel:
+        """Tell who drives a run now."""
+
+    async def act_to_plan(self, ref: StepRef) -> ActToPlan | None:
+        """Give the oldest call that a person at the wheel asked for and no step has taken up."""
+
+    async def begun(self, ref: CallRef) -> str | None:
+        """Tell how the effect of a call stands that has an intent and no outcome; None for any other call."""
+
+    async def set_aside(self, ref: CallRef) -> CallReport:
+        """Give up every call of the step that was not begun, because a person took over; reports on the named one.
+
+        Of a step of which nothing was carried out, the planner forgets that it proposed it.
+        """
+
+    async def edit_to_judge(self, ref: EditRef) -> EditToJudge:
+        """Give the call that a person wrote by editing one, or what was recorded of it before.
+
+        Raises `UnknownName` when the request was not edited.
+        """
+
+    async def record_edit(
+        self, ref: EditRef, edit: EditToJudge, recorded: RecordedDecision, request: HumanRequest | None
+    ) -> EditToJudge:
+        """Write the edited call with its decision, its denial or request, and what became of the old one, together.
+
+        Exactly one call stands in the place of an edited one: repeated, it gives what was recorded first.
+        """

@@ -22,8 +22,8 @@ class ProposedCall(Contract):
     provider_call_id: str = ""
     """The model's own id of the call, so that the result can be paired with it in the next prompt."""
     derivation: dict[str, tuple[str, ...]] | None = None
-    """Set by the playbook planner and for calls of people, which are ours, and by no model: for each top-level argument the roots that it was
-    rendered from: `manifest`, `input`, `goal`, `run` (the platform's own), `person` (an answer), or `steps.NODE` of a
+    """Set by the playbook planner and for calls of people, which are ours, and by no model: for each top-level argument
+    the roots that it was rendered from: `manifest`, `input`, `goal`, `run` (the platform's own), `person` (an answer), or `steps.NODE` of a
     call. None: to be traced by value."""
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from proctor.contracts.audit import AuditRecord
+from proctor.contracts.control_ports import PeoplesCalls
 from proctor.contracts.decision import Decision
 from proctor.contracts.dispatching import Admitted, LiveFacts, Prior, Refusal
 from proctor.contracts.governing import (
@@ -132,7 +133,7 @@ class Judge(Protocol):
         """
 
 
-class RunJournal(Protocol):
+class RunJournal(PeoplesCalls, Protocol):
     """The record of runs: transcript, plans, ledger, decision log and audit, always written together."""
 
     async def open_run(self, run_id: RunId, policy_digest_of: Callable[[AgentBundle], Digest]) -> OpenedRun:

@@ -16,6 +16,7 @@ from proctor.contracts.governing import CellLevel, DeniedGoal
 from proctor.contracts.granting import HeldGrant
 from proctor.contracts.ids import AgentName, Digest, EffectKey, PrincipalName, RequestId, RunId, TenantId, ToolName
 from proctor.contracts.kill import Fence
+from proctor.contracts.labels import Labels
 from proctor.contracts.manifest import Autonomy, Bounds
 from proctor.contracts.planning import DeclaredPlan, Proposal
 from proctor.contracts.tool import Effect, RetryRule
@@ -261,6 +262,8 @@ class PlanFacts(Contract):
     """Bundle of the agent's active policy version, if there is one."""
     declared: DeclaredPlan | None = None
     """What the planner declared before any untrusted data was read."""
+    has_acts: bool = False
+    """Whether a person at the wheel asked for a call that no step has taken up."""
     grants: tuple[HeldGrant, ...] = ()
     """Standing grants that may answer for a call of the step."""
 
@@ -274,6 +277,10 @@ class PlanRecord(Contract):
     decisions: tuple[RecordedDecision, ...]
     plan: StepPlan
     """As it returns to the workflow; `head` is filled in by the store."""
+    act: int | None = None
+    """Order of a person at the wheel that the step carries out."""
+    said_by: Labels | None = None
+    """Labels of the proposal where a person made it."""
 
 
 class JudgedCall(Contract):

@@ -3,8 +3,8 @@
 from proctor.store.closing import ClosingJournal
 from proctor.store.compensating import CompensationJournal
 from proctor.store.dispatch import DispatchJournal
-from proctor.store.planning import PlanJournal
+from proctor.store.peoples_calls import PeoplesCallsJournal
 
 
-class PostgresRunJournal(PlanJournal, DispatchJournal, CompensationJournal, ClosingJournal):
+class PostgresRunJournal(PeoplesCallsJournal, DispatchJournal, CompensationJournal, ClosingJournal):
     """Implements `RunJournal`."""

@@ -29,6 +29,7 @@ from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes, Overtaken
 from proctor.store.database import Connection, Database
 from proctor.store.governing import recorded_decision
+from proctor.store.held import held_plan
 from proctor.store.locked import LockedRun, asked, lock_run
 from proctor.store.proposing import write_proposal
 from proctor.store.queries import query
@@ -107,6 +108,7 @@ class PlanJournal:
             denied_goals=to_denied_goals(row["denied_goals"]),
             active_bundle=row["active_bundle"],
             declared=_declared(row),
+            has_acts=row["run"]["acts"] > row["run"]["acts_taken"],
             grants=to_held(row["grants"]),
         )
 
@@ -134,7 +136,8 @@ class PlanJournal:
         """Write plan, transcript, requests, decisions, cost and audit together; repeated: as recorded first."""
         seen = self._recent.take(StepRef(run_id=record.run_id, step=record.step))
         # A declared plan holds for the whole run, so that it is written under the lock, once.
-        if seen is not None and record.proposal.usage.cost_usd == 0 and record.proposal.declares is None:
+        is_plain = record.proposal.usage.cost_usd == 0 and record.proposal.declares is None and record.act is None
+        if seen is not None and is_plain:
             with suppress(Overtaken):
                 async with self._database.connection() as connection:
                     return await self._record(connection, seen, record, requests)
@@ -142,6 +145,8 @@ class PlanJournal:
             locked = await lock_run(connection, record.run_id, record.step)
             if locked.step_plan is not None:
                 return StepPlan.model_validate(locked.step_plan)
+            if record.act is None and (held := held_plan(locked, record.step)) is not None:
+                return held
             return await self._record(connection, locked, record, requests)
 
     async def _record(
@@ -152,6 +157,8 @@ class PlanJournal:
         spent = await _settle_cost(connection, locked, record, changes)
         digest = write_proposal(changes, record, bundle, steps=max(locked.run["steps"], record.step + 1))
         await _declare(connection, changes, record)
+        if record.act is not None:
+            await connection.execute(query("take_act"), record.run_id, record.act, record.step)
         for request in requests:
             open_request(changes, request)
         plan = record.plan.model_copy(update={"head": changes.seal(), "cost_usd": spent})

@@ -17,7 +17,8 @@ BY_PLANNER = Labels(sources=("planner",))
 def write_proposal(changes: Changes, record: PlanRecord, bundle: AgentBundle, *, steps: int) -> Digest:
     """Add the proposal and its calls to the batch; gives the digest of the proposal."""
     proposal, step = record.proposal, record.step
-    digest, _ = changes.observe("proposal", proposal.model_dump(mode="json"), step=step, labels=BY_PLANNER)
+    labels = BY_PLANNER if record.said_by is None else record.said_by
+    digest, _ = changes.observe("proposal", proposal.model_dump(mode="json"), step=step, labels=labels)
     changes.run(steps=steps)
     changes.audit(
         "plan_recorded",
@@ -30,6 +31,7 @@ def write_proposal(changes: Changes, record: PlanRecord, bundle: AgentBundle, *,
         input_tokens=proposal.usage.input_tokens,
         output_tokens=proposal.usage.output_tokens,
         cost_usd=proposal.usage.cost_usd,
+        **({} if proposal.author is None else {"author": proposal.author, "order": record.act}),
     )
     if isinstance(proposal.proposed, FinalProposal):
         changes.run(report_digest=changes.content(proposal.proposed.report))
@@ -98,4 +100,5 @@ def _write_judgement(
         planner_reason=record.proposal.reason,
         model=usage.model,
         cost_usd=usage.cost_usd,
+        **({} if recorded.author is None else {"author": recorded.author}),
     )
