@@ -1,0 +1,42 @@
+"""Keys that browsers sign with: made in the browser, kept there so that nothing can take them out, registered here."""
+
+from starlette.responses import Response
+
+from gateway.front_models import KeyOrder
+from gateway.page.answers import page, see_other
+from gateway.page.signing_in import enter_again
+from gateway.page.visits import Visit
+from proctor.contracts.errors import NotAuthorised, ProctorError
+
+
+async def show_keys(visit: Visit) -> Response:
+    """List this person's keys, and offer to make one."""
+    return await _page(visit)
+
+
+async def add_key(visit: Visit) -> Response:
+    """Register a key that this browser made. It takes the credential again, whatever was entered before.
+
+    A stolen session alone cannot add one; and a new key rests, or waits for another owner, before it counts: the
+    store sees to that, and tells the owner.
+    """
+    try:
+        if not visit.form.get("credential"):
+            raise NotAuthorised("a new key takes your token or API key again", hint="enter it below")
+        await enter_again(visit)
+        order = KeyOrder(public_key=visit.form.get("public_key", "")[:64], label=visit.form.get("label", "")[:100])
+        await visit.front.add_key(order)
+    except ProctorError as error:
+        return await _page(visit, trouble=error.diagnostics(), status=403 if isinstance(error, NotAuthorised) else 400)
+    return see_other("/approvals/keys")
+
+
+async def revoke_key(visit: Visit) -> Response:
+    """End a key."""
+    await visit.front.revoke_key(visit.request.path_params["key"])
+    return see_other("/approvals/keys")
+
+
+async def _page(visit: Visit, *, trouble: str = "", status: int = 200) -> Response:
+    keys = await visit.front.keys(visit.principal.name)
+    return page("keys.html", status=status, who=visit.who, keys=keys, trouble=trouble)
