@@ -169,7 +169,7 @@ class AgentTaskWorkflow:
             elif asks == MAX_ASKS_PER_CALL or report.request_id is None or report.expires_at is None:
                 break
             else:
-                question = Question(report.request_id, report.expires_at, call.summary)
+                question = Question(report.request_id, report.expires_at, call.summary, look_at=report.look_at)
                 standing = await self._desk.await_decision(state, question)
                 if standing.state == "edited":
                     state.activity = f"edited by {standing.decided_by}: {call.summary}"
@@ -279,7 +279,8 @@ def _question(plan: StepPlan) -> Question:
 
 
 def _asked(call: PlannedCall) -> CallReport:
-    return CallReport(status="needs_approval", request_id=call.request_id, expires_at=call.expires_at)
+    asked = {"request_id": call.request_id, "expires_at": call.expires_at, "look_at": call.look_at}
+    return CallReport.model_validate({"status": "needs_approval", **asked})
 
 
 def _refused(state: TaskState, by: str) -> CallReport:

@@ -34,6 +34,28 @@ class Question:
     until: datetime
     what: str
     kind: RequestKind = RequestKind.APPROVAL
+    look_at: datetime | None = None
+    """When others are to be asked too: the store does it when it is looked at."""
+
+
+@dataclass
+class Escalation:
+    """When to look at a request because others are to be asked by then."""
+
+    due: datetime | None
+    _at_least: timedelta = AT_ONCE
+
+    def bounded(self, patience: timedelta) -> timedelta:
+        """Shorten a waiting so that it ends soon after the next escalation is due."""
+        if self.due is None:
+            return patience
+        return min(patience, max(self.due + AT_ONCE / 4 - workflow.now(), self._at_least))
+
+    def note(self, due: datetime | None) -> None:
+        """Take up what the store says; a store whose clock is behind ours is asked ever more rarely."""
+        is_late = due is not None and due == self.due and due <= workflow.now()
+        self._at_least = min(self._at_least * 2, FIRST_LOOK) if is_late else AT_ONCE
+        self.due = due
 
 
 class PeopleDesk:
@@ -72,8 +94,9 @@ class PeopleDesk:
 
     async def _watch(self, state: TaskState, question: Question) -> RequestStanding:
         patience, self._first_look = self._first_look, FIRST_LOOK
+        escalation = Escalation(question.look_at)
         while True:
-            await self._woken_within(question, patience)
+            await self._woken_within(question, escalation.bounded(patience))
             if self._wheel.is_stirred and await self._wheel.is_driven(state) and question.kind in OF_THE_AGENT:
                 return RequestStanding(state=TAKEN_OVER)
             standing = await workflow.execute_local_activity_method(
@@ -83,6 +106,7 @@ class PeopleDesk:
             )
             if standing.state != "pending":
                 return standing
+            escalation.note(standing.next_at)
             go_on_if_long(state)
             patience = min(max(patience * 2, FIRST_LOOK), LONGEST_LOOK)
 

@@ -11,6 +11,7 @@ from proctor.contracts.run import AuditHead, CallRef, RequestRef, RequestStandin
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes
 from proctor.store.database import Connection, Database
+from proctor.store.escalating import escalate
 from proctor.store.governing import AFTER_A_DENIAL, recorded_decision, remember_denial
 from proctor.store.kills import insert_fence
 from proctor.store.locked import LockedRun, lock_run
@@ -40,8 +41,12 @@ class ClosingJournal:
             state = RequestState(row["state"])
             if state is RequestState.PENDING and row["expires_at"] <= locked.at:
                 state = RequestState.EXPIRED
+            next_at = None
+            if state is RequestState.PENDING:
+                next_at = await escalate(connection, locked, row)
             await _note(connection, locked, row, state)
-        return RequestStanding(state=state, word=row["word"], decided_by=row["decided_by"])
+        looks = {} if next_at is None else {"next_at": next_at}
+        return RequestStanding(state=state, word=row["word"], decided_by=row["decided_by"], **looks)
 
     async def acknowledge_cancel(self, run_id: RunId) -> Fence:
         """Tell which fence stopped a run; one is raised where there is none."""
