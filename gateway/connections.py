@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs, urlsplit
 
+from gateway.command_trace import CommandTrace
 from gateway.engine import RunEngine
+from gateway.on_demand import on_demand
 from proctor.contracts.approving_ports import ApproverKeys, Delegations, SpokenWords
 from proctor.contracts.chat_ports import SeenMessages
 from proctor.contracts.control_ports import Controls, Undoing
@@ -147,25 +149,21 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         Unavailable: the store does not answer or is not migrated; says which address was tried.
 
     """
-    from opentelemetry import trace
-
     from proctor.store.postgres import PostgresStore
-    from proctor.telemetry.tracing import set_up_tracing
 
     endpoints = settings.endpoints()
-    tracing = set_up_tracing(settings.otlp_endpoint, "gateway")
-    with trace.get_tracer("proctor.gateway").start_as_current_span("proctor command"):
-        try:
-            store = await PostgresStore.connect(endpoints.database_url, min_size=0, max_size=POOL_SIZE)
-        except Unavailable as error:
-            tried = address_of(endpoints.database_url)
-            raise Unavailable(f"{error.message} (tried {tried})", hint=_start_hint(endpoints, error)) from error
-        try:
-            engine = _engine(settings, endpoints, [tracing.plugin()])
-            yield Gateway(settings, store, engine, open_catalog(settings))
-        finally:
-            await store.close()
-    tracing.flush()
+    tracing = CommandTrace(settings.otlp_endpoint)
+    try:
+        store = await PostgresStore.connect(endpoints.database_url, min_size=0, max_size=POOL_SIZE)
+    except Unavailable as error:
+        tried = address_of(endpoints.database_url)
+        raise Unavailable(f"{error.message} (tried {tried})", hint=_start_hint(endpoints, error)) from error
+    try:
+        engine = on_demand(lambda: _engine(settings, endpoints, tracing))
+        yield Gateway(settings, store, engine, on_demand(lambda: open_catalog(settings)))
+    finally:
+        await store.close()
+        tracing.end()
 
 
 def open_catalog(settings: Settings) -> AgentCatalog:
@@ -191,11 +189,11 @@ def _start_hint(endpoints: Endpoints, error: Unavailable) -> str:
     return error.hint
 
 
-def _engine(settings: Settings, endpoints: Endpoints, plugins: list[Any]) -> RunEngine:
+def _engine(settings: Settings, endpoints: Endpoints, tracing: CommandTrace) -> RunEngine:
     from gateway.temporal_engine import TemporalRunEngine
     from proctor.connection import connect_temporal
 
     async def connect() -> "Client":
-        return await connect_temporal(endpoints.temporal, plugins=plugins)
+        return await connect_temporal(endpoints.temporal, plugins=[tracing.plugin()])
 
     return TemporalRunEngine(connect, address=endpoints.temporal.address, task_queue=settings.task_queue)

@@ -2,9 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from gateway.policy_difference import PolicyDifference, difference
-from policies.manifest_policy import compile_policy
 from proctor.contracts.canonical import digest_json
 from proctor.contracts.errors import Refused
 from proctor.contracts.governing import ChangeKind, PolicyVersion
@@ -12,6 +11,9 @@ from proctor.contracts.governing_ports import PolicyRegister
 from proctor.contracts.human import Principal
 from proctor.contracts.ids import Digest, PrincipalName
 from proctor.contracts.manifest import AgentBundle
+
+if TYPE_CHECKING:  # Importing it takes longer than all that a change of nothing needs.
+    from gateway.policy_difference import PolicyDifference
 
 PRODUCTION, DEVELOPMENT = "production", "development"
 FIRST = "the first version"
@@ -56,8 +58,10 @@ class PolicyChanges:
         """Record `approve` or `reject`. Raises as `PolicyRegister.decide` does."""
         return await self.register.decide(version_id, word, by, reason)
 
-    async def compare(self, bundle: AgentBundle, active: PolicyVersion | None) -> PolicyDifference:
+    async def compare(self, bundle: AgentBundle, active: PolicyVersion | None) -> "PolicyDifference":
         """Say what changes against the active version; nothing loosens against none."""
+        from gateway.policy_difference import PolicyDifference, difference
+
         if active is None:
             return PolicyDifference(kind=ChangeKind.NEUTRAL, changes=())
         return difference(await self.bundle_of(active.bundle_digest), bundle)
@@ -68,7 +72,7 @@ class PolicyChanges:
         The same rules are not enough: who is in the address book, what a tool really does, which of its results are
         trusted and how much a run may spend is in no rule.
         """
-        if active.policy_digest != compile_policy(bundle).digest or active.owner != bundle.manifest.owner:
+        if active.policy_digest != _rules_digest(bundle) or active.owner != bundle.manifest.owner:
             return False
         return (await self.compare(bundle, active)).kind is ChangeKind.NEUTRAL
 
@@ -93,11 +97,11 @@ class PolicyChanges:
                 raise await self._refusal(bundle, found)
             kind, summary = ChangeKind.NEUTRAL, (UNREVIEWED, *summary)
         against = None if active is None else active.bundle_digest
-        digest = compile_policy(bundle).digest
+        digest = _rules_digest(bundle)
         return await self.register.propose(bundle, digest, kind, summary, by, against=against)
 
-    async def _refusal(self, bundle: AgentBundle, found: PolicyDifference) -> Refused:
-        name, digest = bundle.manifest.name, compile_policy(bundle).digest
+    async def _refusal(self, bundle: AgentBundle, found: "PolicyDifference") -> Refused:
+        name, digest = bundle.manifest.name, _rules_digest(bundle)
         first = next((change for change in found.changes if change.kind is ChangeKind.LOOSENS), None)
         what = first.line if first else f"its owner would be {bundle.manifest.owner}"
         active = await self.register.active(name)
@@ -115,3 +119,9 @@ class PolicyChanges:
 def digest_of(bundle: AgentBundle) -> Digest:
     """Give the digest by which a bundle is recorded."""
     return digest_json(bundle.model_dump(mode="json"))
+
+
+def _rules_digest(bundle: AgentBundle) -> Digest:
+    from policies.manifest_policy import compile_policy
+
+    return compile_policy(bundle).digest

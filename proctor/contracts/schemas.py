@@ -6,8 +6,6 @@ from functools import lru_cache
 from typing import Any
 
 import jsonschema_rs
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
 
 from proctor.contracts.canonical import summarize
 
@@ -16,6 +14,10 @@ MAX_PROBLEMS = 5
 
 def schema_problem(schema: dict[str, Any]) -> str | None:
     """Say why `schema` is not a usable JSON Schema 2020-12; None when it is."""
+    # Imported here: it takes as long as all else that a short command needs of this module's callers.
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
     try:
         Draft202012Validator.check_schema(schema)
         _validator(json.dumps(schema, sort_keys=True))
