@@ -8,6 +8,7 @@ from gateway.cards.card import ApprovalCard, build_card
 from gateway.connections import Gateway
 from gateway.front_models import Decided, DelegationOrder, KeyOrder
 from gateway.front_runs import SEES_ALL, LocalRuns, needs_role
+from gateway.identical import decide_identical
 from proctor.contracts.approving import ApproverKey, Delegation, Grant
 from proctor.contracts.errors import UnknownName
 from proctor.contracts.human import HumanDecision, HumanRequest, Principal, Role
@@ -54,6 +55,14 @@ class LocalPeople:
         await self.approval(decision.request_id)
         done = await decide(decision, by=self.principal, people=self.gateway.store.people, engine=self.gateway.engine)
         return Decided(receipt=done.receipt, woken=done.woken, note=done.note)
+
+    async def decide_identical(self, decision: HumanDecision) -> Sequence[Decided]:
+        """Decide a request, and every open one that asks for exactly the same."""
+        await self.approval(decision.request_id)
+        done = await decide_identical(
+            decision, by=self.principal, people=self.gateway.store.people, engine=self.gateway.engine
+        )
+        return [Decided(receipt=one.receipt, woken=one.woken, note=one.note) for one in done]
 
     async def grants(self, agent: AgentName | None = None) -> Sequence[Grant]:
         """List standing grants that are live, newest first."""

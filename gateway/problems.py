@@ -42,6 +42,7 @@ _OTHERS: Final[dict[str, tuple[int, type[ProctorError]]]] = {
     "not-authenticated": (401, NotAuthorised),
     "invalid-request": (422, InvalidInput),
     "malformed-body": (400, InvalidInput),
+    "slow-body": (408, Unavailable),
     "no-such-path": (404, InvalidInput),
     "method-not-allowed": (405, InvalidInput),
     "media-type": (415, InvalidInput),

@@ -1,0 +1,68 @@
+"""The application over HTTP."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from gateway.http.answers import PROBLEMS, add_error_answers
+from gateway.http.gatekeeper import Gatekeeper
+from gateway.http.parts import HttpParts
+from gateway.http.routes import access, control, operations, people, runs
+from gateway.problems import Problem
+
+VERSION = "1"
+DESCRIPTION = (
+    "Proctor over REST. Every error is a problem (RFC 9457), also where a body cannot be read. "
+    "Lists come newest first unless said otherwise."
+)
+
+
+def build_app(parts: HttpParts, *, api: Sequence[APIRouter] = (), others: Sequence[APIRouter] = ()) -> FastAPI:
+    """Build the application; `api` are further routers under `/v1`, `others` stand at the root and document nothing."""
+    app = FastAPI(
+        title="Proctor",
+        version=VERSION,
+        description=DESCRIPTION,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.parts = parts
+    add_error_answers(app)
+    for router in (runs.build_routes(), people.build_routes(), control.build_routes(), access.build_routes(), *api):
+        app.include_router(router, prefix="/v1", responses=PROBLEMS)
+    for router in (operations.build_routes(parts), *others):
+        app.include_router(router, include_in_schema=False)
+    app.add_middleware(
+        Gatekeeper,
+        max_body_bytes=parts.settings.max_body_bytes,
+        metrics=parts.metrics,
+        is_secure=parts.settings.is_secure,
+    )
+    _describe(app)
+    return app
+
+
+def _operation_id(route: Any) -> str:
+    return str(route.name)
+
+
+def _describe(app: FastAPI) -> None:
+    """Make the OpenAPI document true: problems have their model, and nothing else is promised for errors."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            schemas = document["components"]["schemas"]
+            schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(schemas["Problem"].pop("$defs", {}))
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

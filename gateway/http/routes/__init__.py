@@ -1,0 +1,1 @@
+"""The routes of `/v1`: each asks the caller's front, and nothing else."""

@@ -1,0 +1,51 @@
+"""One word on many requests that ask for exactly the same; each is decided, counted and recorded by itself."""
+
+from gateway.approvals import DecisionResult, decide
+from gateway.engine import RunEngine
+from proctor.contracts.errors import InvalidInput, NotAuthorised
+from proctor.contracts.human import HumanDecision, HumanRequest, Principal
+from proctor.contracts.ports import People
+
+MOST_AT_ONCE = 200
+_SAME = ("tenant", "agent", "tool", "tool_version", "arguments_sha256", "policy_digest", "target", "process_sha256")
+
+
+async def decide_identical(
+    decision: HumanDecision, *, by: Principal, people: People, engine: RunEngine
+) -> list[DecisionResult]:
+    """Decide a request and the open ones like it: same agent, tool, arguments, policy and duties; runs may differ.
+
+    Of the others, those that `by` may not decide stay open, and that somebody tried is recorded.
+
+    Raises:
+        InvalidInput: the word is not for many requests, or approvals of this one are signed: a signature is over one.
+        NotAuthorised: `by` may not decide the named request. `UnknownName`, `Unavailable`.
+
+    """
+    named = await people.request(decision.request_id)
+    _check(named, decision)
+    alike = [one for one in await people.pending() if one.id != named.id and _is_alike(one, named)][: MOST_AT_ONCE - 1]
+    done = [await decide(decision, by=by, people=people, engine=engine)]
+    for one in alike:
+        try:
+            said = decision.model_copy(update={"request_id": one.id})
+            done.append(await decide(said, by=by, people=people, engine=engine))
+        except NotAuthorised:
+            continue
+    return done
+
+
+def _check(named: HumanRequest, decision: HumanDecision) -> None:
+    if decision.word not in {"approve", "deny"} or named.binding is None:
+        raise InvalidInput("only approvals are decided many at once", hint="approve or deny requests for a call")
+    if decision.grant is not None:
+        raise InvalidInput("a standing grant is made on one request", hint="approve one with --stop-asking")
+    is_signed = named.process is not None and named.process.is_signed
+    if decision.word == "approve" and (is_signed or decision.signature is not None):
+        raise InvalidInput("a signature is over one request", hint="approve these one by one")
+
+
+def _is_alike(one: HumanRequest, named: HumanRequest) -> bool:
+    if one.binding is None or named.binding is None or one.kind is not named.kind:
+        return False
+    return all(getattr(one.binding, name) == getattr(named.binding, name) for name in _SAME)
