@@ -93,11 +93,15 @@ class Studio:
         pending = await _until(lambda: store.people.pending(run_id))
         by = await store.people.authenticate(find_token({}, self.gateway.settings.home, "demo.approver"))
         decision = HumanDecision.model_validate({"request_id": pending[0].id, "word": word, **more})
-        await decide(decision, by=by, people=store.people, engine=self.gateway.engine, changes=self.gateway.changes)
+        await decide(decision, by=by, people=store.people, engine=self.gateway.engine)
 
     async def kill(self, run_id: RunId) -> None:
         """Kill a run in the middle of its slow tool."""
         await _until(lambda: self._has_begun(run_id))
+        await self.kill_now(run_id)
+
+    async def kill_now(self, run_id: RunId) -> None:
+        """Kill a run wherever it is."""
         store = self.gateway.store
         by = await store.people.authenticate(find_token({}, self.gateway.settings.home, "operator"))
         order = KillOrder(scope=KillScope.RUN, value=run_id, actor=by.name, reason="drill", mode="compensate")
