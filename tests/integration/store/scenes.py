@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from proctor.contracts.approving import process_of
 from proctor.contracts.canonical import digest_json
 from proctor.contracts.decision import Decision, RecordedDecision, Verdict
 from proctor.contracts.dispatching import LiveFacts
@@ -146,7 +147,23 @@ def plan_of(
         for index, verdict in enumerate(verdicts)
     )
     plan = StepPlan(step=step, kind="calls", calls=planned)
-    return PlanRecord(run_id=run_id, step=step, proposal=proposal, decisions=decisions, plan=plan), requests
+    record = PlanRecord(run_id=run_id, step=step, proposal=proposal, decisions=decisions, plan=plan)
+    return record, [asked_for(request, decisions[request.call]) for request in requests]
+
+
+def asked_for(request: HumanRequest, recorded: RecordedDecision) -> HumanRequest:
+    """Ask for an approval as it follows from a recorded decision: what it takes, and what it is bound to."""
+    process = process_of(recorded.decision.obligations)
+    assert request.binding is not None
+    bound = {"target": recorded.goal, "process_sha256": process.digest(), "author": recorded.author}
+    return request.model_copy(
+        update={
+            "binding": request.binding.model_copy(update=bound),
+            "process": process,
+            "next_at": process.next_at(request.created_at, 0),
+            "replaces": recorded.replaces,
+        }
+    )
 
 
 def propose(proposed: Proposed, **usage: Any) -> Proposal:

@@ -224,7 +224,7 @@ async def test_a_wrong_word_names_the_right_ones(store: PostgresStore) -> None:
     scene = await _asked(store)
     with pytest.raises(InvalidInput) as caught:
         await scene.decide(REQUEST, "happened")
-    assert "say approve or deny" == caught.value.hint
+    assert "say approve or deny or edit" == caught.value.hint
 
 
 async def test_requests_are_found_by_a_unique_prefix(store: PostgresStore) -> None:

@@ -28,6 +28,7 @@ from tests.integration.store.scenes import (
     POLICY,
     FakeJudge,
     Scene,
+    asked_for,
     decision,
     open_scene,
     plan_of,
@@ -60,8 +61,9 @@ async def judged(
         RecordedDecision(call=n, decision=one, arguments_digest=digest_json(ARGUMENTS), goal=goal)
         for n, one in enumerate(decisions)
     )
-    await scene.store.journal.record_plan(record.model_copy(update={"decisions": made}), requests)
-    return requests
+    asked = [asked_for(request, made[request.call]) for request in requests]
+    await scene.store.journal.record_plan(record.model_copy(update={"decisions": made}), asked)
+    return asked
 
 
 async def goals(scene: Scene) -> list[tuple[str, str, str]]:
@@ -220,7 +222,7 @@ async def test_a_quorum_takes_different_people(store: PostgresStore) -> None:
     scene = await open_scene(store)
     await judged(scene, obliged(Verdict.REQUIRE_APPROVAL, TWO))
     first = await scene.decide(REQUEST, "approve")
-    assert (True, "1 of 2", "pending") == (first.applied, first.note, first.request.state)
+    assert (True, "1 of 2 approvers", "pending") == (first.applied, first.note, first.request.state)
     again = await scene.decide(REQUEST, "approve")
     assert (False, "pending") == (again.applied, again.request.state)
     assert "needs_approval" == await begin(scene, TWO)
@@ -244,15 +246,16 @@ async def test_one_denial_ends_a_quorum(store: PostgresStore) -> None:
 
 
 async def test_a_quorum_counts_the_role_that_it_asks_for(store: PostgresStore) -> None:
-    """An approver is no operator, and the agent's owner is an owner without being told so."""
+    """An approver is no operator, the agent's owner is an owner without being told so, and all wait for their turn."""
     scene = await open_scene(store)
     operators = Quorum(count=2, role="operator")
     await judged(scene, obliged(Verdict.REQUIRE_APPROVAL, operators, Quorum(count=1, role="owner")))
-    with pytest.raises(NotAuthorised):
-        await scene.decide(REQUEST, "approve", APPROVER)
-    assert "1 of 2, 0 of 1" == (await scene.decide(REQUEST, "approve", OPERATOR)).note
-    assert "1 of 2" == (await scene.decide(REQUEST, "approve", OWNER)).note
-    assert "granted" == (await scene.decide(REQUEST, "approve", SECOND)).request.state
+    for early in (APPROVER, OWNER):
+        with pytest.raises(NotAuthorised, match="0 of 2 operators"):
+            await scene.decide(REQUEST, "approve", early)
+    assert "1 of 2 operators, then 0 of 1 owner" == (await scene.decide(REQUEST, "approve", OPERATOR)).note
+    assert "0 of 1 owner" == (await scene.decide(REQUEST, "approve", SECOND)).note
+    assert "granted" == (await scene.decide(REQUEST, "approve", OWNER)).request.state
     assert "admitted" == await begin(scene, operators)
 
 
@@ -286,35 +289,36 @@ async def test_a_quorum_is_counted_anew_at_dispatch(store: PostgresStore, dsn: s
     assert "denied" == await begin(scene, TWO)
 
 
-async def test_a_request_that_asks_for_fewer_than_it_takes_now_is_asked_anew(store: PostgresStore, dsn: str) -> None:
-    """Nobody makes two people one by writing into the request, nor by a policy that asked for one before."""
+async def test_a_request_that_asks_for_fewer_than_it_takes_now_is_asked_anew(store: PostgresStore) -> None:
+    """An approval by a policy that asked for one before is none by a policy that asks for two."""
     scene = await open_scene(store)
     await judged(scene, decision(Verdict.REQUIRE_APPROVAL))
     await scene.decide(REQUEST, "approve")
     assert "needs_approval" == await begin(scene, TWO)
     (anew,) = await store.people.pending(scene.run_id)
-    with psycopg.connect(dsn) as connection:
-        connection.execute("UPDATE proctor.request SET quorum = NULL")
-    await scene.decide(anew.id, "approve")
-    assert "needs_approval" == await begin(scene, TWO)
-    (again,) = await store.people.pending(scene.run_id)
     for person in (APPROVER, SECOND):
-        await scene.decide(again.id, "approve", person)
+        assert "needs_approval" == await begin(scene, TWO)
+        await scene.decide(anew.id, "approve", person)
     assert "admitted" == await begin(scene, TWO)
 
 
-async def test_a_quorum_of_the_recorded_decision_is_not_lifted_at_dispatch(store: PostgresStore, dsn: str) -> None:
+async def test_nobody_makes_two_people_one_by_writing_into_the_request(store: PostgresStore, dsn: str) -> None:
+    """What an approval takes is part of what it is bound to."""
+    scene = await open_scene(store)
+    await judged(scene, obliged(Verdict.REQUIRE_APPROVAL, TWO))
+    with psycopg.connect(dsn) as connection:
+        connection.execute("UPDATE proctor.request SET process = replace(process::text, '2', '1')::json")
+    assert "granted" == (await scene.decide(REQUEST, "approve")).request.state
+    assert "denied" == await begin(scene)
+
+
+async def test_a_quorum_of_the_recorded_decision_is_not_lifted_at_dispatch(store: PostgresStore) -> None:
     """Live policy adds people and takes none away; of two numbers for a role the higher counts."""
     scene = await open_scene(store)
     await judged(scene, obliged(Verdict.REQUIRE_APPROVAL, TWO, Quorum(count=1)))
-    with psycopg.connect(dsn) as connection:
-        connection.execute("UPDATE proctor.request SET quorum = NULL")
-    assert "granted" == (await scene.decide(REQUEST, "approve")).request.state
-    assert "needs_approval" == await begin(scene)
-    (anew,) = await store.people.pending(scene.run_id)
-    await scene.decide(anew.id, "approve")
-    assert "needs_approval" == await begin(scene)
-    await scene.decide(anew.id, "approve", SECOND)
+    for person in (APPROVER, SECOND):
+        assert "needs_approval" == await begin(scene)
+        await scene.decide(REQUEST, "approve", person)
     assert "admitted" == await begin(scene)
 
 
