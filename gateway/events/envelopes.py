@@ -19,7 +19,7 @@ REFERENCES = frozenset(
         *("failed", "not_possible", "before", "on_behalf_of", "escalated", "replaces"),
     }
 )
-"""What of an audit record's body goes to everybody. Titles, reasons and notes may quote people, agents and arguments."""
+"""What of an audit record's body goes to everybody. Titles and reasons may quote people, agents and arguments."""
 
 _WORDS: Mapping[str, str] = {
     "approval_requested": "asks for an approval",

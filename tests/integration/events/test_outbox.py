@@ -14,7 +14,6 @@ from proctor.contracts.kill import KillOrder, KillScope
 from proctor.contracts.outside import WebhookOrder
 from proctor.contracts.run import RunStatus
 from proctor.store.postgres import PostgresStore
-from proctor.store.queries import query
 from tests.integration.store.scenes import OPERATOR, SECOND_OPERATOR, open_scene
 
 OWNER = Principal(name="wanda", roles=frozenset({Role.OWNER}))
@@ -242,4 +241,3 @@ async def test_the_records_of_a_step_fire_no_trigger_of_the_feed(dsn: str) -> No
             {"Calls": 0}
         ]
     assert 0 == trigger["Calls"]
-    assert "SELECT c.name" in query("due_channels")
