@@ -32,7 +32,7 @@ def _is_answered(facts: PlanFacts, bench: Bench, call: ProposedCall, recorded: R
         tenant=run.tenant,
         agent=run.agent,
         run_id=run.run_id,
-        requester=run.requester,
+        own_to=frozenset({run.requester}),
         owner=run.owner,
         tool=call.tool,
         tool_version=contract.version,

@@ -15,7 +15,8 @@ async def decide_identical(
 ) -> list[DecisionResult]:
     """Decide a request and the open ones like it: same agent, tool, arguments, policy and duties; runs may differ.
 
-    Of the others, those that `by` may not decide stay open, and that somebody tried is recorded.
+    The others follow only if the word was applied to the named one. Of them, those that `by` asked for are left out;
+    those that `by` may not decide for another reason stay open, and that somebody tried is recorded.
 
     Raises:
         InvalidInput: the word is not for many requests, or approvals of this one are signed: a signature is over one.
@@ -24,9 +25,12 @@ async def decide_identical(
     """
     named = await people.request(decision.request_id)
     _check(named, decision)
-    alike = [one for one in await people.pending() if one.id != named.id and _is_alike(one, named)][: MOST_AT_ONCE - 1]
     done = [await decide(decision, by=by, people=people, engine=engine)]
-    for one in alike:
+    if not done[0].receipt.applied:
+        return done
+    pending = (one for one in await people.pending() if one.id != named.id and one.requester != by.name)
+    alike = [one for one in pending if _is_alike(one, named)]
+    for one in alike[: MOST_AT_ONCE - 1]:
         try:
             said = decision.model_copy(update={"request_id": one.id})
             done.append(await decide(said, by=by, people=people, engine=engine))

@@ -23,7 +23,8 @@ class AskedCall:
     tenant: TenantId
     agent: AgentName
     run_id: RunId
-    requester: PrincipalName
+    own_to: frozenset[PrincipalName]
+    """Whose call it is: who asked for the run, and who wrote the arguments. Nobody approves what is their own."""
     owner: PrincipalName
     tool: ToolName
     tool_version: str
@@ -71,7 +72,7 @@ def mismatch(held: HeldGrant, call: AskedCall) -> str:
         (not call.rules <= set(grant.rules), "another rule asks"),
         (not call.process.may_grant or bool(more) or stage.count > 1, "one unsigned approval is not enough"),
         (call.is_denied, "the same was denied in this run"),
-        (grant.by == call.requester, "its author asked for the run"),
+        (grant.by in call.own_to, "the call is its author's own"),
         (not fills(stage, held.roles, is_owner=grant.by == call.owner), f"its author is no {stage.role}"),
         (grant.revoked_at is not None, "it was revoked"),
         (grant.expires_at <= call.at, "it has expired"),

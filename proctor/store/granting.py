@@ -13,9 +13,10 @@ from proctor.contracts.decision import Decision
 from proctor.contracts.errors import InvalidInput, Refused
 from proctor.contracts.granting import HeldGrant
 from proctor.contracts.human import HumanDecision, HumanRequest, Principal
-from proctor.contracts.ids import RunId, effect_key
+from proctor.contracts.ids import PrincipalName, RunId, effect_key
 from proctor.contracts.obligations import Obligation
 from proctor.contracts.run import CallRef
+from proctor.store.approvals import own_words
 from proctor.store.changes import Changes
 from proctor.store.database import Connection
 from proctor.store.governing import recorded_decision
@@ -158,7 +159,7 @@ def _asked_call(
         tenant=run["tenant"],
         agent=run["agent"],
         run_id=RunId(run["run_id"]),
-        requester=run["requester"],
+        own_to=frozenset(PrincipalName(name) for name in own_words(locked)),
         owner=run["owner"],
         tool=locked.tool,
         tool_version=planned["tool_version"] or "",
