@@ -11,8 +11,6 @@ from gateway.cli.session import OutputOption, Session, perform
 if TYPE_CHECKING:
     from gateway.auditing import Trail, Witness
 
-MAX_RUNS = 1_000_000
-
 _COLUMNS = {"RUN": "run_id", "RECORDS": "records", "WITNESSES": "witnesses", "PROVEN": "proven", "BREAKS": "breaks"}
 
 
@@ -65,15 +63,13 @@ def export(context: typer.Context, run_id: Annotated[str, typer.Argument(metavar
 
 
 async def _read(session: Session, run_id: str | None) -> "list[Trail]":
-    from gateway.auditing import read_trail
+    from gateway.auditing import Trail
     from proctor.contracts.ids import RunId
 
-    archive, engine = session.gateway.store.archive, session.gateway.engine
-    if run_id is not None:
-        return [await read_trail(RunId(run_id), archive, engine)]
-    runs = await archive.runs(limit=MAX_RUNS)
-    chains = [*(record.run_id for record in runs), *await archive.agent_chains()]
-    return [await read_trail(chain_id, archive, engine) for chain_id in chains]
+    front = await session.reader()
+    chains = [RunId(run_id)] if run_id is not None else await front.chains()
+    found = [await front.audit(chain) for chain in chains]
+    return [Trail(one.run_id, [*one.records], [*one.witnesses], [*one.notes], [*one.contradictions]) for one in found]
 
 
 def _from_file(source: str) -> "Trail":

@@ -27,14 +27,11 @@ def explain(
     output: OutputOption = Format.TABLE,
 ) -> None:
     """Say why a run did what it did. What it saw, weighed, proposed, was allowed and did; from its records alone."""
-    from gateway.explaining import tell
     from proctor.contracts.errors import UnknownName
     from proctor.contracts.ids import RunId
 
     async def work(session: Session) -> "Story":
-        archive = session.gateway.store.archive
-        run = await archive.run(RunId(run_id))
-        return tell(run, await archive.audit(run.run_id), await archive.observations(run.run_id))
+        return await (await session.reader()).explain(RunId(run_id))
 
     story = perform(context, work)
     if step is not None:

@@ -8,9 +8,7 @@ from gateway.cli.output import Format, print_json, print_one, print_rows, say
 from gateway.cli.session import AsOption, OutputOption, Session, perform
 
 if TYPE_CHECKING:
-    from gateway.killing import KillReport
-    from proctor.contracts.ids import PrincipalName
-    from proctor.contracts.kill import KillOrder
+    from gateway.front_models import KillCommand, KillOutcome
 
 _FENCE = {
     "EPOCH": "epoch",
@@ -36,6 +34,10 @@ def kill(
     reason: Annotated[str, typer.Option(help="Why; it is recorded.")],
     run_id: Annotated[str | None, typer.Argument(metavar="RUN", help="Kill this run.")] = None,
     agent: Annotated[str | None, typer.Option(metavar="NAME", help="Kill all runs of an agent.")] = None,
+    tool: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Kill all runs that are about to use a tool, or do.")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option(metavar="NAME", help="Kill all runs of a tenant.")] = None,
     is_all: Annotated[bool, typer.Option("--all", help="Kill everything.")] = False,
     compensate: Annotated[
         bool | None,
@@ -45,60 +47,42 @@ def kill(
             show_default=False,
         ),
     ] = None,
-    wait_s: Annotated[float, typer.Option("--timeout", min=0, metavar="S", help="Wait so long for the end.")] = 30.0,
+    wait_s: Annotated[
+        float, typer.Option("--timeout", min=0, max=60, metavar="S", help="Wait so long for the end.")
+    ] = 30.0,
     act_as: AsOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Stop a run, an agent or everything, at once. Prints what had already happened."""
-    if sum((run_id is not None, agent is not None, is_all)) != 1:
-        raise typer.BadParameter("name one of RUN, --agent NAME and --all")
+    """Stop a run, an agent, a tool, a tenant or everything, at once. Prints what had already happened."""
+    named = {"run": run_id, "agent": agent, "tool": tool, "tenant": tenant, "all": "" if is_all else None}
+    given = {scope: value for scope, value in named.items() if value is not None}
+    if len(given) != 1:
+        raise typer.BadParameter("name one of RUN, --agent NAME, --tool NAME, --tenant NAME and --all")
+    ((scope, value),) = given.items()
+    mode = None if compensate is None else "compensate" if compensate else "freeze"
 
-    async def work(session: Session) -> "KillReport":
-        from gateway import killing
-
-        caller = await session.caller(act_as)
-        order = _order(run_id, agent, compensate, reason, caller.name)
-        gateway, store = session.gateway, session.gateway.store
-        if run_id is not None:
-            await store.archive.run(order.value)  # type: ignore[arg-type]
-        if agent is not None:
-            _check_agent(agent, gateway.catalog.names(), bool(await store.archive.runs(agent=agent, limit=1)))  # type: ignore[arg-type]
-        return await killing.kill(
-            order,
-            by=caller,
-            kills=store.kills,
-            archive=store.archive,
-            journal=store.journal,
-            engine=gateway.engine,
-            wait_s=wait_s,
-        )
+    async def work(session: Session) -> "KillOutcome":
+        front = await session.front(act_as)
+        return await front.kill(_command(scope=scope, value=value, reason=reason, mode=mode, wait_s=wait_s))
 
     raise typer.Exit(_print_report(perform(context, work), output))
 
 
-def _order(
-    run_id: str | None, agent: str | None, compensate: bool | None, reason: str, actor: "PrincipalName"
-) -> "KillOrder":
-    from gateway.killing import default_mode
+def _command(**fields: Any) -> "KillCommand":
+    from pydantic import ValidationError
+
+    from gateway.front_models import KillCommand
     from proctor.contracts.errors import InvalidInput
-    from proctor.contracts.kill import KillOrder, KillScope
 
-    scope = KillScope.RUN if run_id is not None else KillScope.AGENT if agent is not None else KillScope.ALL
-    mode = default_mode(scope) if compensate is None else "compensate" if compensate else "freeze"
     try:
-        return KillOrder(scope=scope, value=run_id or agent or "", actor=actor, reason=reason, mode=mode)
-    except ValueError as error:
-        raise InvalidInput("the reason must have 1 to 500 characters", hint="say in a line why") from error
+        return KillCommand.model_validate(fields)
+    except ValidationError as error:
+        if error.errors()[0]["loc"] == ("reason",):
+            raise InvalidInput("the reason must have 1 to 500 characters", hint="say in a line why") from error
+        raise InvalidInput("the name has more than 200 characters", hint="no run, agent or tool has") from error
 
 
-def _check_agent(agent: str, known: list[Any], has_runs: bool) -> None:
-    from proctor.contracts.errors import UnknownName
-
-    if agent not in known and not has_runs:
-        raise UnknownName(f"there is no agent {agent}", hint=f"the agents here: {', '.join(known) or 'none'}")
-
-
-def _print_report(report: "KillReport", output: Format) -> int:
+def _print_report(report: "KillOutcome", output: Format) -> int:
     from gateway.cli.output import plain
     from gateway.cli.runs import print_receipt
 
@@ -129,7 +113,7 @@ def release(
     """Lift a fence. It takes another person than the one who raised it."""
 
     async def work(session: Session) -> Any:
-        return await session.gateway.store.kills.release(epoch, await session.caller(act_as))
+        return await (await session.front(act_as)).release(epoch)
 
     fence = perform(context, work)
     say(f"fence {fence.epoch} is lifted by {fence.released_by}; runs that it ended stay ended")
@@ -141,7 +125,7 @@ def fences(context: typer.Context, output: OutputOption = Format.TABLE) -> None:
     """List the kills in force, oldest first."""
 
     async def work(session: Session) -> Any:
-        return await session.gateway.store.kills.active()
+        return await (await session.reader()).fences()
 
     standing = perform(context, work)
     print_rows(standing, output, _FENCE)

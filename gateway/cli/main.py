@@ -11,9 +11,11 @@ from typing import Any
 import typer
 
 from gateway.cli import (
+    access,
     audit,
     autonomy,
     catalog,
+    control,
     decide,
     explain,
     kills,
@@ -22,6 +24,7 @@ from gateway.cli import (
     principals,
     reviews,
     runs,
+    standing,
     watch,
 )
 from gateway.cli.output import say
@@ -42,7 +45,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for _part in (runs, watch, explain, decide, reviews, autonomy, policy, kills, audit, catalog, principals, operate):
+_PARTS = (
+    *(runs, watch, explain, decide, standing, control, reviews, autonomy, policy),
+    *(kills, audit, catalog, principals, access, operate),
+)
+for _part in _PARTS:
     _part.register(app)
 
 

@@ -123,6 +123,11 @@ def _kept_whole(rows: Sequence[Sequence[str]], titles: Sequence[str], width: int
     return whole
 
 
+def text_width() -> int:
+    """Give the columns to write text in: the terminal's, and 100 where there is none."""
+    return max(shutil.get_terminal_size().columns, MIN_COLUMNS) if sys.stdout.isatty() else 100
+
+
 def _stdout() -> TextIO:
     return sys.stdout
 

@@ -1,9 +1,10 @@
-"""`proctor principals ls` and `principals add`."""
+"""`proctor principals`: who is enrolled here, and who they are in other systems."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli.access import register_links
 from gateway.cli.output import Format, print_one, print_rows, say
 from gateway.cli.session import AsOption, OutputOption, Session, perform
 
@@ -16,6 +17,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(name="principals", help="The people whose tokens are kept here.", no_args_is_help=True)
     group.command("ls")(ls)
     group.command("add")(add)
+    register_links(group)
     app.add_typer(group)
 
 

@@ -8,7 +8,9 @@ from gateway.cli.output import Format, emit, encode, print_json, print_one, prin
 from gateway.cli.session import AsOption, OutputOption, Session, perform
 
 if TYPE_CHECKING:
-    from proctor.contracts.run import RunRecord, TaskRequest
+    from gateway.front import Front
+    from gateway.front_models import TaskOrder
+    from proctor.contracts.run import RunRecord
 
 EXIT_INTERRUPTED = 130
 
@@ -85,14 +87,16 @@ def run(
     started: list[str] = []
 
     async def work(session: Session) -> int:
-        record = await _submit(session, act_as=act_as, agent=agent, content=content, goal=goal, key=key, model=model)
+        front, record = await _submit(
+            session, act_as=act_as, agent=agent, content=content, goal=goal, key=key, model=model
+        )
         started.append(record.run_id)
         if not wait:
             _print_detached(record, output)
             return 0
         from gateway.cli.watch import wait_for_end
 
-        return await wait_for_end(session, record, timeout_s, output)
+        return await wait_for_end(front, record.run_id, timeout_s, output)
 
     try:
         code = perform(context, work)
@@ -112,46 +116,22 @@ def _print_detached(record: "RunRecord", output: Format) -> None:
 
 async def _submit(
     session: Session, *, act_as: str | None, agent: str, content: Any, goal: str, key: str | None, model: str | None
-) -> "RunRecord":
-    from gateway.admission import submit
-    from gateway.agents import load_agent
-    from proctor.contracts.ids import new_idempotency_key
-
-    caller = await session.caller(act_as)
-    bundle = load_agent(session.gateway.catalog, agent, model)
-    request = _request(agent, content, goal, caller.name, key or new_idempotency_key(bundle.manifest.name))
-    store = session.gateway.store
-    submission = await submit(
-        request,
-        bundle,
-        by=caller,
-        admissions=store.admissions,
-        engine=session.gateway.engine,
-        changes=session.gateway.changes,
-    )
-    record = submission.record
-    say(f"run {record.run_id} {'accepted' if submission.is_new else f'exists already ({record.status})'}")
-    return record
+) -> "tuple[Front, RunRecord]":
+    front = await session.front(act_as)
+    done = await front.submit(_order(agent, content, goal, model), key)
+    record = done.run
+    say(f"run {record.run_id} {'accepted' if done.is_new else f'exists already ({record.status})'}")
+    return front, record
 
 
-def _request(agent: str, content: Any, goal: str, requester: str, key: str) -> "TaskRequest":
+def _order(agent: str, content: Any, goal: str, model: str | None) -> "TaskOrder":
     from pydantic import ValidationError
 
+    from gateway.front_models import TaskOrder
     from proctor.contracts.errors import InvalidInput
-    from proctor.contracts.ids import DEFAULT_TENANT
-    from proctor.contracts.run import TaskRequest
 
     try:
-        return TaskRequest.model_validate(
-            {
-                "agent": agent,
-                "input": content,
-                "goal": goal,
-                "requester": requester,
-                "tenant": DEFAULT_TENANT,
-                "idempotency_key": key,
-            }
-        )
+        return TaskOrder.model_validate({"agent": agent, "input": content, "goal": goal, "model": model})
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", hint="shorten it") from error
@@ -165,35 +145,37 @@ def ps(
     output: OutputOption = Format.TABLE,
 ) -> None:
     """List runs, newest first."""
-    from proctor.contracts.ids import AgentName
 
     async def work(session: Session) -> "list[RunRecord]":
-        from gateway.approvals import as_it_stands
+        from gateway.front_models import MAX_PAGE, RunQuery
+        from proctor.contracts.ids import AgentName
 
-        name, store = AgentName(agent) if agent else None, session.gateway.store
-        found = await store.archive.runs(agent=name, open_only=is_open, limit=limit)
-        waiting = await store.people.pending()
-        return [as_it_stands(record, waiting) for record in found]
+        front, found, cursor = await session.reader(), list["RunRecord"](), None
+        name = AgentName(agent) if agent else None
+        while len(found) < limit:
+            size = min(limit - len(found), MAX_PAGE)
+            page = await front.runs(RunQuery(agent=name, open_only=is_open, limit=size, cursor=cursor))
+            found += page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        return found
 
     print_rows(perform(context, work), output, _RUN_COLUMNS)
 
 
 def show(context: typer.Context, run_id: RunArgument, output: OutputOption = Format.TABLE) -> None:
     """Show a run. Its standing, its report, and what waits for a person."""
-    from gateway.approvals import as_it_stands, ways_to_decide
+    from gateway.approvals import ways_to_decide
     from proctor.contracts.ids import RunId
 
     async def work(session: Session) -> dict[str, Any]:
         from gateway.cli.output import plain
 
-        store = session.gateway.store
-        record = await store.archive.run(RunId(run_id))
-        head = await store.archive.recorded_head(record.run_id)
-        report = None if record.report_digest is None else await store.archive.content(record.report_digest)
-        waiting = await store.people.pending(record.run_id)
-        shown: dict[str, Any] = plain(as_it_stands(record, waiting))
-        requests = [{**plain(request), "decide_by": ways_to_decide(request)} for request in waiting]
-        return {**shown, "audit_head": plain(head), "report": report, "waiting_for": requests}
+        detail = await (await session.reader()).run(RunId(run_id))
+        requests = [{**plain(request), "decide_by": ways_to_decide(request)} for request in detail.waiting_for]
+        shown: dict[str, Any] = plain(detail.run)
+        return {**shown, "audit_head": plain(detail.audit_head), "report": detail.report, "waiting_for": requests}
 
     found = perform(context, work)
     print_one(found, output, _RUN_FIELDS)
@@ -212,7 +194,7 @@ def receipt(context: typer.Context, run_id: RunArgument, output: OutputOption = 
     from proctor.contracts.ids import RunId
 
     async def work(session: Session) -> Any:
-        return await session.gateway.store.kills.receipt(RunId(run_id))
+        return await (await session.reader()).receipt(RunId(run_id))
 
     print_receipt(perform(context, work), output)
 
@@ -227,5 +209,7 @@ def print_receipt(found: Any, output: Format) -> None:
         print_rows(found.lines, output, _RECEIPT_COLUMNS)
     else:
         say("no effect was attempted")
+    if found.status == "killed" and "terminated" in found.reason:
+        say(found.reason)
     for item in found.open_items:
         say(f"open item: {item} (proctor approvals)")

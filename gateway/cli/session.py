@@ -1,10 +1,11 @@
-"""How a command reaches the parts: settings, an open gateway, and the person at the keyboard."""
+"""How a command reaches the parts: settings, the front of the person at the keyboard, or an open gateway."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:  # Importing them takes longer than `proctor --help` may.
     from contextlib import AbstractAsyncContextManager
 
     from gateway.connections import Gateway, OpenGateway
+    from gateway.front import Front
     from proctor.contracts.human import Principal
     from proctor.contracts.ports import AgentCatalog
     from proctor.settings import Settings
@@ -25,6 +27,7 @@ AsOption = Annotated[
     str | None, typer.Option("--as", metavar="NAME", help="Act as this principal, by its token in the state folder.")
 ]
 
+URL_VARIABLE: Final = "PROCTOR_URL"
 LET_CLIENT_END_S = 0.05
 """A process that ends right after a call of Temporal's client may crash (sdk-python#300)."""
 
@@ -41,6 +44,11 @@ class Wiring:
     """Opens the gateway; None: the real one, imported when it is first needed."""
     catalog: "Callable[[Settings], AgentCatalog] | None" = None
     """Opens the catalog; None: the files of the project."""
+
+    @property
+    def url(self) -> str | None:
+        """Where the gateway is that commands ask; None: they do it themselves."""
+        return self.environ.get(URL_VARIABLE) or None
 
     def settings(self) -> "Settings":
         """Read the settings. Raises `InvalidInput`."""
@@ -71,23 +79,64 @@ class Wiring:
 
 @dataclass(frozen=True)
 class Session:
-    """An open gateway for one command."""
+    """What one command works with: fronts, and the open parts where it has them."""
 
-    gateway: "Gateway"
-    environ: Mapping[str, str]
+    wiring: Wiring
+    settings: "Settings"
+    exits: AsyncExitStack
+    _parts: "Gateway | None" = None
+
+    @property
+    def gateway(self) -> "Gateway":
+        """The open parts. Raises `InvalidInput` where a gateway is asked over the network: it does not lend them."""
+        from proctor.contracts.errors import InvalidInput
+
+        if self._parts is None:
+            raise InvalidInput(
+                f"this command works on the store itself, and {URL_VARIABLE} is set",
+                hint=f"unset {URL_VARIABLE}, on a machine that reaches the store",
+            )
+        return self._parts
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a gateway is asked over the network."""
+        return self._parts is None
 
     async def caller(self, name: str | None) -> "Principal":
         """Authenticate the person at the keyboard. Raises `NotAuthorised`."""
+        return await self.gateway.store.people.authenticate(self._token(name))
+
+    async def front(self, name: str | None = None) -> "Front":
+        """Give the front of the person at the keyboard. Raises `NotAuthorised`, or `Unavailable`."""
+        if self.wiring.url is not None and self._parts is None:
+            from gateway.remote import open_remote
+
+            return await self.exits.enter_async_context(open_remote(self.wiring.url, self._token(name)))
+        from gateway.local_front import LocalFront
+
+        return LocalFront(self.gateway, await self.caller(name))
+
+    async def reader(self) -> "Front":
+        """Give a front that only reads: locally for anybody, as access to the database is its own protection."""
+        if self._parts is None:
+            return await self.front()
+        from gateway.local_front import LocalFront
+        from proctor.contracts.human import Principal, Role
+        from proctor.contracts.ids import PrincipalName
+
+        return LocalFront(self._parts, Principal(name=PrincipalName("local.reader"), roles=frozenset({Role.AUDITOR})))
+
+    def _token(self, name: str | None) -> str:
         from gateway.identity import DEV_PRINCIPAL, find_token
 
-        settings = self.gateway.settings
-        fallback = DEV_PRINCIPAL if settings.configured is None else None
-        token = find_token(self.environ, settings.home, name, fallback)
-        return await self.gateway.store.people.authenticate(token)
+        # The development stack's token is sent nowhere unless somebody says so.
+        is_dev = self._parts is not None and self.settings.configured is None
+        return find_token(self.wiring.environ, self.settings.home, name, DEV_PRINCIPAL if is_dev else None)
 
 
 def perform(context: typer.Context, work: Callable[[Session], Awaitable[T]]) -> T:
-    """Open the gateway, do the work, close everything, and give what the work gave."""
+    """Open what the command needs, do the work, close everything, and give what the work gave."""
     return asyncio.run(_perform(wiring_of(context), work))
 
 
@@ -100,8 +149,10 @@ def wiring_of(context: typer.Context) -> Wiring:
 
 
 async def _perform(wiring: Wiring, work: Callable[[Session], Awaitable[T]]) -> T:
-    try:
-        async with wiring.open_gateway(wiring.settings()) as gateway:
-            return await work(Session(gateway, wiring.environ))
-    finally:
-        await asyncio.sleep(LET_CLIENT_END_S)
+    settings = wiring.settings()
+    async with AsyncExitStack() as exits:
+        if wiring.url is not None:
+            return await work(Session(wiring, settings, exits))
+        exits.push_async_callback(asyncio.sleep, LET_CLIENT_END_S)
+        gateway = await exits.enter_async_context(wiring.open_gateway(settings))
+        return await work(Session(wiring, settings, exits, gateway))

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,7 @@ from gateway.cli.output import Format, encode, fit, plain, print_json, say
 from gateway.cli.session import Session, perform
 
 if TYPE_CHECKING:
+    from gateway.front import Front
     from proctor.contracts.ids import RunId
     from proctor.contracts.run import RunRecord
 
@@ -37,10 +38,11 @@ def watch(
     chosen = output or (Format.TABLE if sys.stdout.isatty() else Format.JSONL)
 
     async def work(session: Session) -> int:
-        record = await session.gateway.store.archive.run(RunId(run_id))
+        front = await session.reader()
+        found = await front.run(RunId(run_id))
         if chosen is Format.TABLE:
-            return await wait_for_end(session, record, timeout_s, chosen)
-        return await _stream(session, record.run_id, timeout_s)
+            return await wait_for_end(front, found.run.run_id, timeout_s, chosen)
+        return await _stream(front, found.run.run_id, timeout_s)
 
     try:
         code = perform(context, work)
@@ -50,40 +52,36 @@ def watch(
     raise typer.Exit(code)
 
 
-async def wait_for_end(session: Session, record: "RunRecord", timeout_s: float | None, output: Format) -> int:
+async def wait_for_end(front: "Front", run_id: "RunId", timeout_s: float | None, output: Format) -> int:
     """Tell on stderr what happens, print the result on stdout, and give the exit code; 8 when time is up."""
-    hint = asyncio.create_task(_mind_absent_worker(session, record.run_id))
+    hint = asyncio.create_task(_mind_absent_worker(front, run_id))
     try:
         async with asyncio.timeout(timeout_s):
-            await _narrate(session, record.run_id)
+            await _narrate(front, run_id)
     except TimeoutError:
-        say(
-            f"still {(await _standing(session, record.run_id)).status} after {timeout_s:g} s: "
-            f"proctor watch {record.run_id}"
-        )
+        say(f"still {(await _standing(front, run_id)).status} after {timeout_s:g} s: proctor watch {run_id}")
         return 8
     finally:
         hint.cancel()
-    return await _print_result(session, record.run_id, output)
+    return await _print_result(front, run_id, output)
 
 
-async def _narrate(session: Session, run_id: "RunId") -> None:
-    from gateway.following import follow
+async def _narrate(front: "Front", run_id: "RunId") -> None:
     from gateway.narration import is_quiet, sentence
 
     told: set[str] = set()
-    async for record in follow(session.gateway.store.archive, run_id):
+    async for record in front.follow(run_id):
         if not is_quiet(record):
             for line in fit(f"{record.at:%H:%M:%S}  {sentence(record)}", sys.stderr, indent=10):
                 say(line)
         if "request" in record.body:
-            await _say_whose_turn(session, run_id, told)
+            await _say_whose_turn(front, run_id, told)
 
 
-async def _say_whose_turn(session: Session, run_id: "RunId", told: set[str]) -> None:
+async def _say_whose_turn(front: "Front", run_id: "RunId", told: set[str]) -> None:
     from gateway.approvals import ways_to_decide
 
-    for request in await session.gateway.store.people.pending(run_id):
+    for request in await front.approvals(run_id):
         if request.id in told:
             continue
         told.add(request.id)
@@ -98,25 +96,23 @@ async def _say_whose_turn(session: Session, run_id: "RunId", told: set[str]) -> 
             say(f"            {way}")
 
 
-async def _mind_absent_worker(session: Session, run_id: "RunId") -> None:
+async def _mind_absent_worker(front: "Front", run_id: "RunId") -> None:
     from proctor.contracts.run import RunStatus
 
     await asyncio.sleep(NO_WORKER_AFTER_S)
-    if (await _standing(session, run_id)).status is RunStatus.ACCEPTED:
+    if (await _standing(front, run_id)).status is RunStatus.ACCEPTED:
         say("no worker has taken the run up yet: start one with `proctor worker` (or see `proctor doctor`)")
 
 
-async def _standing(session: Session, run_id: "RunId") -> "RunRecord":
-    return await session.gateway.store.archive.run(run_id)
+async def _standing(front: "Front", run_id: "RunId") -> "RunRecord":
+    return (await front.run(run_id)).run
 
 
-async def _print_result(session: Session, run_id: "RunId", output: Format) -> int:
+async def _print_result(front: "Front", run_id: "RunId", output: Format) -> int:
     from gateway.cli.exits import exit_code_of
 
-    record = await _standing(session, run_id)
-    report: Any = None
-    if record.report_digest is not None:
-        report = await session.gateway.store.archive.content(record.report_digest)
+    found = await front.run(run_id)
+    record, report = found.run, found.report
     reason = f": {record.status_reason}" if record.status_reason else ""
     say(f"run {run_id} {record.status}{reason} ({record.steps} steps, ${record.cost_usd})")
     if output is not Format.TABLE:
@@ -126,14 +122,13 @@ async def _print_result(session: Session, run_id: "RunId", output: Format) -> in
     return exit_code_of(record.status)
 
 
-async def _stream(session: Session, run_id: "RunId", timeout_s: float | None) -> int:
+async def _stream(front: "Front", run_id: "RunId", timeout_s: float | None) -> int:
     from gateway.cli.exits import exit_code_of
-    from gateway.following import follow
 
     try:
         async with asyncio.timeout(timeout_s):
-            async for record in follow(session.gateway.store.archive, run_id):
+            async for record in front.follow(run_id):
                 print_json(record, indent=None)
     except TimeoutError:
         return 8
-    return exit_code_of((await _standing(session, run_id)).status)
+    return exit_code_of((await _standing(front, run_id)).status)

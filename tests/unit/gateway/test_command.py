@@ -226,7 +226,7 @@ def test_wrong_usage_exits_2(proctor: Call, arguments: tuple[str, ...]) -> None:
         (("run", "resolver", "-i", "INPUT", "--as", "reader"), "may not start runs"),
         (("run", "resolver", "-i", "INPUT", "--as", "ghost"), "no token of ghost"),
         (("approve", "req-000001"), "may not decide"),
-        (("kill", "run-1", "--reason", "x", "--as", "reader"), "may not kill"),
+        (("kill", "run-1", "--reason", "x", "--as", "reader"), "may not stop runs"),
         (("release", "1"), "a second person"),
         (("principals", "add", "eve", "--role", "owner"), "may not change principals"),
     ],
