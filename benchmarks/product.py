@@ -15,6 +15,7 @@ from benchmarks.tools import MOMENTS
 from gateway import admission, approvals, killing
 from gateway.connections import Gateway
 from gateway.identity import ensure_local_principals, find_token
+from gateway.signing import ensure_local_keys, find_signer
 from gateway.temporal_engine import TemporalRunEngine
 from proctor.connection import connect_temporal
 from proctor.contracts.human import HumanDecision, Principal
@@ -130,8 +131,9 @@ class ProductSide:
         """Approve, as the command does."""
         people = self.gateway.store.people
         (request,) = await people.pending(RunId(run))
-        decision = HumanDecision(request_id=request.id, word="approve")
-        await approvals.decide(decision, by=self.person("demo.approver"), people=people, engine=self.gateway.engine)
+        decision, by = HumanDecision(request_id=request.id, word="approve"), self.person("demo.approver")
+        signer = find_signer(self.gateway.settings.home, by.name)
+        await approvals.decide(decision, by=by, people=people, engine=self.gateway.engine, signer=signer)
 
     async def kill(
         self, scope: KillScope, value: str, kills: KillSwitch, mode: Literal["compensate", "freeze"] | None = None
@@ -181,6 +183,7 @@ class ProductSide:
         store = await PostgresStore.connect(database_url, min_size=1, max_size=8)
         self._exit.push_async_callback(store.close)
         await ensure_local_principals(store.people, self._folder)
+        await ensure_local_keys(store.approver_keys, self._folder)
         for name in PEOPLE:
             self._people[name] = await store.people.authenticate(find_token({}, self._folder, name))
         settings, client = Settings.load({}, ROOT), await connect_temporal(self._endpoint)

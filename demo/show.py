@@ -26,6 +26,7 @@ from gateway.connections import Gateway, open_catalog, open_gateway
 from gateway.following import follow
 from gateway.identity import find_token
 from gateway.narration import is_quiet, sentence
+from gateway.signing import find_signer
 from proctor.contracts.errors import InvalidInput, PlannerFailed
 from proctor.contracts.human import HumanDecision, HumanRequest, Principal
 from proctor.contracts.ids import AgentName, RunId, new_idempotency_key
@@ -188,13 +189,9 @@ async def _decide(stage: Stage, request: HumanRequest) -> Word:
     else:
         tell("", f"no terminal to ask at: {APPROVER}, a principal of the demo, approves")
     decision = HumanDecision(request_id=request.id, word=word, reason="decided in the demo")
-    store = stage.gateway.store
-    await decide(
-        decision,
-        by=await stage.person(APPROVER),
-        people=store.people,
-        engine=stage.gateway.engine,
-    )
+    by, gateway = await stage.person(APPROVER), stage.gateway
+    signer = find_signer(gateway.settings.home, by.name)
+    await decide(decision, by=by, people=gateway.store.people, engine=gateway.engine, signer=signer)
     return word
 
 

@@ -83,7 +83,17 @@ def process_of_request(request: Row) -> ApprovalProcess:
 
 def standings(request: Row, words: Iterable[SpokenWord]) -> tuple[StageStanding, ...]:
     """Count approvals for a request; early versions asked all stages at once."""
-    return stages_of(process_of_request(request), words, in_order=request["process"] is not None)
+    return stages_of(process_of_request(request), words, in_order=_is_in_order(request))
+
+
+def asked_of(request: Row, found: Sequence[StageStanding]) -> Sequence[StageStanding]:
+    """Give the stages that are asked now."""
+    missing = [one for one in found if one.missing > 0]
+    return missing[:1] if _is_in_order(request) else missing
+
+
+def _is_in_order(request: Row) -> bool:
+    return request["process"] is not None
 
 
 def lacking(found: Sequence[StageStanding]) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from proctor.contracts.approving import ApprovalProcess
 from proctor.contracts.human import HumanDecision, Principal, RequestKind, Role, Signature, decision_text
 from proctor.contracts.ids import PrincipalName
-from proctor.contracts.stages import ESCALATED, SpokenWord, StageStanding, asked_now, can_fill, said_of
-from proctor.store.approvals import approvals_of, is_key_of, process_of_request, standings, to_key
+from proctor.contracts.stages import ESCALATED, SpokenWord, StageStanding, can_fill, said_of
+from proctor.store.approvals import approvals_of, asked_of, is_key_of, process_of_request, standings, to_key
 from proctor.store.database import Connection
 from proctor.store.governing import roles_of
 from proctor.store.locked import LockedRun
@@ -117,9 +117,9 @@ class Decider:
     def _of_roles(self) -> Iterator[str]:
         roles, stages = set(self.roles), self.process.stages
         if self.is_approving and stages:
-            asked = asked_now(self.stages())
-            if asked is not None and not can_fill(asked.stage, roles):
-                yield f"{self.place} has not the role that is asked now: {said_of(asked)}"
+            asked = asked_of(self.request, self.stages())
+            if asked and not any(can_fill(one.stage, roles) for one in asked):
+                yield f"{self.place} has not the role that is asked now: {' or '.join(said_of(one) for one in asked)}"
             return
         if any(can_fill(stage, roles) for stage in stages) or roles & {Role.APPROVER, ESCALATED}:
             return

@@ -21,6 +21,7 @@ from gateway.admission import submit
 from gateway.approvals import decide
 from gateway.connections import Gateway, open_gateway
 from gateway.identity import find_token
+from gateway.signing import find_signer
 from proctor.contracts.human import HumanDecision, Principal
 from proctor.contracts.ids import DEFAULT_TENANT, AgentName, RunId
 from proctor.contracts.manifest import AgentBundle
@@ -97,7 +98,9 @@ class Attack:
         """Decide as a person does; gives whether it was applied."""
         order = HumanDecision.model_validate({"request_id": request_id, "word": word, **said})
         by, store = await self.person("demo.approver"), self.gateway.store
-        return (await decide(order, by=by, people=store.people, engine=self.gateway.engine)).receipt.applied
+        signer = find_signer(self.gateway.settings.home, by.name)
+        decided = await decide(order, by=by, people=store.people, engine=self.gateway.engine, signer=signer)
+        return decided.receipt.applied
 
     async def end(self, run_id: RunId) -> str:
         """Wait for a run's end; gives its status."""

@@ -18,6 +18,7 @@ from gateway.auditing import read_trail
 from gateway.connections import Gateway, open_gateway
 from gateway.identity import find_token
 from gateway.killing import KillReport, kill
+from gateway.signing import find_signer
 from proctor.connection import connect_temporal
 from proctor.contracts.human import HumanDecision, HumanRequest, Principal
 from proctor.contracts.ids import DEFAULT_TENANT, AgentName, RunId
@@ -119,8 +120,9 @@ class Siege:
     async def decide(self, request_id: str, word: str, name: str = "demo.approver", **more: Any) -> DecisionResult:
         """Decide as a person does."""
         order = HumanDecision.model_validate({"request_id": request_id, "word": word, **more})
-        by = await self.principal(name)
-        return await decide(order, by=by, people=self.gateway.store.people, engine=self.gateway.engine)
+        by, gateway = await self.principal(name), self.gateway
+        signer = find_signer(gateway.settings.home, by.name)
+        return await decide(order, by=by, people=gateway.store.people, engine=gateway.engine, signer=signer)
 
     async def kill(self, run_id: RunId, mode: str = "compensate", wait_s: float = 30) -> KillReport:
         """Kill a run as the operator does."""

@@ -26,6 +26,7 @@ from gateway.approvals import decide
 from gateway.connections import Gateway, open_gateway
 from gateway.identity import find_token
 from gateway.killing import kill
+from gateway.signing import find_signer
 from proctor.connection import connect_temporal
 from proctor.contracts.human import HumanDecision
 from proctor.contracts.ids import DEFAULT_TENANT, AgentName, RunId
@@ -93,7 +94,8 @@ class Studio:
         pending = await _until(lambda: store.people.pending(run_id))
         by = await store.people.authenticate(find_token({}, self.gateway.settings.home, "demo.approver"))
         decision = HumanDecision.model_validate({"request_id": pending[0].id, "word": word, **more})
-        await decide(decision, by=by, people=store.people, engine=self.gateway.engine)
+        signer = find_signer(self.gateway.settings.home, by.name)
+        await decide(decision, by=by, people=store.people, engine=self.gateway.engine, signer=signer)
 
     async def kill(self, run_id: RunId) -> None:
         """Kill a run in the middle of its slow tool."""
