@@ -1,21 +1,20 @@
-"""Who comes in at the page, by a token or an API key; and how often one may try."""
+"""Who comes in at the page: by a principal's own token or an API key, as the REST gateway lets them in."""
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Protocol
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
-
-from gateway.connections import Gateway
-from gateway.page.cookies import hash_of
+from gateway.front_access import API_KEY_PREFIX, hash_of
+from gateway.http.login import DOTS_OF_A_JWT
 from proctor.contracts.errors import NotAuthorised
 from proctor.contracts.human import Principal
 from proctor.contracts.session_ports import Credential
 
-_API_KEY = re.compile(r"pk_([0-9a-f]{12})_([\w-]{20,200})")
-FAILURES_PER_ADDRESS, FAILURES_IN_ALL = 10, 200
-"""Failed attempts in a minute, beyond which nobody gets in from that address, or anywhere."""
+
+class Entrance(Protocol):
+    """Finds the principal behind a credential, and counts failures against the address that they come from."""
+
+    async def principal_of(self, credential: str, address: str) -> Principal:
+        """Authenticate. Raises `NotAuthorised`, `TooManyRequests`, `Unavailable`."""
 
 
 @dataclass(frozen=True)
@@ -26,36 +25,16 @@ class Entered:
     credential: Credential
 
 
-async def enter(gateway: Gateway, text: str) -> Entered:
-    """Let in whoever has this token or API key. Raises `NotAuthorised`."""
+async def enter(entrance: Entrance, text: str, address: str) -> Entered:
+    """Let in whoever has this token or API key; a session ends when it does. Raises as `Entrance.principal_of`.
+
+    Tokens of an OIDC issuer are refused: they live for minutes, and a session must not outlive what it stands on.
+    """
     shown = text.strip()
-    key = _API_KEY.fullmatch(shown)
-    if key is not None:
-        principal = await gateway.store.api_keys.authenticate(key[1], hash_of(key[2]))
-        return Entered(principal, Credential(kind="api_key", reference=key[1]))
-    if not shown.isascii() or not shown.isprintable():
-        raise NotAuthorised("this token is nobody's", hint="copy it again")
-    principal = await gateway.store.people.authenticate(shown)
+    if shown.count(".") == DOTS_OF_A_JWT:
+        raise NotAuthorised("tokens of an OIDC issuer open no session", hint="enter your own token or an API key")
+    principal = await entrance.principal_of(shown, address)
+    if shown.startswith(API_KEY_PREFIX):
+        key_id = shown.removeprefix(API_KEY_PREFIX).partition("_")[0]
+        return Entered(principal, Credential(kind="api_key", reference=key_id))
     return Entered(principal, Credential(kind="token", reference=hash_of(shown)))
-
-
-@dataclass(frozen=True)
-class Throttle:
-    """Counts failed attempts to get in, in this process. Credentials are random, so this is against noise."""
-
-    per_address: int = FAILURES_PER_ADDRESS
-    in_all: int = FAILURES_IN_ALL
-    _limiter: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
-
-    def is_open(self, address: str) -> bool:
-        """Whether another attempt may be made from an address."""
-        return all(self._limiter.test(item, *name) for item, name in self._items(address))
-
-    def note_failure(self, address: str) -> None:
-        """Count a failed attempt."""
-        for item, name in self._items(address):
-            self._limiter.hit(item, *name)
-
-    def _items(self, address: str) -> tuple[tuple[RateLimitItemPerMinute, tuple[str, ...]], ...]:
-        own, all_of_them = RateLimitItemPerMinute(self.per_address), RateLimitItemPerMinute(self.in_all)
-        return ((own, ("page", address)), (all_of_them, ("page",)))

@@ -7,6 +7,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.http.rates import TooManyRequests
 from gateway.page.answers import page, see_other
 from gateway.page.cookies import (
     forget_session,
@@ -20,7 +21,7 @@ from gateway.page.cookies import (
     visit_secret,
 )
 from gateway.page.entrance import Entered, enter
-from gateway.page.visits import PageParts, Visit, address_of, problem, read_form
+from gateway.page.visits import PageParts, Visit, address_of, problem, read_form, too_many
 from proctor.contracts.errors import NotAuthorised, ProctorError
 
 HOME: Final = "/approvals"
@@ -51,13 +52,14 @@ class SigningIn:
             if visit is None or not is_form_token(form.get("csrf", ""), visit, "login"):
                 return self._form(request, after, "Please try again: the form had expired.", status=403)
             try:
-                entered = await check(self.parts, request, form.get("credential", ""))
+                entered = await enter(self.parts.login, form.get("credential", ""), address_of(request))
             except NotAuthorised as error:
-                status = 429 if isinstance(error, TooMany) else 403
-                return self._form(request, after, error.diagnostics(), status=status)
+                return self._form(request, after, error.diagnostics(), status=403)
             return await self._begin(request, entered, after)
         except ProctorError as error:
             return problem(error)
+        except TooManyRequests as error:
+            return too_many(error)
 
     async def leave(self, visit: Visit) -> Response:
         """End the session."""
@@ -83,22 +85,6 @@ class SigningIn:
         return answer
 
 
-class TooMany(NotAuthorised):
-    """Too many failed attempts: wait a minute."""
-
-
-async def check(parts: PageParts, request: Request, credential: str) -> Entered:
-    """Let somebody in by a credential, if not too many attempts failed. Raises `NotAuthorised`."""
-    address = address_of(request)
-    if not parts.throttle.is_open(address):
-        raise TooMany
-    try:
-        return await enter(parts.gateway, credential)
-    except NotAuthorised:
-        parts.throttle.note_failure(address)
-        raise
-
-
 async def enter_again(visit: Visit) -> bool:
     """Take the credential that a form carries; gives whether the session is fresh now.
 
@@ -109,9 +95,8 @@ async def enter_again(visit: Visit) -> bool:
     credential = visit.form.get("credential", "")
     if not credential:
         return visit.session.is_fresh
-    entered = await check(visit.parts, visit.request, credential)
+    entered = await enter(visit.parts.login, credential, address_of(visit.request))
     if entered.principal.name != visit.principal.name:
-        visit.parts.throttle.note_failure(address_of(visit.request))
         raise NotAuthorised("that credential is somebody else's", hint=f"enter one of {visit.principal.name}")
     refreshed = await visit.parts.gateway.store.web_sessions.refresh(hash_of(visit.secret))
     return refreshed is not None and refreshed.is_fresh

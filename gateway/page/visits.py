@@ -1,8 +1,8 @@
 """One request to the page: who makes it, what its form says, and whether it came from a page of ours."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from gateway.connections import Gateway
 from gateway.front import Front
+from gateway.http.rates import Rates, TooManyRequests
 from gateway.page.answers import page, see_other
 from gateway.page.cookies import form_token, hash_of, is_form_token, session_secret
-from gateway.page.entrance import Throttle
+from gateway.page.entrance import Entrance
 from proctor.contracts.errors import InvalidInput, NotAuthorised, OversizeInput, ProctorError, Unavailable, UnknownName
 from proctor.contracts.human import Principal
 from proctor.contracts.session_ports import WebSession
@@ -21,15 +22,27 @@ MAX_FORM_BYTES: Final = 1024 * 1024
 _MAX_FIELDS: Final = 50
 
 
-@dataclass(frozen=True)
-class PageParts:
+class PageParts(Protocol):
     """What the approval page works with."""
 
-    gateway: Gateway
-    front_of: Callable[[Principal], Front]
-    public_url: str = ""
-    """Where browsers find this gateway, when that is not where it listens."""
-    throttle: Throttle = field(default_factory=Throttle)
+    @property
+    def gateway(self) -> Gateway:
+        """The open parts."""
+
+    @property
+    def login(self) -> Entrance:
+        """Who lets people in."""
+
+    @property
+    def rates(self) -> Rates:
+        """How often somebody may ask."""
+
+    @property
+    def public_url(self) -> str:
+        """Where browsers find this gateway, when that is not where it listens."""
+
+    def front_of(self, principal: Principal) -> Front:
+        """Give the front of a principal, who was authenticated."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +90,8 @@ def signed_in(parts: PageParts, work: Work) -> Callable[[Request], Awaitable[Res
             return await _answer(request, parts, work)
         except ProctorError as error:
             return problem(error)
+        except TooManyRequests as error:
+            return too_many(error)
 
     return answer
 
@@ -91,6 +106,7 @@ async def _answer(request: Request, parts: PageParts, work: Work) -> Response:
     session = None if secret is None else await parts.gateway.store.web_sessions.find(hash_of(secret))
     if session is None or secret is None:
         return see_other(f"/login?next={request.url.path}" if not is_post else "/login")
+    parts.rates.count_request(session.principal.name)
     if is_post and not is_form_token(form.get("csrf", ""), secret):
         raise NotAuthorised("this form does not belong to your session", hint="open the page again")
     return await work(Visit(request, parts, session, secret, form))
@@ -147,3 +163,10 @@ def problem(error: ProctorError) -> Response:
     statuses = ((UnknownName, 404), (OversizeInput, 413), (InvalidInput, 400), (NotAuthorised, 403), (Unavailable, 503))
     status = next((status for kind, status in statuses if isinstance(error, kind)), 409)
     return page("problem.html", status=status, title=error.message, text=error.hint, who=None)
+
+
+def too_many(error: TooManyRequests) -> Response:
+    """Say when to come back."""
+    answer = page("problem.html", status=429, title=str(error), text=f"wait {error.retry_after_s} s", who=None)
+    answer.headers["retry-after"] = str(error.retry_after_s)
+    return answer
