@@ -30,9 +30,10 @@ from proctor.contracts.session_ports import WebSessions
 from proctor.settings import Endpoints, Settings
 
 if TYPE_CHECKING:
-    from temporalio.client import Client
+    from temporalio.client import Client, Plugin
 
     from gateway.policy_changes import PolicyChanges
+    from proctor.store.postgres import PostgresStore
 
 POOL_SIZE = 4
 
@@ -149,21 +150,25 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         Unavailable: the store does not answer or is not migrated; says which address was tried.
 
     """
-    from proctor.store.postgres import PostgresStore
-
-    endpoints = settings.endpoints()
     tracing = CommandTrace(settings.otlp_endpoint)
+    store = await connect_store(settings.endpoints(), POOL_SIZE)
     try:
-        store = await PostgresStore.connect(endpoints.database_url, min_size=0, max_size=POOL_SIZE)
-    except Unavailable as error:
-        tried = address_of(endpoints.database_url)
-        raise Unavailable(f"{error.message} (tried {tried})", hint=_start_hint(endpoints, error)) from error
-    try:
-        engine = on_demand(lambda: _engine(settings, endpoints, tracing))
+        engine = on_demand(lambda: open_engine(settings, [tracing.plugin()]))
         yield Gateway(settings, store, engine, on_demand(lambda: open_catalog(settings)))
     finally:
         await store.close()
         tracing.end()
+
+
+async def connect_store(endpoints: Endpoints, pool_size: int) -> "PostgresStore":
+    """Connect to the store. Raises `Unavailable`, which says which address was tried."""
+    from proctor.store.postgres import PostgresStore
+
+    try:
+        return await PostgresStore.connect(endpoints.database_url, min_size=0, max_size=pool_size)
+    except Unavailable as error:
+        tried = address_of(endpoints.database_url)
+        raise Unavailable(f"{error.message} (tried {tried})", hint=_start_hint(endpoints, error)) from error
 
 
 def open_catalog(settings: Settings) -> AgentCatalog:
@@ -189,11 +194,14 @@ def _start_hint(endpoints: Endpoints, error: Unavailable) -> str:
     return error.hint
 
 
-def _engine(settings: Settings, endpoints: Endpoints, tracing: CommandTrace) -> RunEngine:
+def open_engine(settings: Settings, plugins: "list[Plugin]") -> RunEngine:
+    """Give the engine, which connects to Temporal when it is first used."""
     from gateway.temporal_engine import TemporalRunEngine
     from proctor.connection import connect_temporal
 
-    async def connect() -> "Client":
-        return await connect_temporal(endpoints.temporal, plugins=[tracing.plugin()])
+    endpoint = settings.endpoints().temporal
 
-    return TemporalRunEngine(connect, address=endpoints.temporal.address, task_queue=settings.task_queue)
+    async def connect() -> "Client":
+        return await connect_temporal(endpoint, plugins=plugins)
+
+    return TemporalRunEngine(connect, address=endpoint.address, task_queue=settings.task_queue)

@@ -41,6 +41,7 @@ def _run() -> int:
         entries: dict[str, Callable[..., Any]] = {
             "dev": run_dev,
             "worker": run_worker,
+            "gateway": run_gateway,
             "demo": run_demo,
             "doctor": run_doctor,
         }
@@ -113,6 +114,13 @@ def run_worker(settings: "Settings") -> int:
     from workers.process import work
 
     return work(settings, build_worker)
+
+
+def run_gateway(settings: "Settings") -> int:
+    """Run the REST gateway until it is told to stop."""
+    from gateway.http.server import serve_gateway
+
+    return serve_gateway(settings, os.environ)
 
 
 def run_demo(settings: "Settings", *, model: str | None) -> int:

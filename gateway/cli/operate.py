@@ -1,4 +1,4 @@
-"""`proctor dev`, `worker`, `demo`, `migrate`, `doctor`, `version`."""
+"""`proctor dev`, `worker`, `gateway`, `demo`, `migrate`, `doctor`, `version`."""
 
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("dev")(dev)
     app.command("worker")(worker)
+    app.command("gateway")(gateway)
     app.command("demo")(demo)
     app.command("migrate")(migrate)
     app.command("doctor")(doctor)
@@ -33,6 +34,12 @@ def worker(context: typer.Context) -> None:
     """Run one worker against any Temporal and Postgres. SIGTERM lets it finish what it has begun."""
     wiring = wiring_of(context)
     raise typer.Exit(wiring.entry("worker")(wiring.settings()))
+
+
+def gateway(context: typer.Context) -> None:
+    """Run the REST gateway against any Temporal and Postgres. SIGTERM lets it finish what it has begun."""
+    wiring = wiring_of(context)
+    raise typer.Exit(wiring.entry("gateway")(wiring.settings()))
 
 
 def demo(

@@ -15,6 +15,8 @@ from proctor.contracts.errors import ProctorError
 
 RETRY_AFTER_S = 2
 MOST_DETAILS = 20
+INSIDE = frozenset({500, 503})
+"""What is wrong inside, such as addresses and queries, is for the logs."""
 _WORDS = {
     400: "The body is not JSON that can be used",
     401: "Nobody is signed in, or the credential lets nobody in",
@@ -69,9 +71,11 @@ def problem_answer(request: Request, problem: Problem, headers: dict[str, str] |
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ProctorError)
     problem = problem_of(error)
-    if problem.status == 500:  # noqa: PLR2004 - what is wrong inside is for the logs
-        _log.error("request_failed", reason=error.message, kind=type(error).__name__)
-        problem = problem.model_copy(update={"detail": "", "hint": ""})
+    if problem.status in INSIDE:
+        _log.error("request_failed", reason=error.diagnostics(), kind=type(error).__name__)
+        problem = problem.model_copy(
+            update={"detail": "", "hint": "the gateway's log says more, under this request's id"}
+        )
     headers = {"retry-after": str(RETRY_AFTER_S)} if problem.status == 503 else None  # noqa: PLR2004 - unavailable
     return problem_answer(request, problem, headers)
 

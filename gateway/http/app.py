@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 
 from gateway.http.answers import PROBLEMS, add_error_answers
 from gateway.http.gatekeeper import Gatekeeper
@@ -18,8 +19,8 @@ DESCRIPTION = (
 )
 
 
-def build_app(parts: HttpParts, *, api: Sequence[APIRouter] = (), others: Sequence[APIRouter] = ()) -> FastAPI:
-    """Build the application; `api` are further routers under `/v1`, `others` stand at the root and document nothing."""
+def build_app(parts: HttpParts, *, api: Sequence[APIRouter] = (), others: Sequence[BaseRoute] = ()) -> FastAPI:
+    """Build the application; `api` are further routers under `/v1`, `others` stand at the root, undocumented."""
     app = FastAPI(
         title="Proctor",
         version=VERSION,
@@ -34,8 +35,8 @@ def build_app(parts: HttpParts, *, api: Sequence[APIRouter] = (), others: Sequen
     add_error_answers(app)
     for router in (runs.build_routes(), people.build_routes(), control.build_routes(), access.build_routes(), *api):
         app.include_router(router, prefix="/v1", responses=PROBLEMS)
-    for router in (operations.build_routes(parts), *others):
-        app.include_router(router, include_in_schema=False)
+    app.include_router(operations.build_routes(parts), include_in_schema=False)
+    app.router.routes.extend(others)
     app.add_middleware(
         Gatekeeper,
         max_body_bytes=parts.settings.max_body_bytes,
