@@ -9,6 +9,7 @@ from proctor.store.bundles import BundleShelf
 from proctor.store.database import Database
 from proctor.store.deciders import hint_for, storable
 from proctor.store.deciding import Deciding, check_word
+from proctor.store.edit_fitting import check_fits
 from proctor.store.rows import to_request
 from proctor.store.storable import clean
 
@@ -73,6 +74,8 @@ class PostgresPeople:
         check_word(request, decision)
         async with self._database.transaction() as connection:
             deciding = await Deciding.begin(connection, request, decision, by)
+            if decision.arguments is not None:
+                await check_fits(connection, deciding.locked, decision.arguments, self._bundles)
             receipt = await deciding.carry_out(self._bundles)
         if deciding.objection is not None:
             # Raised after the commit: that somebody tried stays on record.
