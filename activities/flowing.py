@@ -38,7 +38,9 @@ class FlowShelf:
         run_id = facts.run.run_id
         known = self._known.pop(run_id, None)
         if known is None or known.declared != declared or known.bundle.policy != bundle.policy:
-            known = _Known(RunFlows(bundle, facts.goal, facts.input, declared), bundle, declared)
+            known = _Known(
+                RunFlows(bundle, facts.goal, facts.input, declared, source=facts.run.input_source), bundle, declared
+            )
         entries = await transcript.since(known.seen + 1)
         known.flows.observe(entries)
         known.seen = max([known.seen, *(entry.n for entry in entries)])

@@ -169,6 +169,7 @@ def _situation(ref: StepRef, facts: PlanFacts, bundle: AgentBundle) -> Situation
         bundle=bundle,
         goal=facts.goal,
         input=facts.input,
+        input_source=facts.run.input_source,
         cursor=facts.cursor,
         remaining_iterations=max(bounds.max_iterations - ref.step, 0),
         remaining_cost_usd=max(_cap(facts, bundle.manifest) - facts.run.cost_usd, Decimal(0)),

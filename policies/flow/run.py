@@ -32,15 +32,23 @@ class RunFlows:
     of step N, observe only what came before step N was planned: the planner had read no more than that.
     """
 
-    def __init__(self, bundle: AgentBundle, goal: str, given: Any, declared: DeclaredPlan | None = None) -> None:
+    def __init__(
+        self, bundle: AgentBundle, goal: str, given: Any, declared: DeclaredPlan | None = None, *, source: str = ""
+    ) -> None:
+        """Take what the run began with. `source` says whose words the input is, where it is not the requester's."""
+        is_late = bool(source) and isinstance(bundle.manifest.planner, ModelPlannerSpec)
         self.provenance = Provenance()
-        self.ledger = PlanLedger(declared)
+        self.ledger = PlanLedger(None if is_late else declared)  # a model had read the input before it declared
+        self._source = source
         self._bundle = bundle
         self._contracts: dict[str, ToolContract] = {tool.name: tool for tool in bundle.tools}
         self._proposed: dict[tuple[int, int], ProposedCall] = {}
         self._by_node: dict[str, list[Flow]] = {}
         self.provenance.add_trusted(goal, Origin.REQUEST)
-        self.provenance.add_trusted(given, Origin.REQUEST)
+        if source:
+            self.provenance.add_result(given, Labels(sources=(source,)))
+        else:
+            self.provenance.add_trusted(given, Origin.REQUEST)
         self.provenance.add_trusted(_written_by_owner(bundle), Origin.MANIFEST)
         if bundle.policy is not None:
             self.provenance.add_trusted(list(bundle.policy.address_book), Origin.ADDRESS_BOOK)
@@ -131,6 +139,8 @@ class RunFlows:
         return joined(flow for root in roots for flow in self._of_root(root))
 
     def _of_root(self, root: str) -> list[Flow]:
+        if root == "input" and self._source:
+            return [Flow(labels=Labels(sources=(self._source,)), origins=(Origin.TOOL,))]
         if root in _TRUSTED_ROOTS:
             return [_trusted(_TRUSTED_ROOTS[root])]
         read = self._by_node.get(root.removeprefix("steps.")) if root.startswith("steps.") else None

@@ -54,7 +54,7 @@ class Origin(StrEnum):
     VALIDATED = "validated"
     """A part of a tool's result that a validating rule accepted."""
     TOOL = "tool"
-    """A tool's result: untrusted."""
+    """A tool's result, or an input that another system sent: untrusted."""
     PLANNER = "planner"
     """Made up by a model. Trusted no further than all that the model had read."""
 

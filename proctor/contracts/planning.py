@@ -136,6 +136,8 @@ class Situation(Contract):
     bundle: AgentBundle
     goal: str
     input: Any
+    input_source: str = ""
+    """Whose words the input is, where it is not the requester's."""
     cursor: dict[str, Any] = Field(default_factory=dict)
     """What the planner returned last; empty at the first step."""
     remaining_iterations: int

@@ -73,6 +73,8 @@ class TaskRequest(Contract):
     requester: PrincipalName
     tenant: TenantId
     idempotency_key: str
+    source: str = Field(default="", max_length=100)
+    """Whose words the input is, such as `webhook:NAME`, and then nobody trusts it; empty: the requester's own."""
 
 
 class RunRecord(Contract):
@@ -87,6 +89,8 @@ class RunRecord(Contract):
     requester: PrincipalName
     goal: str
     input_digest: Digest
+    input_source: str = ""
+    """Whose words the input is; empty: the requester's own, and trusted. The goal is the requester's in any case."""
     bundle_digest: Digest | None = None
     policy_digest: Digest | None = None
     status: RunStatus

@@ -39,7 +39,7 @@ class PostgresAdmissions:
 
     async def _admit(self, request: TaskRequest, bundle: AgentBundle) -> tuple[RunRecord, bool]:
         run_id = run_id_for(request.tenant, request.idempotency_key)
-        request_digest = digest_json(request.model_dump(mode="json"))
+        request_digest = _digest_of(request)
         async with self._database.transaction() as connection:
             await connection.execute(query("lock_fences_shared"))
             found = await connection.fetchrow(
@@ -68,6 +68,11 @@ def _check(request: TaskRequest, bundle: AgentBundle) -> None:
         raise OversizeInput(f"the input has {size} bytes", hint=f"the limit is {MAX_INPUT_BYTES}")
     if not bundle.manifest.owner:
         raise Refused(f"agent {bundle.manifest.name} has no owner", hint="name one person as `owner` in its manifest")
+
+
+def _digest_of(request: TaskRequest) -> Digest:
+    """Tell requests apart; the source counts where there is one, as requests of earlier versions name none."""
+    return digest_json(request.model_dump(mode="json", exclude=None if request.source else {"source"}))
 
 
 def _same(row: Row, request_digest: str) -> RunRecord:
@@ -100,6 +105,7 @@ async def _insert(
         input_digest,
         bundle_digest,
         at,
+        clean(request.source),
     )
     changes = Changes(run_id, at)
     changes.content_text(bundle_body)
@@ -114,6 +120,7 @@ async def _insert(
         request=request_digest,
         input=input_digest,
         bundle=bundle_digest,
+        **({"input_source": request.source} if request.source else {}),
     )
     await changes.write(connection)
     return to_run(row)
