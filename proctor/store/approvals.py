@@ -1,8 +1,9 @@
 """Approvals as they were recorded: whose they are, whether they still hold, and how far a request has come."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from proctor.contracts.approving import ApprovalProcess, ApproverKey
 from proctor.contracts.human import HumanDecision, HumanRequest, decision_text
@@ -29,6 +30,19 @@ class Approval:
     """The key that it names, as the store has it now."""
     is_delegated: bool
     """Whether, when it was given, they stood for whom they say."""
+    record: Mapping[str, Any] | None
+    """What the run's audit says of it."""
+
+    @property
+    def is_audited(self) -> bool:
+        """Whether the audit says the same: whoever alters the decision would have to rewrite the chain, too."""
+        word, record = self.word, self.record
+        if record is None:
+            return False
+        said = [record.get(name) for name in ("by", "word", "binding", "on_behalf_of", "key")]
+        roles = record.get("roles", list(word.roles))  # early versions did not write them down
+        recorded = [word.by, word.word, word.binding_digest, word.on_behalf_of, word.key_id]
+        return said == recorded and roles == list(word.roles)
 
     def is_signed(self, request: HumanRequest) -> bool:
         """Whether it carries a signature of its author over exactly this decision on exactly this request."""
@@ -60,7 +74,7 @@ def _to_approval(row: Row) -> Approval:
         on_behalf_of=word["on_behalf_of"],
     )
     key = None if row["key"] is None else to_key(row["key"])
-    return Approval(to_word(word), said, word["signature"], key, row["is_delegated"])
+    return Approval(to_word(word), said, word["signature"], key, row["is_delegated"], row["record"])
 
 
 def to_word(row: Row) -> SpokenWord:
@@ -127,6 +141,7 @@ def valid(
         if one.word.binding_digest == binding
         and not one.word.names & excluded
         and one.is_delegated
+        and one.is_audited
         and (ESCALATED not in one.word.roles or _was_escalated_to(one.word, escalated, request["created_at"]))
         and (signed_for is None or one.is_signed(signed_for))
     ]

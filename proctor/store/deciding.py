@@ -209,6 +209,7 @@ class Deciding:
             "on_behalf_of": decision.on_behalf_of,
             "key": None if decision.signature is None else decision.signature.key_id,
             "arguments": None if decision.arguments is None else digest_json(decision.arguments),
+            "roles": self.decider.roles if self.decider.is_approving else None,
         }
         return {name: value for name, value in said.items() if value is not None}
 

@@ -70,6 +70,10 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     ) who WHERE who.name IS NOT NULL
 $$;
 
+-- Finds what the audit says of a decision, which each counted approval is held against.
+CREATE INDEX audit_of_approval ON proctor.audit (run_id, (body ->> 'decision'))
+    WHERE kind IN ('approval_counted', 'approval_granted');
+
 CREATE TABLE proctor.standing_grant (
     id text PRIMARY KEY,
     tenant text NOT NULL,
@@ -204,7 +208,10 @@ BEGIN
           WHERE s.run_id = p_run AND s.step = p_step AND s.settled_usd IS NULL ORDER BY s.attempt DESC LIMIT 1),
         (SELECT json_agg(json_build_object(
               'word', d, 'key', (SELECT k FROM proctor.approver_key k WHERE k.id = d.key_id),
-              'is_delegated', d.on_behalf_of IS NULL OR proctor.is_delegated(d.on_behalf_of, d.by, r.agent, d.at)
+              'is_delegated', d.on_behalf_of IS NULL OR proctor.is_delegated(d.on_behalf_of, d.by, r.agent, d.at),
+              'record', (SELECT a.body FROM proctor.audit a
+                WHERE a.run_id = d.run_id AND a.kind IN ('approval_counted', 'approval_granted')
+                  AND a.body ->> 'decision' = d.id AND a.at = d.at)
           ) ORDER BY d.n)
           FROM proctor.decision d WHERE d.request_id = (a.request).id AND d.applied AND d.word = 'approve'),
         proctor.authors_of(p_run, p_step, p_call),
