@@ -18,7 +18,7 @@ from gateway.local_front import LocalFront
 from proctor.contracts.approving import ApprovalProcess
 from proctor.contracts.canonical import digest_json
 from proctor.contracts.decision import Verdict
-from proctor.contracts.human import HumanRequest, Principal, RequestState, Role
+from proctor.contracts.human import HumanDecision, HumanRequest, Principal, RequestState, Role
 from proctor.contracts.ids import PrincipalName, RequestId
 from proctor.documents.catalog import FileAgentCatalog
 from proctor.settings import Settings
@@ -88,6 +88,10 @@ class Chat:
     async def words(self, request: HumanRequest) -> list[tuple[str, str, bool]]:
         """Give who said what on a request, and whether it was applied."""
         return [(one.by, one.word, one.applied) for one in await self.store.words.words(request.id)]
+
+    def word(self, request: HumanRequest, word: str, **more: Any) -> HumanDecision:
+        """Make a decision."""
+        return HumanDecision.model_validate({"request_id": request.id, "word": word, **more})
 
     async def principal(self, name: str) -> Principal:
         """Give a principal."""

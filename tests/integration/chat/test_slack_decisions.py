@@ -4,8 +4,7 @@ import asyncio
 import json
 
 from proctor.contracts.approving import ApprovalProcess
-from proctor.contracts.human import HumanDecision, HumanRequest, RequestState
-from proctor.contracts.ids import RequestId
+from proctor.contracts.human import HumanRequest, RequestState
 from proctor.contracts.run import RequestRef
 from tests.integration.chat.conftest import PAGES, Chat, user
 
@@ -118,7 +117,7 @@ async def test_click_on_a_stale_card_changes_nothing_and_mends_it(talking: Chat)
     request = await talking.ask()
     card = await talking.slack.card()
     talking.slack.messages.append(copy := type(card)("1.1", card.text, card.blocks))
-    await talking.store.people.decide(_word(request.id, "deny"), await talking.principal("adam"))
+    await talking.store.people.decide(talking.word(request, "deny"), await talking.principal("adam"))
     await talking.slack.press(copy, "Approve", user("bea"))
     await talking.slack.until(lambda: "Denied · fixer" in copy.said)
     assert "too late" in talking.slack.whispers[0].said
@@ -196,10 +195,6 @@ async def test_expired_and_withdrawn_cards_lose_their_buttons(talking: Chat) -> 
     await talking.store.journal.read_request(_ref(request))
     await talking.slack.until(lambda: "Expired" in card.said)
     assert {"Open the page"} == set(card.buttons)
-
-
-def _word(request_id: RequestId, word: str) -> HumanDecision:
-    return HumanDecision.model_validate({"request_id": request_id, "word": word})
 
 
 def _ref(request: HumanRequest) -> RequestRef:
