@@ -40,6 +40,7 @@ class MatrixListener:
     room: MatrixRoom
     desk: MatrixDesk
     seen: SeenMessages
+    oldest_taken_s: float = OLDEST_TAKEN_S
 
     @property
     def name(self) -> str:
@@ -65,14 +66,13 @@ class MatrixListener:
     async def _take(self, heard: Heard, limit: asyncio.Semaphore) -> None:
         async with limit:
             try:
-                if _is_recent(heard) and await self.seen.is_new(NAME, heard.event_id, KEEP_S):
+                if self._is_recent(heard) and await self.seen.is_new(NAME, heard.event_id, KEEP_S):
                     await self.desk.take(heard)
             except ProctorError as error:
                 _log.warning("matrix_message_not_taken_up", event=heard.event_id, reason=error.message)
 
-
-def _is_recent(heard: Heard) -> bool:
-    return heard.sent_at_ms / 1000 > time.time() - OLDEST_TAKEN_S
+    def _is_recent(self, heard: Heard) -> bool:
+        return heard.sent_at_ms / 1000 > time.time() - self.oldest_taken_s
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ async def open_ways_in(parts: HttpParts) -> AsyncIterator[WaysIn]:
     async with AsyncExitStack() as stack:
         ways = WaysIn(routes=page_routes(parts))
         await _open_slack(parts, ways, stack)
+        await _open_matrix(parts, ways, stack)
         yield ways
 
 
@@ -52,3 +53,17 @@ async def _open_slack(parts: HttpParts, ways: WaysIn, stack: AsyncExitStack) -> 
     ways.companions.append(slack.companion)
     ways.channels.append(slack.channel)
     ways.routes.extend(slack.routes)
+
+
+async def _open_matrix(parts: HttpParts, ways: WaysIn, stack: AsyncExitStack) -> None:
+    from gateway.chat.matrix_settings import MatrixSettings
+
+    settings = MatrixSettings.load(parts.environ)
+    if settings is None:
+        return
+    from gateway.chat.matrix import open_matrix
+
+    opened = open_matrix(settings, parts.gateway.store, parts.front_of, parts.public_url)
+    matrix = await stack.enter_async_context(opened)
+    ways.companions.append(matrix.companion)
+    ways.channels.append(matrix.channel)
