@@ -94,18 +94,18 @@ def _culprit(name: str, origin: Path | None) -> str:
     return f"{origin} comes first" + (f" (from {', '.join(sorted(set(owners)))})" if owners else "")
 
 
-def run_dev(settings: "Settings", *, workers: int, port: int, ui_port: int) -> int:
+def run_dev(settings: "Settings", *, workers: int, port: int, ui_port: int, gateway_port: int | None) -> int:
     """Run the stack in the foreground."""
     import asyncio
 
     from proctor.local import local_order
     from proctor.telemetry.logs import set_up_logs
-    from workers import dev
+    from workers import foreground
     from workers.embedded.temporal import TemporalPorts
 
     set_up_logs(settings.log_level)
-    order = local_order(ports=TemporalPorts(grpc=port, ui=ui_port), workers=workers)
-    return asyncio.run(dev.run_dev(settings, order))
+    order = local_order(ports=TemporalPorts(grpc=port, ui=ui_port), workers=workers, gateway_port=gateway_port)
+    return asyncio.run(foreground.run_dev(settings, order))
 
 
 def run_worker(settings: "Settings") -> int:

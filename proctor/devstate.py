@@ -41,6 +41,8 @@ class RunningStack:
     children: tuple[Process, ...] = ()
     """Temporal and the workers."""
     health_urls: tuple[str, ...] = ()
+    gateway_url: str = ""
+    """Where the REST gateway is; empty: there is none."""
 
 
 def write_stack(home: Path, stack: RunningStack) -> None:

@@ -39,6 +39,7 @@ def local_order(
     workers: int = 1,
     environ: Mapping[str, str] | None = None,
     restart_workers: bool = True,
+    gateway_port: int | None = None,
 ) -> StackOrder:
     """Order a stack of our own parts; free ports unless given."""
     return StackOrder(
@@ -47,6 +48,7 @@ def local_order(
         workers=workers,
         environ=environ or {},
         restart_workers=restart_workers,
+        gateway_port=gateway_port,
     )
 
 

@@ -1,4 +1,4 @@
-"""A worker as a child process: started, asked for its readiness, restarted when it dies, stopped."""
+"""A worker, or the gateway, as a child process: started, asked for its readiness, restarted when it dies, stopped."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from proctor.contracts.errors import Unavailable
-from workers.embedded.ports import LOOPBACK, HeldPort
+from workers.embedded.ports import LOOPBACK, HeldPort, claim_port
 from workers.embedded.tether import tethered
 
 READY_TIMEOUT_S = 60.0
@@ -36,6 +36,11 @@ class WorkerOrder:
     cwd: Path
     log_path: Path
     stop_timeout_s: float
+    name: str = "worker"
+    address_variables: tuple[str, str] = ("PROCTOR_HEALTH_HOST", "PROCTOR_HEALTH_PORT")
+    """By which it is told where to listen."""
+    port: int = 0
+    """0 takes a free one."""
 
 
 class WorkerChild:
@@ -68,7 +73,10 @@ class WorkerChild:
 
     async def start(self) -> None:
         """Start the process and return at once."""
-        self._port = self._port or HeldPort()
+        self._port = self._port or claim_port(
+            self._order.port, what=f"the {self._order.name}", remedy="choose another, or 0 for a free one"
+        )
+        host_variable, port_variable = self._order.address_variables
         self._order.log_path.parent.mkdir(parents=True, exist_ok=True)
         with self._order.log_path.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -79,8 +87,8 @@ class WorkerChild:
                 cwd=self._order.cwd,
                 env={
                     **self._order.environ,
-                    "PROCTOR_HEALTH_HOST": LOOPBACK,
-                    "PROCTOR_HEALTH_PORT": str(self._port.number),
+                    host_variable: LOOPBACK,
+                    port_variable: str(self._port.number),
                 },
                 start_new_session=True,
             )
@@ -95,10 +103,13 @@ class WorkerChild:
         deadline = time.monotonic() + timeout_s
         while not await asyncio.to_thread(_is_ready, self.health_url):
             if self.pid is None:
-                raise Unavailable(f"the worker ended while starting: {self._last_line()}", hint=f"see {self.log_path}")
+                raise Unavailable(
+                    f"the {self._order.name} ended while starting: {self._last_line()}", hint=f"see {self.log_path}"
+                )
             if time.monotonic() > deadline:
                 raise Unavailable(
-                    f"the worker is not ready after {timeout_s:g} s: {self._last_line()}", hint=f"see {self.log_path}"
+                    f"the {self._order.name} is not ready after {timeout_s:g} s: {self._last_line()}",
+                    hint=f"see {self.log_path}",
                 )
             await asyncio.sleep(POLL_S)
 
@@ -126,7 +137,7 @@ class WorkerChild:
         deadline = time.monotonic() + timeout_s
         while self.pid is None:
             if self.gave_up or time.monotonic() > deadline:
-                raise Unavailable(self.gave_up or f"the worker is not back after {timeout_s:g} s")
+                raise Unavailable(self.gave_up or f"the {self._order.name} is not back after {timeout_s:g} s")
             await asyncio.sleep(POLL_S)
         await self.until_ready(timeout_s)
 
@@ -150,7 +161,7 @@ class WorkerChild:
         try:
             await asyncio.wait_for(self._process.wait(), self._order.stop_timeout_s)
         except TimeoutError:
-            _log.warning("worker_killed", pid=self.pid, reason="it did not drain in time")
+            _log.warning(f"{self._order.name}_killed", pid=self.pid, reason="it did not drain in time")
             await self.kill()
 
     async def _keep_running(self) -> None:
@@ -158,15 +169,14 @@ class WorkerChild:
             code = await self._process.wait()
             pause_s = self._next_pause(time.monotonic())
             if pause_s is None:
-                self.gave_up = (
-                    f"the worker died {MAX_RESTARTS + 1} times in {RESTART_WINDOW_S:g} s: {self._last_line()}"
-                )
-                _log.error("worker_given_up", exit_code=code, log=str(self.log_path))
+                often = f"{MAX_RESTARTS + 1} times in {RESTART_WINDOW_S:g} s"
+                self.gave_up = f"the {self._order.name} died {often}: {self._last_line()}"
+                _log.error(f"{self._order.name}_given_up", exit_code=code, log=str(self.log_path))
                 return
-            _log.warning("worker_died", exit_code=code, restart_in_s=pause_s, log=str(self.log_path))
+            _log.warning(f"{self._order.name}_died", exit_code=code, restart_in_s=pause_s, log=str(self.log_path))
             await asyncio.sleep(pause_s)
             await self.start()
-            _log.info("worker_restarted", pid=self.pid)
+            _log.info(f"{self._order.name}_restarted", pid=self.pid)
             self._on_restart()
 
     def _next_pause(self, now: float) -> float | None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,6 @@ from typing import Self
 import structlog
 
 import proctor
-from proctor.contracts.errors import Unavailable
 from proctor.devstate import Process, RunningStack, remove_stack, write_stack
 from proctor.settings import Endpoints, Settings, TemporalEndpoint
 from workers.child import WorkerChild, WorkerOrder, inherited_environment
@@ -24,7 +22,7 @@ from workers.state_folder import owning
 
 DEFAULT_PORTS = TemporalPorts(grpc=7233, ui=8233)
 DRAIN_S = 5.0
-WATCH_S = 0.5
+GATEWAY_GRACE_S = 5.0
 
 PrepareStore = Callable[[str, Path], Awaitable[str]]
 """Given the owner's DSN and the state folder: migrates, enrols local principals, gives the DSN of the workers."""
@@ -43,6 +41,9 @@ class StackOrder:
     environ: Mapping[str, str] = field(default_factory=dict)
     """More environment for the workers."""
     restart_workers: bool = True
+    gateway_port: int | None = None
+    """Port of a REST gateway; 0 takes a free one, None: no gateway."""
+    gateway_command: Sequence[str] = (sys.executable, "-m", "proctor.command", "gateway")
 
 
 class DevStack:
@@ -59,6 +60,7 @@ class DevStack:
         self._database_url = ""
         self._restarting = False
         self.workers: list[WorkerChild] = []
+        self.gateway: WorkerChild | None = None
 
     @property
     def settings(self) -> Settings:
@@ -109,7 +111,10 @@ class DevStack:
         self._exit.push_async_callback(self._stop_workers)
         for _ in range(self._order.workers):
             await self.add_worker(wait=False)
-        await asyncio.gather(*(self._take_into_service(worker) for worker in self.workers))
+        if self._order.gateway_port is not None:
+            self.gateway = WorkerChild(self._gateway_order(self._order.gateway_port), self._announce)
+            await self.gateway.start()
+        await asyncio.gather(*(self._take_into_service(child) for child in self._children))
         self._exit.callback(remove_stack, self.home)
         self._announce()
 
@@ -131,6 +136,10 @@ class DevStack:
         await worker.until_ready()
         if self._order.restart_workers:
             worker.supervise()
+
+    @property
+    def _children(self) -> list[WorkerChild]:
+        return [*self.workers, *([self.gateway] if self.gateway is not None else [])]
 
     async def kill_worker(self, index: int = 0) -> int | None:
         """Kill a worker with SIGKILL; gives its pid. It is started again when the stack restarts workers."""
@@ -166,10 +175,10 @@ class DevStack:
             return f"Temporal ended; see {self.home / 'logs' / 'temporal.log'}"
         if (pid := self._postgres.process_id) is None or not Process.of(pid).started:
             return f"Postgres ended; see {self.home / 'postgres' / 'log'}"
-        return next((worker.gave_up for worker in self.workers if worker.gave_up), None)
+        return next((child.gave_up for child in self._children if child.gave_up), None)
 
     def _announce(self) -> None:
-        pids = [self._temporal.pid, *(worker.pid for worker in self.workers)]
+        pids = [self._temporal.pid, *(child.pid for child in self._children)]
         stack = RunningStack(
             owner=Process.of(os.getpid()),
             temporal_address=self._temporal.address,
@@ -178,11 +187,12 @@ class DevStack:
             database_url=self._database_url,
             children=tuple(Process.of(pid) for pid in pids if pid is not None),
             health_urls=tuple(worker.health_url for worker in self.workers),
+            gateway_url="" if self.gateway is None else self.gateway.health_url,
         )
         write_stack(self.home, stack)
 
     async def _stop_workers(self) -> None:
-        await asyncio.gather(*(worker.stop() for worker in self.workers))
+        await asyncio.gather(*(child.stop() for child in self._children))
 
     @contextlib.contextmanager
     def _expecting_an_end(self) -> Iterator[None]:
@@ -193,23 +203,41 @@ class DevStack:
             self._restarting = False
 
     def _worker_order(self, index: int) -> WorkerOrder:
+        drain_s = self._drain_s
+        log_path = self.home / "logs" / f"worker-{index}.log"
+        command, environ, root = self._order.worker_command, self._environ(), self._given.root
+        return WorkerOrder(command, environ, root, log_path, drain_s + CANCEL_GRACE_S)
+
+    def _gateway_order(self, port: int) -> WorkerOrder:
+        return WorkerOrder(
+            command=self._order.gateway_command,
+            environ=self._environ(),
+            cwd=self._given.root,
+            log_path=self.home / "logs" / "gateway.log",
+            stop_timeout_s=self._drain_s + GATEWAY_GRACE_S,
+            name="gateway",
+            address_variables=("PROCTOR_GATEWAY_HOST", "PROCTOR_GATEWAY_PORT"),
+            port=port,
+        )
+
+    @property
+    def _drain_s(self) -> float:
+        return float(self._order.environ.get("PROCTOR_DRAIN_S", DRAIN_S))
+
+    def _environ(self) -> dict[str, str]:
         source = str(Path(proctor.__file__).parents[1])
-        given = self._order.environ
-        drain_s = float(given.get("PROCTOR_DRAIN_S", DRAIN_S))
-        environ = {
+        return {
             **inherited_environment(),
             "PYTHONPATH": os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH", "")))),
             "PROCTOR_HOME": str(self.home.resolve()),
             "PROCTOR_AGENTS": str(self._given.agents.resolve()),
             "PROCTOR_TASK_QUEUE": self._given.task_queue,
-            "PROCTOR_DRAIN_S": str(drain_s),
+            "PROCTOR_DRAIN_S": str(self._drain_s),
             "PROCTOR_ENVIRONMENT": self._given.declared_environment or "development",
             "TEMPORAL_ADDRESS": self._temporal.address,
             "DATABASE_URL": self._database_url,
-            **given,
+            **self._order.environ,
         }
-        log_path = self.home / "logs" / f"worker-{index}.log"
-        return WorkerOrder(self._order.worker_command, environ, self._given.root, log_path, drain_s + CANCEL_GRACE_S)
 
 
 async def _to_its_end(start: Callable[[Path], str], folder: Path) -> str:
@@ -230,58 +258,3 @@ async def _all_or_first_error() -> AsyncIterator[asyncio.TaskGroup]:
             yield tasks
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from group
-
-
-async def run_dev(settings: Settings, order: StackOrder) -> int:
-    """Run the stack in the foreground until SIGINT or SIGTERM; gives the exit code.
-
-    Raises:
-        Unavailable: a part does not start, or cannot go on.
-
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    stack = DevStack(settings, order)
-    starting = asyncio.ensure_future(stack.__aenter__())
-    stopping = asyncio.ensure_future(stop.wait())
-    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():
-        starting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await starting
-            await stack.__aexit__()
-        return 0
-    await starting
-    try:
-        _say(_addresses(stack))
-        await _watch(stack, stop)
-    finally:
-        _say("stopping\n")
-        await stack.__aexit__()
-    return 0
-
-
-async def _watch(stack: DevStack, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        if problem := stack.problem():
-            raise Unavailable(problem, hint="everything else was stopped; start `proctor dev` again")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), WATCH_S)
-
-
-def _addresses(stack: DevStack) -> str:
-    lines = [
-        ("Temporal", stack.endpoints.temporal.address),
-        ("Temporal UI", stack.endpoints.temporal.ui_url or ""),
-        ("Postgres", stack.endpoints.database_url),
-        *(("Worker", f"{worker.health_url}/readyz  log {worker.log_path}") for worker in stack.workers),
-        ("State", str(stack.home)),
-    ]
-    return "".join(f"{name:<12} {value}\n" for name, value in lines) + "ready; Ctrl-C stops everything\n"
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()

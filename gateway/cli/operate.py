@@ -24,10 +24,15 @@ def dev(
     workers: Annotated[int, typer.Option(min=0, max=64, help="How many workers.")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Temporal's port; 0 takes a free one.")] = 7233,
     ui_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the web UI; 0 takes a free one.")] = 8233,
+    gateway_port: Annotated[
+        int, typer.Option(min=-1, max=65535, help="Port of the gateway; 0 takes a free one, -1 runs none.")
+    ] = 0,
 ) -> None:
-    """Run the whole stack in the foreground. Temporal, Postgres, workers; state is kept between starts."""
+    """Run the whole stack in the foreground. Temporal, Postgres, workers, gateway; state is kept between starts."""
     wiring = wiring_of(context)
-    raise typer.Exit(wiring.entry("dev")(wiring.settings(), workers=workers, port=port, ui_port=ui_port))
+    chosen = None if gateway_port < 0 else gateway_port
+    run = wiring.entry("dev")
+    raise typer.Exit(run(wiring.settings(), workers=workers, port=port, ui_port=ui_port, gateway_port=chosen))
 
 
 def worker(context: typer.Context) -> None:

@@ -122,7 +122,7 @@ import asyncio, os, sys
 from pathlib import Path
 from tests.integration.workers.test_dev_stack import order_for, settings_for
 from workers.child import MAX_RESTARTS
-from workers.dev import run_dev
+from workers.foreground import run_dev
 folder = Path(sys.argv[1])
 code = asyncio.run(run_dev(settings_for(folder), order_for(folder)))
 sys.stdout.flush()
