@@ -8,8 +8,9 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, LiteralString, Self, TypeVar
 
+import psycopg
 import uvicorn
 from limits import parse
 
@@ -154,6 +155,12 @@ class Site:
 
     async def _words(self, request_id: str) -> Any:
         return await self.store.words.words(RequestId(request_id))
+
+    def sql(self, statement: LiteralString, *values: str) -> list[tuple[Any, ...]]:
+        """Change or read the database behind everybody's back."""
+        with psycopg.connect(self.dsn) as connection:
+            cursor = connection.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
 
     def dispatch(self, request: HumanRequest) -> str:
         """Dispatch the call of a request on live facts that ask for what was asked for; gives what came of it."""
