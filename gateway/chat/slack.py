@@ -51,7 +51,7 @@ async def open_slack(
         public_url=public_url,
         words_here=lambda card: words_here(card, drawing),
     )
-    cards = Cards(store.people, store.words, drawing, public_url)
+    cards = Cards(store.people, store.words, store.journal, drawing, public_url)
     async with open_client(settings) as client:
         api = SlackApi(client, settings.channel)
         desk = Desk(conversation, api, cards, ToolContracts(store.archive, store.journal))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from gateway.cards.card import MOST_ARGUMENTS, ApprovalCard, CardArgument
 from gateway.cards.difference import Change
-from gateway.cards.values import Value, gap_notes
+from gateway.cards.values import Value, gap_notes, step_of
+from gateway.cards.visible_text import line as line_of
 from gateway.chat.slack_text import (
     MOST_FALLBACK,
     MOST_HEADER,
@@ -68,10 +69,11 @@ class Drawing:
 
     def hides(self, argument: CardArgument) -> bool:
         """Whether the channel may not see an argument."""
+        return bool(argument.confidentiality) and self.forbids(Confidentiality(argument.confidentiality))
+
+    def forbids(self, kind: Confidentiality) -> bool:
+        """Whether the channel may not see what is labelled so."""
         order = list(Confidentiality)
-        if not argument.confidentiality:
-            return False
-        kind = Confidentiality(argument.confidentiality)
         return kind is Confidentiality.SECRET or order.index(kind) > order.index(self.may_see)
 
 
@@ -84,9 +86,12 @@ class CardMessage:
     blocks: list[Block]
 
 
-def draw(card: ApprovalCard, page: str, drawing: Drawing) -> CardMessage:
-    """Draw a card as it stands. `page` is the address that shows all of it; empty: there is none."""
-    elements = [*_head(card), *_body(card, drawing), *_tail(card), *_elsewhere(card, page, drawing)]
+def draw(card: ApprovalCard, page: str, drawing: Drawing, before: frozenset[str] = frozenset()) -> CardMessage:
+    """Draw a card as it stands. `page` is the address that shows all of it; empty: there is none.
+
+    `before` names the arguments of the call that a person changed which the channel may not see.
+    """
+    elements = [*_head(card), *_body(card, drawing, before), *_tail(card), *_elsewhere(card, page, drawing)]
     blocks: list[Block] = [{"type": "header", "text": plain(_headline(card), MOST_HEADER)}, *in_blocks(elements)]
     buttons = _buttons(card, page, drawing)
     if buttons:
@@ -133,12 +138,12 @@ def _head(card: ApprovalCard) -> Iterator[Element]:
     yield labelled("Run", f"{card.run_id}, step {card.step} · asked for by {card.requester} · owner {card.owner}")
 
 
-def _body(card: ApprovalCard, drawing: Drawing) -> Iterator[Element]:
+def _body(card: ApprovalCard, drawing: Drawing, before: frozenset[str]) -> Iterator[Element]:
     if card.agent_says is not None:
         yield line(run(f"{card.agent} says (the agent's words, not ours):", bold=True))
         yield quoted(cut(card.agent_says.text, 2000))
-    hidden = {one.name for one in card.arguments if drawing.hides(one)}
     if card.changes:
+        hidden = before | {one.name for one in card.arguments if drawing.hides(one)}
         yield line(run(f"{card.author} changed the agent's call:", bold=True))
         yield verbatim(cut("\n".join(_changed(one, hidden) for one in card.changes), 2000))
     share = max(min(_share(card), MOST_ARGUMENT), LEAST_ARGUMENT)
@@ -203,8 +208,9 @@ def _row(value: Value) -> str:
     return f"{path}{text}" + (f" ({value.reading})" if value.reading else "")
 
 
-def _changed(change: Change, hidden: set[str]) -> str:
-    if any(change.path == name or change.path.startswith((f"{name}.", f"{name}[")) for name in hidden):
+def _changed(change: Change, hidden: frozenset[str]) -> str:
+    roots = [line_of(step_of(name)).removeprefix(".") for name in hidden]
+    if any(change.path == root or change.path.startswith((f"{root}.", f"{root}[")) for root in roots):
         return f"{change.path}: ⟦not shown in this channel⟧"
     old = "⟦nothing⟧" if change.old is None else _row(change.old)
     new = "⟦nothing⟧" if change.new is None else _row(change.new)

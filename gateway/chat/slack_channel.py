@@ -11,10 +11,11 @@ from gateway.cli.visible import visible_line
 from proctor.contracts.approving_ports import SpokenWords
 from proctor.contracts.errors import UnknownName
 from proctor.contracts.events import Event, Outbox
-from proctor.contracts.human import RequestState
+from proctor.contracts.human import HumanRequest, RequestState
 from proctor.contracts.ids import RequestId, RunId
 from proctor.contracts.kill import Receipt
-from proctor.contracts.ports import KillSwitch, People, RunArchive
+from proctor.contracts.ports import KillSwitch, People, RunArchive, RunJournal
+from proctor.contracts.run import CallRef
 
 NAME = "slack"
 MOST_EVENTS = 500
@@ -54,22 +55,28 @@ class Cards:
 
     people: People
     words: SpokenWords
+    journal: RunJournal
     drawing: Drawing
     public_url: str = ""
 
-    async def card(self, request_id: RequestId) -> ApprovalCard:
-        """Build the card as the rows stand now. Raises `UnknownName`."""
-        request = await self.people.request(request_id)
-        return build_card(request, spoken=await self.words.words(request_id))
-
     async def message(self, request_id: RequestId) -> CardMessage:
         """Draw it."""
-        return self.drawn(await self.card(request_id))
+        return (await self.both(request_id))[1]
 
-    def drawn(self, card: ApprovalCard) -> CardMessage:
-        """Draw a card."""
+    async def both(self, request_id: RequestId) -> tuple[ApprovalCard, CardMessage]:
+        """Give the card as the rows stand now, and its message. Raises `UnknownName`."""
+        request = await self.people.request(request_id)
+        card = build_card(request, spoken=await self.words.words(request_id))
         page = f"{self.public_url.rstrip('/')}/approvals/{card.request_id}" if self.public_url else ""
-        return draw(card, page, self.drawing)
+        return card, draw(card, page, self.drawing, await self._hidden_before(request))
+
+    async def _hidden_before(self, request: HumanRequest) -> frozenset[str]:
+        """Name what the channel may not see of the call that a person changed: its labels were of that call."""
+        if request.replaces is None:
+            return frozenset()
+        plan = await self.journal.call_plan(CallRef(run_id=request.run_id, step=request.step, call=request.replaces))
+        flows = plan.decision.flows
+        return frozenset(name for name, flow in flows.items() if self.drawing.forbids(flow.labels.confidentiality))
 
 
 @dataclass(frozen=True)
@@ -103,10 +110,9 @@ class SlackChannel:
 
     async def _card(self, event: Event, request_id: RequestId, reference: str | None) -> str | None:
         try:
-            card = await self.cards.card(request_id)
+            card, message = await self.cards.both(request_id)
         except UnknownName:
             return None
-        message = self.cards.drawn(card)
         if reference is not None:
             try:
                 await self.api.replace(reference, message)
