@@ -12,6 +12,7 @@ from gateway.on_demand import on_demand
 from proctor.contracts.approving_ports import ApproverKeys, Delegations, SpokenWords
 from proctor.contracts.chat_ports import SeenMessages
 from proctor.contracts.control_ports import Controls, Undoing
+from proctor.contracts.drilling import Drills
 from proctor.contracts.errors import Unavailable
 from proctor.contracts.events import Outbox
 from proctor.contracts.governing_ports import AutonomyRecord, PolicyRegister
@@ -52,6 +53,10 @@ class Store(Protocol):
     @property
     def kills(self) -> KillSwitch:
         """Fences."""
+
+    @property
+    def drills(self) -> Drills:
+        """Drills of the kill switch."""
 
     @property
     def archive(self) -> RunArchive:

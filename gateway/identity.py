@@ -14,7 +14,7 @@ from proctor.contracts.ports import People
 TOKEN_VARIABLE = "PROCTOR_TOKEN"  # noqa: S105 - the variable's name
 PRINCIPAL_VARIABLE = "PROCTOR_PRINCIPAL"
 PRINCIPAL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-OUR_OWN_NAMES = frozenset({"temporal", "proctor", "policy", "planner"})
+OUR_OWN_NAMES = frozenset({"temporal", "proctor", "proctor.drill", "policy", "planner"})
 """Names that records give to what is not a person."""
 LOCAL_PRINCIPALS: dict[str, frozenset[Role]] = {
     "operator": frozenset({Role.REQUESTER, Role.OPERATOR, Role.AUDITOR}),

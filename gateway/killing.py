@@ -1,8 +1,9 @@
 """The kill switch (DESIGN §6): the fence first, then every covered workflow by itself, then the receipts."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from gateway.engine import RunEngine
@@ -33,6 +34,8 @@ class KillReport:
     still_open: tuple[RunId, ...]
     trouble: str = ""
     """Why some runs could not be told to stop; the fence holds for them all the same."""
+    fenced_s: float = 0.0
+    """Time from the order until the fence was committed."""
 
 
 def default_mode(scope: KillScope) -> Literal["compensate", "freeze"]:
@@ -90,13 +93,16 @@ async def kill(
         Unavailable: the store does not answer. An engine that does not answer is `KillReport.trouble`.
 
     """
+    ordered = time.monotonic()
     fence = await kills.raise_fence(order, by)
+    fenced_s = time.monotonic() - ordered
     run_ids = await kills.covered(fence)
     stopping = _Stopping(fence, archive, journal, engine)
     troubles = await _each(run_ids, stopping.stop)
     reached = [run_id for run_id, trouble in zip(run_ids, troubles, strict=True) if not trouble]
     await stopping.wait_for_end(reached, wait_s)
-    return await _report(fence, run_ids, kills, archive, next((trouble for trouble in troubles if trouble), ""))
+    report = await _report(fence, run_ids, kills, archive)
+    return replace(report, trouble=next((trouble for trouble in troubles if trouble), ""), fenced_s=fenced_s)
 
 
 @dataclass(frozen=True)
@@ -157,13 +163,11 @@ async def _each(run_ids: Sequence[RunId], work: Callable[[RunId], Awaitable[T]])
     return await asyncio.gather(*(one(run_id) for run_id in run_ids))
 
 
-async def _report(
-    fence: Fence, run_ids: Sequence[RunId], kills: KillSwitch, archive: RunArchive, trouble: str
-) -> KillReport:
+async def _report(fence: Fence, run_ids: Sequence[RunId], kills: KillSwitch, archive: RunArchive) -> KillReport:
     still_open = await archive.still_open(run_ids)
     ended = [run_id for run_id in run_ids if run_id not in still_open]
     receipts: list[Receipt] = []
     for first in range(0, len(ended), RECEIPTS_AT_ONCE):
         receipts += await kills.receipts(ended[first : first + RECEIPTS_AT_ONCE])
     left = tuple(run_id for run_id in run_ids if run_id in still_open)
-    return KillReport(fence=fence, receipts=tuple(receipts), still_open=left, trouble=trouble)
+    return KillReport(fence=fence, receipts=tuple(receipts), still_open=left)

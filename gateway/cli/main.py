@@ -17,6 +17,7 @@ from gateway.cli import (
     catalog,
     control,
     decide,
+    drills,
     explain,
     kills,
     operate,
@@ -47,7 +48,7 @@ app = typer.Typer(
 
 _PARTS = (
     *(runs, watch, explain, decide, standing, control, reviews, autonomy, policy),
-    *(kills, audit, catalog, principals, access, operate),
+    *(kills, drills, audit, catalog, principals, access, operate),
 )
 for _part in _PARTS:
     _part.register(app)

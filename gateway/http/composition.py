@@ -36,9 +36,17 @@ async def open_ways_in(parts: HttpParts) -> AsyncIterator[WaysIn]:
     """
     async with AsyncExitStack() as stack:
         ways = WaysIn(routes=page_routes(parts))
+        _add_drills(parts, ways)
         await _open_slack(parts, ways, stack)
         await _open_matrix(parts, ways, stack)
         yield ways
+
+
+def _add_drills(parts: HttpParts, ways: WaysIn) -> None:
+    from gateway.drill_schedule import DrillMetrics, DrillSchedule
+
+    if every_s := parts.settings.drill_every_s:
+        ways.companions.append(DrillSchedule(parts.gateway, DrillMetrics(parts.metrics.registry), every_s))
 
 
 async def _open_slack(parts: HttpParts, ways: WaysIn, stack: AsyncExitStack) -> None:

@@ -14,6 +14,7 @@ DEFAULT_PORT = 8080
 DEFAULT_RATE = "1200/minute"
 DEFAULT_LOGIN_RATE = "20/minute"
 DEFAULT_BODY_BYTES = 1_048_576
+DEFAULT_DRILL_EVERY_S = 6 * 3600
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class HttpSettings:
     login_rate: RateLimitItem = field(default_factory=lambda: parse(DEFAULT_LOGIN_RATE))
     """Failed logins from one address."""
     max_body_bytes: int = DEFAULT_BODY_BYTES
+    drill_every_s: int = DEFAULT_DRILL_EVERY_S
+    """How often the kill switch is tried out; 0: never."""
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> "HttpSettings":
@@ -57,6 +60,7 @@ class HttpSettings:
             rate=_rate(environ, "PROCTOR_RATE_LIMIT", DEFAULT_RATE),
             login_rate=_rate(environ, "PROCTOR_LOGIN_RATE_LIMIT", DEFAULT_LOGIN_RATE),
             max_body_bytes=_number(environ, "PROCTOR_MAX_BODY_BYTES", DEFAULT_BODY_BYTES, 64 * 1024 * 1024),
+            drill_every_s=_number(environ, "PROCTOR_DRILL_EVERY_S", DEFAULT_DRILL_EVERY_S, 30 * 86_400),
         )
         found.check()
         return found

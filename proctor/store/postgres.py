@@ -3,6 +3,7 @@
 from proctor.contracts.approving_ports import ApproverKeys, Delegations, SpokenWords
 from proctor.contracts.chat_ports import SeenMessages
 from proctor.contracts.control_ports import Controls, Undoing
+from proctor.contracts.drilling import Drills
 from proctor.contracts.events import Outbox
 from proctor.contracts.governing_ports import AutonomyRecord, PolicyRegister
 from proctor.contracts.granting_ports import Grants
@@ -26,6 +27,7 @@ from proctor.store.beginnings import PostgresBeginnings
 from proctor.store.control import PostgresControls
 from proctor.store.database import Database
 from proctor.store.delegations import PostgresDelegations
+from proctor.store.drills import PostgresDrills
 from proctor.store.grants import PostgresGrants
 from proctor.store.identities import PostgresIdentities
 from proctor.store.journal import PostgresRunJournal
@@ -51,6 +53,7 @@ class PostgresStore:
         self.admissions: Admissions = PostgresAdmissions(database)
         self.people: People = PostgresPeople(database)
         self.kills: KillSwitch = PostgresKillSwitch(database)
+        self.drills: Drills = PostgresDrills(database)
         self.archive: RunArchive = PostgresRunArchive(database)
         self.policies: PolicyRegister = PostgresPolicyRegister(database)
         self.autonomy: AutonomyRecord = PostgresAutonomyRecord(database)

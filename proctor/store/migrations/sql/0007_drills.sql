@@ -12,4 +12,14 @@ CREATE TABLE proctor.drill (
     note text NOT NULL DEFAULT ''
 );
 
+-- Who makes the next drill: one row, so that of many gateways one does. The first one leaves time to start workers.
+CREATE TABLE proctor.drill_lease (
+    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    holder text NOT NULL,
+    until timestamptz NOT NULL
+);
+
+INSERT INTO proctor.drill_lease (holder, until) VALUES ('', now() + interval '10 minutes');
+
 GRANT SELECT, INSERT ON proctor.drill TO proctor_app;
+GRANT SELECT, UPDATE ON proctor.drill_lease TO proctor_app;
