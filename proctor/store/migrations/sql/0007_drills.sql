@@ -14,7 +14,7 @@ CREATE TABLE proctor.drill (
 
 -- Who makes the next drill: one row, so that of many gateways one does. The first one leaves time to start workers.
 CREATE TABLE proctor.drill_lease (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    is_the_one boolean PRIMARY KEY DEFAULT true CHECK (is_the_one),
     holder text NOT NULL,
     until timestamptz NOT NULL
 );
