@@ -29,6 +29,8 @@ _STEERING_CATEGORIES: Final = {
 }
 _SELECTORS: Final = re.compile("[\ufe00-\ufe0f\u180b-\u180f\U000e0000-\U000e01ef]")
 """Tags and variation selectors: they carry hidden text."""
+_LOOKED_THROUGH: Final = 50_000
+_ODD: Final = re.compile(r"[^\n -~]")
 _SPACE: Final = re.compile(r"([ \n]+)")
 _WORD: Final = re.compile(r"[^\W_]{1,256}")
 _ADDRESS: Final = re.compile(r"\S@\S|://|[^\W_]\.[^\W\d_]{2,}")
@@ -76,12 +78,22 @@ def show(text: str, *, whole: bool = False, head: int = HEAD, tail: int = TAIL) 
         return _shown(_visible(text, marks, at_start=True, at_end=True), marks, None)
     first, middle, last = text[:head], text[head:-tail], text[-tail:]
     left_out = LeftOut(count=len(middle), sha256=sha256_of(middle))
-    hidden: dict[str, str] = {}
-    _visible(middle[:100_000], hidden)
+    hidden = _hidden_in(middle)
     shown = _visible(first, marks, at_start=True) + note_of(left_out) + _visible(last, marks, at_end=True)
     for code, what in hidden.items():
         marks.setdefault(code, f"{what} (in what is left out)")
     return _shown(shown, marks, left_out)
+
+
+def _hidden_in(middle: str) -> dict[str, str]:
+    """Name what is odd in a part that is not shown: each character of it, and words near its beginning."""
+    found: dict[str, str] = {}
+    _visible(middle[:_LOOKED_THROUGH], found)
+    for char in sorted(set(_ODD.findall(middle[_LOOKED_THROUGH:]))):
+        what = _kind_of(char)
+        if what is not None:
+            found.setdefault(f"U+{ord(char):04X}", what)
+    return found
 
 
 def line(text: object, limit: int = 200) -> str:
