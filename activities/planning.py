@@ -171,6 +171,7 @@ def _situation(ref: StepRef, facts: PlanFacts, bundle: AgentBundle) -> Situation
         input=facts.input,
         input_source=facts.run.input_source,
         cursor=facts.cursor,
+        said_bytes=facts.said_bytes,
         remaining_iterations=max(bounds.max_iterations - ref.step, 0),
         remaining_cost_usd=max(_cap(facts, bundle.manifest) - facts.run.cost_usd, Decimal(0)),
         deadline=facts.run.created_at + timedelta(seconds=bounds.max_wall_clock_s),

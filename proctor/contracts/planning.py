@@ -23,8 +23,8 @@ class ProposedCall(Contract):
     """The model's own id of the call, so that the result can be paired with it in the next prompt."""
     derivation: dict[str, tuple[str, ...]] | None = None
     """Set by the playbook planner and for calls of people, which are ours, and by no model: for each top-level argument
-    the roots that it was rendered from: `manifest`, `input`, `goal`, `run` (the platform's own), `person` (an answer), or `steps.NODE` of a
-    call. None: to be traced by value."""
+    the roots that it was rendered from: `manifest`, `input`, `goal`, `run` (the platform's own), `person` (an answer,
+    or what a person wrote), or `steps.NODE` of a call. None: to be traced by value."""
 
 
 class DeclaredArgument(Contract):
@@ -140,6 +140,8 @@ class Situation(Contract):
     """Whose words the input is, where it is not the requester's."""
     cursor: dict[str, Any] = Field(default_factory=dict)
     """What the planner returned last; empty at the first step."""
+    said_bytes: int = 0
+    """Bound on what people added to the transcript, in bytes of a prompt: messages, and calls that they wrote."""
     remaining_iterations: int
     remaining_cost_usd: Decimal
     deadline: datetime

@@ -266,6 +266,8 @@ class PlanFacts(Contract):
     """Bundle of the agent's active policy version, if there is one."""
     declared: DeclaredPlan | None = None
     """What the planner declared before any untrusted data was read."""
+    said_bytes: int = 0
+    """Bound on what people added to what a model reads."""
     has_acts: bool = False
     """Whether a person at the wheel asked for a call that no step has taken up."""
     grants: tuple[HeldGrant, ...] = ()

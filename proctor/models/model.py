@@ -23,9 +23,10 @@ from proctor.contracts.ports import Transcript
 from proctor.models.access import Endpoint, ModelAccess
 from proctor.models.answer import Answer, accept_plan, read_answer, repair_request
 from proctor.models.connection import ModelConnection
-from proctor.models.conversation import MAX_RESULT_BYTES, opening, replay, size_of
+from proctor.models.conversation import opening, replay, size_of
 from proctor.models.instructions import instructions_for
 from proctor.models.offer import Offer, offer_of
+from proctor.models.outcomes import MAX_RESULT_BYTES
 from proctor.models.price import price_usd
 
 BYTES_PER_TOKEN = 2
@@ -67,7 +68,7 @@ class ModelPlanner:
         offer = offer_of(situation)
         new = cursor.open_results * (2 * MAX_RESULT_BYTES + _RESULT_OVERHEAD)
         prompt = size_of(opening(situation, instructions_for(situation, spec))) + offer.size
-        first = (prompt + cursor.history_bytes + new) // BYTES_PER_TOKEN
+        first = (prompt + cursor.history_bytes + new + situation.said_bytes) // BYTES_PER_TOKEN
         repair = spec.max_output_tokens + _REPAIR_OVERHEAD // BYTES_PER_TOKEN
         rounds = range(spec.max_repairs + 1 + offer.may_declare)
         tokens = Tokens(

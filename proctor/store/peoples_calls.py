@@ -22,6 +22,7 @@ from proctor.store.planning import PlanJournal
 from proctor.store.queries import query
 from proctor.store.requests import open_request
 from proctor.store.rows import Row, to_request, verified
+from proctor.store.steering import MOST_READ_OF_CALL
 
 SET_ASIDE = "taken-over"
 EDITED = "edited"
@@ -103,6 +104,7 @@ class PeoplesCallsJournal(PlanJournal):
             _write_new(changes, edit, recorded, locked.planned, ref.step)
             if request is not None:
                 open_request(changes, request)
+            await connection.execute(query("add_said"), ref.run_id, MOST_READ_OF_CALL)
             await changes.write(connection)
         return edit.model_copy(update={"recorded": recorded, "request": request})
 

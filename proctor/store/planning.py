@@ -108,6 +108,7 @@ class PlanJournal:
             denied_goals=to_denied_goals(row["denied_goals"]),
             active_bundle=row["active_bundle"],
             declared=_declared(row),
+            said_bytes=row["run"]["said_bytes"],
             has_acts=row["run"]["acts"] > row["run"]["acts_taken"],
             grants=to_held(row["grants"]),
         )

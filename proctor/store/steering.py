@@ -27,6 +27,11 @@ from proctor.store.storable import clean
 
 MAX_CALL_BYTES = 65_536
 MAX_WAITING_ACTS = 16
+MOST_BYTES_READ = 12
+"""Of one character, as it stands in a prompt: escaped in data, and again in the request to the provider."""
+OVERHEAD_READ = 1024
+MOST_READ_OF_CALL = 40_000
+"""Bound on what a model reads of one call that a person wrote: arguments and outcome, each cut at 8,000 bytes."""
 EVENTS: dict[ControlWord, str] = {
     "pause": "run_paused",
     "resume": "run_resumed",
@@ -194,4 +199,5 @@ class Steering:
         paused_by = {"pause": self.by.name, "resume": None}.get(word, run["paused_by"])
         driver = {"take_over": self.by.name, "hand_back": None}.get(word, run["driver"])
         acts = run["acts"] + (word == "act")
-        await self.connection.execute(query("set_wheel"), run["run_id"], paused_by, driver, acts)
+        said = {"say": len(self.order.text) * MOST_BYTES_READ + OVERHEAD_READ, "act": MOST_READ_OF_CALL}.get(word, 0)
+        await self.connection.execute(query("set_wheel"), run["run_id"], paused_by, driver, acts, said)

@@ -5,6 +5,7 @@ ALTER TABLE proctor.run
     ADD COLUMN driver text,
     ADD COLUMN acts integer NOT NULL DEFAULT 0,        -- calls that people at the wheel asked for
     ADD COLUMN acts_taken integer NOT NULL DEFAULT 0,  -- of them, those that a step has taken up
+    ADD COLUMN said_bytes integer NOT NULL DEFAULT 0,  -- bound on what people added to what a model reads
     ADD COLUMN undo_by text,                           -- who ordered that the ended run be taken back
     ADD COLUMN undo_epoch bigint;                      -- newest fence of that time: no older one stands in its way
 
