@@ -191,9 +191,9 @@ class RunJournal(PeoplesCalls, Protocol):
         - run already ended: `Refusal(fenced)`;
         - verdict = stricter of recorded and `judge(live)`:
           deny → `Refusal(denied)`, denial in transcript;
-          require_approval → an approval of this call that is granted, unexpired and whose stored binding equals
-          the one built anew from the recorded call, the run and the judge's policy digest, is consumed (once; a retry
-          of the same key finds its own consumption);
+          require_approval → an approval of this call that is granted, unexpired, whose stored binding equals the one
+          built anew from the recorded call, the run and the judge's policy digest, and whose stages are filled by
+          recorded decisions that hold, is consumed (once; a retry of the same key finds its own consumption);
           none, and the request is denied or expired → `Refusal(denied)`;
           otherwise → `Refusal(needs_approval)` with the pending request (a new one if there is none);
           allow → intent.
@@ -246,6 +246,7 @@ class RunJournal(PeoplesCalls, Protocol):
     async def read_request(self, ref: RequestRef) -> RequestStanding:
         """Tell the truth behind a signal. A pending request past its deadline becomes `expired` here.
 
+        Escalations that are due are made here too, each once; `next_at` says when the next one is due.
         The first reading of a denied, expired or answered request puts it into the transcript for the planner.
         """
 
@@ -300,9 +301,15 @@ class People(Protocol):
     async def decide(self, decision: HumanDecision, by: Principal) -> DecisionReceipt:
         """Record a decision and, if it is in time and allowed, apply it.
 
-        The person needs the role approver, or is the agent's owner, and is never the requester: `NotAuthorised`,
-        recorded. Deny beats approve: a denial after a grant that is not yet consumed revokes it. Late, duplicate
-        and losing decisions are recorded with `applied=False`. `happened|not_happened` settles the effect itself.
+        An approval counts for the stage that is asked now: its author has that stage's role, of their own, by
+        delegation (`on_behalf_of`) or by escalation, and has signed where the process says so. Other words take an
+        approver, the agent's owner, or a role of any stage. Nobody decides who asked for the run, or wrote the call's
+        arguments: `NotAuthorised`, recorded. Deny beats approve: a denial after a grant that is not yet consumed
+        revokes it. `edit` ends the request `edited`. Late, duplicate and losing decisions are recorded with
+        `applied=False`. `happened|not_happened` settles the effect itself.
+
+        Raises `InvalidInput` for what does not fit the request, and `Refused` for a grant that the process does not
+        give: nothing is recorded.
         """
 
 
