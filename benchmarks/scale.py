@@ -17,7 +17,19 @@ class Scale:
     attempts: int = 20
     """Of each latency that is measured one by one."""
     random_kills: int = 200
+    alterations: int = 100
+    """Of each bound field of an approved request."""
+    races: int = 500
 
 
 FULL = Scale()
-QUICK = Scale(history_calls=(20, 100), lone_calls=60, rounds=1, waiting_runs=200, attempts=3, random_kills=12)
+QUICK = Scale(
+    history_calls=(20, 100),
+    lone_calls=60,
+    rounds=1,
+    waiting_runs=200,
+    attempts=3,
+    random_kills=12,
+    alterations=10,
+    races=50,
+)

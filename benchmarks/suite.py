@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from benchmarks.approvals.measure import measure_approvals
+from benchmarks.chat import measure_chat
 from benchmarks.control import measure_approval, measure_kill
 from benchmarks.counts import measure_history
 from benchmarks.figures import Figure
@@ -47,6 +49,8 @@ ON_FRESH_SIDES: dict[str, FreshMeasure] = {
     "kill-waiting": measure_waiting_kill,
     "kill-random": measure_random_kills,
     "policy": _policy,
+    "approvals": measure_approvals,
+    "chat": measure_chat,
 }
 """Those that start their own processes, in a folder, or need none."""
 NAMES = (*ON_RUNNING_SIDES, *ON_FRESH_SIDES)
