@@ -57,12 +57,12 @@ class Link:
                 f"the gateway at {self.url} cannot be reached: {summarize(str(error)) or type(error).__name__}",
                 hint="check PROCTOR_URL, and that `proctor gateway` runs there",
             ) from error
-        if answer.is_success:
+        if answer.is_success and _type_of(answer) == "application/json":
             return answer
         raise self._error(answer)
 
     def _error(self, answer: httpx.Response) -> ProctorError:
-        if answer.headers.get("content-type", "").split(";")[0] == MEDIA_TYPE:
+        if _type_of(answer) == MEDIA_TYPE:
             try:
                 return error_of(Problem.model_validate_json(answer.content))
             except ValidationError:
@@ -112,6 +112,10 @@ async def open_remote(url: str, token: str) -> AsyncIterator[RemoteFront]:
     async with httpx.AsyncClient(base_url=base, headers=headers, timeout=limits, follow_redirects=False) as client:
         link = Link(base, client)
         yield RemoteFront(link, await link.get(Principal, "me"))
+
+
+def _type_of(answer: httpx.Response) -> str:
+    return str(answer.headers.get("content-type", "")).split(";", maxsplit=1)[0]
 
 
 def check_address(url: str) -> None:

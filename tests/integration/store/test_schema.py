@@ -18,7 +18,8 @@ from tests.integration.conftest import dsn_for
 from tests.integration.store.scenes import open_scene
 
 APPEND_ONLY = ["audit", "transcript", "content", "plan", "planned_call", "decision", "denied_goal", "declared_plan"]
-APPEND_ONLY += ["read_call", "policy_version", "policy_approval", "policy_activation", "cell_level", "review", "notice"]
+APPEND_ONLY += ["read_call", "policy_version", "policy_approval", "policy_activation", "cell_level", "review", "notice", "drill"]
+APPEND_ONLY += ["control", "control_act", "set_aside"]
 PROJECTIONS = ["run", "effect", "request", "fence", "spend", "principal", "api_key", "web_session"]
 PROJECTIONS += ["approver_key", "delegation"]
 
