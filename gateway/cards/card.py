@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from pydantic import AwareDatetime
 
+from gateway.cards.arguments import MOST_ARGUMENTS, CardArgument, arguments_of, in_brief
 from gateway.cards.difference import Change, changes_between
-from gateway.cards.values import Rows, digest_of, rows_of
+from gateway.cards.values import digest_of, rows_of
 from gateway.cards.visible_text import LeftOut, Mark, Shown, line, show
 from proctor.contracts.approving import ApprovalProcess
 from proctor.contracts.base import Contract
@@ -18,48 +19,16 @@ from proctor.contracts.canonical import digest_json
 from proctor.contracts.deciding import WORDS
 from proctor.contracts.human import DecisionWord, HumanRequest, RequestKind, RequestState
 from proctor.contracts.ids import Digest, RequestId, RunId
-from proctor.contracts.labels import Flow, Integrity, Origin
 from proctor.contracts.stages import SpokenWord, asked_now, said_of, stages_of
 from proctor.contracts.tool import ArgumentRole
 
-MOST_ARGUMENTS: Final = 60
-SOURCES: Final = {
-    Origin.REQUEST: "the request",
-    Origin.MANIFEST: "the agent's owner",
-    Origin.ADDRESS_BOOK: "the address book",
-    Origin.PERSON: "a person",
-    Origin.VALIDATED: "a validated result",
-    Origin.TOOL: "a tool's result",
-    Origin.PLANNER: "made up by the agent",
-}
+__all__ = ["MOST_ARGUMENTS", "ApprovalCard", "CardArgument", "CardEscalation", "CardStage", "build_card"]
+
 EFFECTS: Final = {
     "read": "reads only",
     "write": "changes something",
     "irreversible": "cannot be undone",
 }
-
-
-class CardArgument(Contract):
-    """One argument with its whole value, and where that comes from."""
-
-    name: str
-    role: ArgumentRole
-    """What it steers; undeclared ones count as targets."""
-    is_declared: bool
-    """Whether the tool's contract says so."""
-    rows: Rows
-    sources: tuple[str, ...] = ()
-    """Where its parts come from, in words, and the names of those sources; empty where that was not traced."""
-    is_trusted: bool | None = None
-    """None: not traced."""
-    confidentiality: str = ""
-    name_marks: tuple[Mark, ...] = ()
-
-    @property
-    def marks(self) -> tuple[Mark, ...]:
-        """What was made visible in its name and in its values, each once."""
-        found = (*self.name_marks, *(mark for value in self.rows.values for mark in value.shown.marks))
-        return tuple({mark.code: mark for mark in found}.values())
 
 
 class CardStage(Contract):
@@ -138,6 +107,14 @@ class ApprovalCard(Contract):
         return digest_json(self.model_dump(mode="json"))
 
     @property
+    def has_untrusted_target(self) -> bool:
+        """Whether a declared target, or a part of it, comes from what nobody vouches for."""
+        roles = (
+            one.is_trusted is False for one in self.arguments if one.role is ArgumentRole.TARGET and one.is_declared
+        )
+        return any(roles)
+
+    @property
     def marks(self) -> tuple[Mark, ...]:
         """What was made visible in any argument."""
         return tuple({mark.code: mark for argument in self.arguments for mark in argument.marks}.values())
@@ -188,7 +165,7 @@ def _ends(request: HumanRequest) -> dict[str, Any]:
 
 def _call(request: HumanRequest, arguments: dict[str, Any], *, whole: bool) -> dict[str, Any]:
     details = request.details
-    listed, left_out = _arguments(details, arguments, whole=whole)
+    listed, left_out = arguments_of(details, arguments, whole=whole)
     digest, tool = digest_of(arguments), line(details.get("tool", ""))
     replaced = details.get("replaced")
     fields: dict[str, Any] = {
@@ -198,11 +175,11 @@ def _call(request: HumanRequest, arguments: dict[str, Any], *, whole: bool) -> d
         "effect": str(details.get("effect") or "irreversible"),
         "effect_said": EFFECTS.get(str(details.get("effect")), EFFECTS["irreversible"]),
         "risk": line(details.get("raised_risk") or details.get("risk") or "high"),
-        "targets": _brief(listed, ArgumentRole.TARGET),
-        "amounts": _brief(listed, ArgumentRole.AMOUNT),
+        "targets": in_brief(listed, ArgumentRole.TARGET),
+        "amounts": in_brief(listed, ArgumentRole.AMOUNT),
         "arguments": listed,
         "left_out": left_out,
-        "is_whole": left_out is None and all(_is_whole(one) for one in listed),
+        "is_whole": left_out is None and all(one.is_whole for one in listed),
         "arguments_sha256": digest,
         "binding_sha256": None if request.binding is None else request.binding.digest(),
         "alarm": _alarm(request, digest),
@@ -223,64 +200,6 @@ def _alarm(request: HumanRequest, digest: Digest) -> str:
     if binding.arguments_sha256 != digest or binding.tool != request.details.get("tool"):
         return "what is shown is not what this request is bound to: its record was changed"
     return ""
-
-
-def _arguments(
-    details: dict[str, Any], arguments: dict[str, Any], *, whole: bool
-) -> tuple[tuple[CardArgument, ...], LeftOut | None]:
-    names = list(arguments)
-    kept, left_out = names, None
-    if not whole and len(names) > MOST_ARGUMENTS:
-        half = MOST_ARGUMENTS // 2
-        declared = [name for name in names[half:-half] if name in (details.get("roles") or {})]
-        kept = [*names[:half], *declared[:half], *names[-half:]]
-        rest = {name: arguments[name] for name in names if name not in set(kept)}
-        left_out = LeftOut(count=len(rest), of="arguments", sha256=digest_of(rest))
-    return tuple(_argument(name, arguments[name], details, whole=whole) for name in kept), left_out
-
-
-def _argument(name: str, value: Any, details: dict[str, Any], *, whole: bool) -> CardArgument:
-    role = (details.get("roles") or {}).get(name)
-    named, rows = show(name, whole=whole, head=60, tail=30), rows_of(value, whole=whole)
-    flow = (details.get("flows") or {}).get(name)
-    return CardArgument(
-        name=named.text if name.isidentifier() and name.isascii() else f"“{named.text}”",
-        role=ArgumentRole(role or ArgumentRole.TARGET),
-        is_declared=role is not None,
-        rows=rows,
-        name_marks=named.marks,
-        **({} if flow is None else _provenance(Flow.model_validate(flow))),
-    )
-
-
-def _provenance(flow: Flow) -> dict[str, Any]:
-    return {
-        "sources": (*(SOURCES[origin] for origin in flow.origins), *(line(name) for name in flow.labels.sources)),
-        "is_trusted": flow.labels.integrity is Integrity.TRUSTED,
-        "confidentiality": flow.labels.confidentiality.value,
-    }
-
-
-def _is_whole(argument: CardArgument) -> bool:
-    return not argument.rows.left_out and all(one.shown.left_out is None for one in argument.rows.values)
-
-
-def _brief(listed: Iterable[CardArgument], role: ArgumentRole) -> tuple[str, ...]:
-    """Name what the declared arguments of a role hold; of long lists the first, and how many there are."""
-    said = []
-    for argument in listed:
-        if argument.role is role and argument.is_declared:
-            values = argument.rows.values
-            total = len(values) + sum(one.count for one in argument.rows.left_out)
-            first = ", ".join(_short(one.shown, one.reading) for one in values[:3])
-            said.append(f"{argument.name}: {first}" + (f" and {total - 3} more" if total > 3 else ""))  # noqa: PLR2004
-    return tuple(said)
-
-
-def _short(shown: Shown, reading: str) -> str:
-    text = shown.text
-    brief = text if len(text) <= 160 else f"{text[:80]} … {text[-80:]}"  # noqa: PLR2004 - fits a title
-    return reading or brief
 
 
 def _other(request: HumanRequest, *, whole: bool) -> dict[str, Any]:
@@ -309,8 +228,8 @@ def _other(request: HumanRequest, *, whole: bool) -> dict[str, Any]:
         "alarm": "this request names no call" if request.kind is RequestKind.APPROVAL else "",
     }
     if isinstance(arguments, dict):
-        listed, left_out = _arguments({}, arguments, whole=whole)
-        is_whole = left_out is None and all(_is_whole(one) for one in listed)
+        listed, left_out = arguments_of({}, arguments, whole=whole)
+        is_whole = left_out is None and all(one.is_whole for one in listed)
         fields |= {"arguments": listed, "left_out": left_out, "is_whole": is_whole}
     return fields
 

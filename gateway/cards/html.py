@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from gateway.cards.card import ApprovalCard
 from gateway.cards.difference import Change
-from gateway.cards.plain import TRUST, moment
+from gateway.cards.plain import TRUST, duration, moment
 from gateway.cards.values import gap_notes
 from gateway.cards.visible_text import note_of
 
@@ -38,6 +38,6 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {"moment": moment, "note": note_of, "gaps": gap_notes}
+    made.filters |= {"moment": moment, "note": note_of, "gaps": gap_notes, "duration": duration}
     made.globals["TRUST"] = TRUST
     return made

@@ -3,7 +3,7 @@
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from gateway.cards.card import ApprovalCard, CardArgument
 from gateway.cards.difference import Change
@@ -45,7 +45,8 @@ def _head(card: ApprovalCard) -> list[str]:
     if card.tool and card.effect:
         lines.append(f"  tool: {card.tool} (version {card.tool_version or 'unknown'}), {card.effect_said}")
         lines.append(f"  risk: {card.risk}")
-    lines += [f"  to or on: {target}" for target in card.targets]
+    warning = "  (from an untrusted source)" if card.has_untrusted_target else ""
+    lines += [f"  to or on: {target}{warning}" for target in card.targets]
     lines += [f"  how much: {amount}" for amount in card.amounts]
     lines.append(f"  for {card.requester}, in run {card.run_id}, step {card.step}, call {card.call}")
     lines.append(f"  {card.owner} answers for {card.agent}")
@@ -117,7 +118,7 @@ def _people(card: ApprovalCard) -> list[str]:
         lines.append(f"approved: {stage.said}{by}{' <- asked now' if stage.is_asked_now else ''}")
     lines += ["each approval must be signed"] if card.is_signed else []
     for one in card.escalations:
-        lines.append(f"{'asked too' if one.is_made else f'after {one.after_s} s also'}: {', '.join(one.to)}")
+        lines.append(f"{'asked too' if one.is_made else f'after {duration(one.after_s)} also'}: {', '.join(one.to)}")
     lines.append(f"until: {moment(card.expires_at)}")
     if card.decided_by:
         because = f": {card.decided_because}" if card.decided_because else ""
@@ -127,9 +128,16 @@ def _people(card: ApprovalCard) -> list[str]:
 
 def moment(when: datetime) -> str:
     """Write a moment to the second, in UTC."""
-    from datetime import UTC
-
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def duration(seconds: int) -> str:
+    """Write a time in the largest unit that it is a whole number of."""
+    for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds % size == 0:
+            count = seconds // size
+            return f"{count} {unit}{'s' * (count != 1)}"
+    return f"{seconds} s"
 
 
 def _fit(line: str, width: int) -> list[str]:
