@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo browser test check bench lock clean
 
 PY := .venv/bin/python
 
@@ -20,6 +20,9 @@ check: setup ## Format, lint, types, import contracts
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
+
+browser: ## Install a browser for the tests of the approval page, where that is possible
+	@scripts/browser
 
 test: setup ## Run all tests, on real embedded parts
 	@$(PY) -m pytest -q -n 4 --dist loadfile
