@@ -30,10 +30,18 @@ class DecisionResult:
 
 
 def as_it_stands(record: RunRecord, pending: Sequence[HumanRequest]) -> RunRecord:
-    """Show a running run that waits for a person as waiting: the row does not change for it, the request tells."""
-    waits = any(request.run_id == record.run_id for request in pending)
-    shown = RunStatus.WAITING if waits and record.status is RunStatus.RUNNING else record.status
-    return record.model_copy(update={"status": shown})
+    """Show a running run that a person holds, or that waits for one, as that: its row keeps its status meanwhile."""
+    if record.status is not RunStatus.RUNNING:
+        return record
+    return record.model_copy(update={"status": _shown(record, pending)})
+
+
+def _shown(record: RunRecord, pending: Sequence[HumanRequest]) -> RunStatus:
+    if record.paused_by is not None:
+        return RunStatus.PAUSED
+    if any(request.run_id == record.run_id for request in pending):
+        return RunStatus.WAITING
+    return RunStatus.RUNNING if record.driver is None else RunStatus.TAKEN_OVER
 
 
 def ways_to_decide(request: HumanRequest) -> list[str]:

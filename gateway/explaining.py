@@ -11,6 +11,23 @@ from proctor.contracts.planning import Observation
 from proctor.contracts.run import RunRecord
 
 SUMMARY_CHARACTERS = 160
+ORDERS = frozenset(
+    {
+        "control_refused",
+        "message_sent",
+        "person_acted",
+        "run_handed_back",
+        "run_paused",
+        "run_resumed",
+        "run_taken_over",
+        "undo_finished",
+        "undo_ordered",
+        "undo_refused",
+    }
+)
+"""Audit kinds of what people order of a run."""
+Placed = tuple[int, dict[str, Any], str, int | None]
+"""A call by its index in the step, with its author and the call that it stands in place of."""
 
 
 class Seen(Contract):
@@ -38,6 +55,10 @@ class CallStory(Contract):
     people: tuple[dict[str, Any], ...]
     effect: tuple[dict[str, Any], ...]
     """Intent, attempts, outcome and compensation, in order."""
+    author: str = ""
+    """A person who wrote the call, at the wheel or by editing one; empty: the planner did."""
+    replaces: int | None = None
+    """The call of the step that the person edited."""
 
 
 class StepStory(Contract):
@@ -76,6 +97,8 @@ class Story(Contract):
     policy_digest: Digest | None
     cost_usd: str
     steps: tuple[StepStory, ...]
+    orders: tuple[dict[str, Any], ...] = ()
+    """What people ordered: pauses, messages, taking over and handing back, taking the ended run back."""
 
 
 def tell(run: RunRecord, records: Sequence[AuditRecord], observations: Sequence[Observation]) -> Story:
@@ -94,6 +117,7 @@ def tell(run: RunRecord, records: Sequence[AuditRecord], observations: Sequence[
         policy_digest=run.policy_digest,
         cost_usd=str(run.cost_usd),
         steps=tuple(_step(run.run_id, entry, proposals, observations, records) for entry in proposals),
+        orders=_bodies(records, lambda record: record.kind in ORDERS),
     )
 
 
@@ -108,7 +132,10 @@ def _step(
     content = entry.content if isinstance(entry.content, dict) else {}
     proposed = content.get("proposed", {})
     mine = [record for record in records if _place(run_id, record)[0] == entry.step]
-    calls = tuple(_call(run_id, entry.step, n, call, mine) for n, call in enumerate(proposed.get("calls", ())))
+    author = str(content.get("author") or "")
+    planned = [(n, call, author, None) for n, call in enumerate(proposed.get("calls", ()))]
+    written = _edited(entry.step, observations)
+    calls = tuple(_call(run_id, entry.step, placed, mine) for placed in [*planned, *written])
     usage = content.get("usage", {})
     return StepStory(
         step=entry.step,
@@ -126,7 +153,18 @@ def _step(
     )
 
 
-def _call(run_id: RunId, step: int, n: int, call: dict[str, Any], records: Sequence[AuditRecord]) -> CallStory:
+def _edited(step: int, observations: Sequence[Observation]) -> list[Placed]:
+    """List the calls that people put in the place of others of the step."""
+    found = [
+        (entry.call, entry.content["edited"])
+        for entry in observations
+        if entry.step == step and entry.kind == "denial" and "edited" in entry.content
+    ]
+    return [(edited["call"], edited, str(edited["by"]), old) for old, edited in found]
+
+
+def _call(run_id: RunId, step: int, placed: Placed, records: Sequence[AuditRecord]) -> CallStory:
+    n, call, author, replaces = placed
     mine = [record for record in records if _place(run_id, record) == (step, n)]
     return CallStory(
         call=n,
@@ -136,6 +174,8 @@ def _call(run_id: RunId, step: int, n: int, call: dict[str, Any], records: Seque
         decisions=_bodies(mine, _is_decision),
         people=_bodies(mine, _is_about_people),
         effect=_bodies(mine, _is_effect),
+        author=author,
+        replaces=replaces,
     )
 
 

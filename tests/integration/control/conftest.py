@@ -10,6 +10,7 @@ from typing import Any
 import pytest_asyncio
 
 from gateway.approvals import decide
+from gateway.explaining import Story, tell
 from gateway.steering import steer
 from gateway.undoing import UndoReport, undo
 from proctor.contracts.control import ControlOrder, ControlReceipt, PersonsCall
@@ -93,6 +94,11 @@ class Control:
         """Give what really happened for a run, by the tools' own record, without its id."""
         found = recorded(self.studio.witness)
         return [(key.removeprefix(f"{run_id}/"), what) for key, what in found if key.startswith(f"{run_id}/")]
+
+    async def story(self, run_id: RunId) -> Story:
+        """Tell the run."""
+        archive = self.studio.gateway.store.archive
+        return tell(await archive.run(run_id), await archive.audit(run_id), await self.seen(run_id))
 
     async def kinds(self, run_id: RunId) -> list[str]:
         """List the kinds of a run's audit records."""

@@ -67,7 +67,7 @@ async def test_only_who_drives_may_act_or_hand_back(control: Control) -> None:
     with pytest.raises(NotAuthorised):
         await control.act(run_id, "Append", APPROVER, what="x")
     assert OWNER.name == (await control.order(run_id, "take_over", OWNER)).wheel.driver
-    with pytest.raises(Refused, match="olga.owner drives"):
+    with pytest.raises(Refused, match=r"olga\.owner drives"):
         await control.act(run_id, "Append", what="no longer mine")
     await control.studio.kill_now(run_id)
     assert RunStatus.KILLED == (await control.ended(run_id)).status

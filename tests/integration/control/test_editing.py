@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.auditing import read_trail
 from proctor.contracts.errors import InvalidInput, NotAuthorised
 from proctor.contracts.human import Principal, Role
 from proctor.contracts.ids import PrincipalName
@@ -33,6 +34,17 @@ async def test_an_edited_call_is_a_new_call_that_its_editors_cannot_approve(cont
     await control.decide(third.id, "approve", by=THIRD)
     assert RunStatus.COMPLETED == (await control.ended(run_id)).status
     assert [("0/2", "best")] == control.effects(run_id)
+    gateway = control.studio.gateway
+    assert [] == (await read_trail(run_id, gateway.store.archive, gateway.engine)).breaks()
+    story = await control.story(run_id)
+    assert [(0, "", None), (1, APPROVER.name, 0), (2, SECOND.name, 1)] == [
+        (call.call, call.author, call.replaces) for call in story.steps[0].calls
+    ]
+    assert [{"what": "needs a person"}, {"what": "better"}, {"what": "best"}] == [
+        call.arguments for call in story.steps[0].calls
+    ]
+    await control.undo(run_id)
+    assert ("0/2/undo", f"undo of {run_id}/0/2") == control.effects(run_id)[-1]
 
 
 async def test_arguments_that_the_tool_does_not_take_are_refused_at_the_decision(control: Control) -> None:
