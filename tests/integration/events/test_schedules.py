@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
 
 from gateway.events.firing import Firing, FiringActivities, FiringWorker, key_of_firing
 from gateway.events.scheduling import Schedules, temporal_id
@@ -53,23 +53,18 @@ async def test_each_firing_is_one_run_with_two_gateways_and_after_kill_9(
 ) -> None:
     """A gateway that dies after the run was written, and before it could say so, leaves no second run behind."""
     async with EmbeddedTemporal(tmp_path / "temporal.log") as server:
-        client = await connect_temporal(TemporalEndpoint(server.address, "default"))
 
         async def connect() -> Client:
-            return client
+            return await connect_temporal(TemporalEndpoint(server.address, "default"))
 
-        gateway = await open_gateway(store, FakeEngine(), queue="q1")
+        client, engine = await connect(), FakeEngine()
+        gateway = await open_gateway(store, engine, queue="q1")
         schedules = Schedules(gateway, connect)
         await schedules.create(_order("yearly", YEARLY), OLGA)
-        command = [sys.executable, "-m", "tests.integration.events.firing_gateway", dsn, server.address, "q1"]
-        with subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, text=True) as dying:
-            assert dying.stdout is not None
-            await schedules.trigger("yearly", OLGA)
-            run_id = (await asyncio.to_thread(dying.stdout.readline)).strip()
-            assert -9 == await asyncio.to_thread(dying.wait)
+        run_id = await _fire_in_a_dying_gateway(schedules, dsn, server.address)
         assert [run_id] == [one.run_id for one in await _runs(store)]
         async with _serving(FiringWorker(gateway, connect)), _serving(FiringWorker(gateway, connect)):
-            await until(lambda: run_id in gateway.engine.open, timeout_s=20)  # type: ignore[attr-defined]
+            await until(lambda: run_id in engine.open, timeout_s=20)
             await schedules.create(_order("often", {"every_s": 1}), OLGA)
             await until(lambda: _many(store, 4), timeout_s=20)
             paused = await schedules.pause("often", OLGA, "enough")
@@ -82,8 +77,22 @@ async def test_each_firing_is_one_run_with_two_gateways_and_after_kill_9(
     first = runs[-1]
     assert (SERVICE.name, "look", "") == (first.requester, first.goal, first.input_source)
     kinds = [one.kind for one in await store.archive.audit(agent_chain(INSTALLATION)) if "schedule" in one.kind]
-    assert ["created", "triggered", "created", "paused", "deleted"] == [one.removeprefix("schedule_") for one in kinds]
+    expected = ["created", "triggered", "created", "paused", "deleted", "created", "deleted"]
+    assert expected == [one.removeprefix("schedule_") for one in kinds]
     assert ["unknown"] == [one.state for one in await schedules.list()]
+
+
+async def _fire_in_a_dying_gateway(schedules: Schedules, dsn: str, address: str) -> str:
+    dying = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.integration.events.firing_gateway", dsn, address, "q1"),
+        cwd=Path(__file__).parents[3],
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert dying.stdout is not None
+    await schedules.trigger("yearly", OLGA)
+    run_id = (await dying.stdout.readline()).decode().strip()
+    assert -9 == await dying.wait()
+    return run_id
 
 
 async def _many(store: PostgresStore, count: int) -> bool:
@@ -124,12 +133,12 @@ async def test_what_a_firing_begins_is_what_the_store_says(store: PostgresStore)
     order = _order("yearly", YEARLY)
     await store.beginnings.put_schedule(order, OLGA)
     one = Firing.model_validate({"schedule": "yearly", "at": "2026-01-01T00:00:00.25Z"})
-    run_ids = [await firing.submit_scheduled(one) for _ in range(2)]
+    run_ids = [await ActivityEnvironment().run(firing.submit_scheduled, one) for _ in range(2)]
     assert ["sched-yearly-20260101T000000250Z"] * 2 == run_ids == [key_of_firing(one)] * 2
     assert {"service": "web"} == await store.archive.content((await store.archive.run(run_ids[0])).input_digest)
     await store.beginnings.delete_schedule("yearly", OLGA)
     with pytest.raises(Exception, match="no schedule"):
-        await firing.submit_scheduled(one)
+        await ActivityEnvironment().run(firing.submit_scheduled, one)
 
 
 async def test_schedules_are_made_by_owners_for_services_with_an_input_that_fits(store: PostgresStore) -> None:
