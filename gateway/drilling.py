@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 DRILL_AGENT: Final = AgentName("proctor-drill")
 STANDS_S: Final = 60.0
-BEGIN_S: Final = 30.0
-"""How long the run may take to come to its tool: a worker must be there."""
 LEAD_S: Final = 0.5
 """The intent is written before the tool runs; by then it stands still."""
 POLL_S: Final = 0.02
@@ -43,6 +41,8 @@ MAY_DRILL: Final = frozenset({Role.OPERATOR, Role.OWNER})
 class DrillLimits:
     """How long each phase may take, in seconds from the order."""
 
+    begin_s: float = 30.0
+    """Until the run has come to its tool, from its start: a worker must be there."""
     fence_s: float = 1.0
     stopped_s: float = 1.5
     closed_s: float = 10.0
@@ -73,10 +73,10 @@ async def drill(gateway: "Gateway", by: Principal, limits: DrillLimits | None = 
     """
     if not by.roles & MAY_DRILL:
         raise NotAuthorised(f"{by.name} is neither operator nor owner", hint="ask one who is to make a drill")
-    measured = DrillReport(by=by.name, passed=False)
+    measured, allowed = DrillReport(by=by.name, passed=False), limits or DrillLimits()
     try:
-        measured = await _measure(gateway, measured)
-        trouble = "; ".join((limits or DrillLimits()).exceeded_by(measured))
+        measured = await _measure(gateway, measured, allowed)
+        trouble = "; ".join(allowed.exceeded_by(measured))
     except ProctorError as error:
         trouble = error.message
     report = measured.model_copy(
@@ -85,16 +85,16 @@ async def drill(gateway: "Gateway", by: Principal, limits: DrillLimits | None = 
     return await gateway.store.drills.record(report)
 
 
-async def _measure(gateway: "Gateway", report: DrillReport) -> DrillReport:
+async def _measure(gateway: "Gateway", report: DrillReport, limits: DrillLimits) -> DrillReport:
     record = await _begin(gateway)
     report = report.model_copy(update={"run_id": record.run_id})
-    has_come = await _comes_to_its_tool(gateway, record.run_id)
+    has_come = await _comes_to_its_tool(gateway, record.run_id, limits.begin_s)
     if has_come:
         await asyncio.sleep(LEAD_S)
     done = await _kill(gateway, record.run_id)
     if has_come:
         return await _read(gateway, report, done)
-    note = f"the run did not come to its tool within {BEGIN_S:g} s: is there a worker?"
+    note = f"the run did not come to its tool within {limits.begin_s:g} s: is there a worker?"
     return report.model_copy(update={"note": note, "fence_s": done.fenced_s})
 
 
@@ -123,8 +123,8 @@ def drill_agent() -> AgentBundle:
     return FileAgentCatalog(Path(__file__).parent / "drill_agents", derive_schemas).load(DRILL_AGENT)
 
 
-async def _comes_to_its_tool(gateway: "Gateway", run_id: RunId) -> bool:
-    until = time.monotonic() + BEGIN_S
+async def _comes_to_its_tool(gateway: "Gateway", run_id: RunId, within_s: float) -> bool:
+    until = time.monotonic() + within_s
     while time.monotonic() < until:
         if any(record.kind == "effect_intended" for record in await gateway.store.archive.audit(run_id)):
             return True
