@@ -1,12 +1,17 @@
 """Alert rules speak of metrics that exist, with labels that they have, and lead to a runbook."""
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, get_args
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from gateway.drill_schedule import DrillMetrics
+from proctor.contracts.drilling import Drill
 from proctor.contracts.human import RequestKind
+from proctor.contracts.ids import PrincipalName
 from proctor.contracts.run import RunStatus
 from proctor.contracts.tool import Confirmed, Failed, Unknown
 from proctor.telemetry import names
@@ -20,6 +25,7 @@ VALUES = {
     "proctor_runs_closed_total": {"status": {status.value for status in RunStatus if status.is_end}},
     "proctor_requests_pending": {"kind": {kind.value for kind in RequestKind}},
     "proctor_tool_calls_total": {"status": OUTCOMES},
+    "proctor_kill_drill_seconds": {"phase": {"fence", "stopped", "closed"}},
     "up": {"job": {"proctor-worker", "temporal"}},
 }
 
@@ -29,7 +35,7 @@ def rules() -> list[dict[str, Any]]:
 
 
 def series() -> dict[str, set[str]]:
-    """Give every series that a worker exposes, with its labels."""
+    """Give every series that a worker or a gateway exposes and that rules may ask for, with its labels."""
     metrics = Metrics()
     metrics.run_closed("clerk", "completed")
     metrics.plan_made("playbook", 0.02)
@@ -40,7 +46,13 @@ def series() -> dict[str, set[str]]:
     metrics.request_decided("approve", applied=False)
     metrics.call_denied("scope")
     metrics.fenced("agent")
-    samples = [sample for family in metrics.registry.collect() for sample in family.samples]
+    gateway = CollectorRegistry()
+    drills = DrillMetrics(gateway)
+    drills.scheduled(3600)
+    made = Drill(n=1, at=datetime.now(UTC), by=PrincipalName("proctor.drill"), passed=True)
+    drills.drilled(made, made)
+    families = [*metrics.registry.collect(), *gateway.collect()]
+    samples = [sample for family in families for sample in family.samples]
     return {sample.name: set(sample.labels) for sample in samples}
 
 
