@@ -101,15 +101,12 @@ class Conversation:
             Refused: there is nothing to decide any more, or the speaker saw another call.
 
         """
-        request, card = await self._look(await self.front(subject), request_id)
+        front = await self.front(subject)
+        request, card = await front.approval(request_id), await front.card(request_id)
         self._check(card, word, shown)
         if not card.words:
             raise Refused(f"too late: the request is {request.state}")
         return request
-
-    async def _look(self, front: Front, request_id: RequestId) -> tuple[HumanRequest, ApprovalCard]:
-        request = await front.approval(request_id)
-        return request, await front.card(request.id)
 
     def _check(self, card: ApprovalCard, word: DecisionWord, shown: str) -> None:
         """Check that this chat takes the word for this card. Whether the request is still open, the store says."""
@@ -132,9 +129,9 @@ class Conversation:
 
     async def _decide(self, subject: str, decision: HumanDecision, shown: str = "") -> Answer:
         front = await self.front(subject)
-        request, card = await self._look(front, decision.request_id)
+        card = await front.card(decision.request_id)
         self._check(card, decision.word, shown)
-        said = decision.model_copy(update={"request_id": request.id, "channel": self.system, "signature": None})
+        said = decision.model_copy(update={"request_id": card.request_id, "channel": self.system, "signature": None})
         return _of_decision(await front.decide(said))
 
     async def _obey(self, subject: str, text: str, key: str) -> Answer:

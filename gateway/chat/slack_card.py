@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gateway.cards.card import MOST_ARGUMENTS, ApprovalCard, CardArgument
+from gateway.cards.arguments import MOST_ARGUMENTS, CardArgument
+from gateway.cards.card import ApprovalCard
 from gateway.cards.difference import Change
 from gateway.cards.values import Value, gap_notes, step_of
 from gateway.cards.visible_text import line as line_of

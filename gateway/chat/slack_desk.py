@@ -6,8 +6,9 @@ from typing import Any
 
 import structlog
 
+from gateway.cards.editing import editable
 from gateway.chat.conversation import Answer, Conversation, named
-from gateway.chat.editing import ToolContracts, read_arguments, write_arguments
+from gateway.chat.editing import ToolContracts, read_arguments
 from gateway.chat.slack_api import SlackApi
 from gateway.chat.slack_card import CardMessage
 from gateway.chat.slack_channel import Cards
@@ -109,7 +110,7 @@ class Desk:
     async def _look_at_edit(self, speaker: Speaker, view: dict[str, Any]) -> dict[str, Any]:
         notes = FormNotes.read(view["private_metadata"])
         request = await self.conversation.form_for(speaker.subject, notes.request_id, "edit", notes.shown)
-        found = read_arguments(said_in(view), await self.tools.contract_of(request))
+        found = await self._read(said_in(view), request)
         if found == request.details.get("arguments"):
             raise InvalidInput("nothing is changed: approve or deny it as it is")
         kept = FormNotes(notes.request_id, notes.shown, notes.channel, notes.ts, said_in(view))
@@ -118,15 +119,18 @@ class Desk:
     async def _propose(self, speaker: Speaker, notes: FormNotes) -> None:
         try:
             request = await self.conversation.form_for(speaker.subject, notes.request_id, "edit", notes.shown)
-            found = read_arguments(notes.arguments, await self.tools.contract_of(request))
+            found = await self._read(notes.arguments, request)
         except ProctorError as error:
             await self._refuse(speaker, notes, error.diagnostics())
             return
         await self._decide(speaker, notes, word="edit", arguments=found)
 
+    async def _read(self, text: str, request: HumanRequest) -> dict[str, Any]:
+        return read_arguments(text, await self.tools.contract_of(request))
+
     def _form(self, word: str, notes: FormNotes, request: HumanRequest) -> dict[str, Any]:
         if word == "edit":
-            return edit_form(notes, write_arguments(request.details.get("arguments") or {}))
+            return edit_form(notes, editable(request.details.get("arguments") or {}))
         if word == "answer":
             return answer_form(notes, str(request.details.get("question") or ""))
         return grant_form(notes, named(request)) if word == "grant" else reason_form(notes, named(request))

@@ -94,7 +94,7 @@ class SlackWorkspace:
         """Texts below a message."""
         return [one.said for one in self.messages if one.thread_ts == message.ts]
 
-    async def until(self, holds: Any, timeout_s: float = 10) -> Any:
+    async def until(self, holds: Any, timeout_s: float = 30) -> Any:
         """Wait until something is there."""
         async with asyncio.timeout(timeout_s):
             while not (found := holds()):  # noqa: ASYNC110 - what is waited for comes over a socket

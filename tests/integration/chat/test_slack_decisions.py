@@ -159,7 +159,11 @@ async def test_edit_is_checked_in_the_form_shown_as_a_diff_and_proposed(talking:
     form = (await talking.slack.until(lambda: talking.slack.views))[0]
     field = form["blocks"][-1]["element"]
     assert {"service": "web", "replicas": 3} == json.loads(field["initial_value"])
-    for text, wrong in (("{", "not JSON: line 1"), ('{"a": 1, "a": 2}', "named twice"), ("[1]", "not an object")):
+    for text, wrong in (
+        ("{", "not JSON: line 1"),
+        ('{"a": 1, "a": 2}', "occurs twice"),
+        ("[1]", "must be a JSON object"),
+    ):
         answer = await talking.slack.submit(form, user("adam"), said=text)
         assert "errors" == answer["response_action"]
         assert wrong in answer["errors"]["said"]

@@ -1,26 +1,13 @@
-"""Orders in a chat, arguments that a person writes, and what the environment says of Slack."""
-
-import re
+"""Orders in a chat, and what the environment says of Slack."""
 
 import pytest
 
-from gateway.chat.editing import read_arguments, write_arguments
 from gateway.chat.orders import Order, explain_orders, read_order
 from gateway.chat.slack_settings import SlackSettings
 from proctor.contracts.errors import InvalidInput
 from proctor.contracts.kill import KillScope
-from proctor.contracts.tool import ToolContract
 
 SET_UP = {"PROCTOR_SLACK_BOT_TOKEN": "xoxb-1", "PROCTOR_SLACK_APP_TOKEN": "xapp-1", "PROCTOR_SLACK_CHANNEL": "C1"}
-PAY = ToolContract(
-    name="Pay",
-    input_schema={
-        "type": "object",
-        "properties": {"to": {"type": "string"}, "amount": {"type": "integer"}},
-        "additionalProperties": False,
-        "required": ["to"],
-    },
-)
 
 
 @pytest.mark.parametrize(
@@ -68,33 +55,6 @@ def test_what_is_not_understood_does_nothing(text: str) -> None:
 def test_help_lists_every_order() -> None:
     """Each on its line, after what stands before it in this chat."""
     assert all(one.startswith("!proctor ") for one in explain_orders("!proctor ").splitlines())
-
-
-def test_arguments_that_a_person_writes_are_read_back_as_they_were_written() -> None:
-    """What the form shows is what it takes."""
-    arguments = {"to": "bob\u202e", "amount": 7}
-    assert arguments == read_arguments(write_arguments(arguments), PAY)
-    assert "\u202e" not in write_arguments(arguments)
-
-
-@pytest.mark.parametrize(
-    ("text", "wrong"),
-    [
-        ('{"to": 1}', "at $.to"),
-        ('{"amount": 1}', "to"),
-        ('{"to": "bob", "extra": 1}', "extra"),
-        ('{"to": "bob", "to": "eve"}', "named twice"),
-        ('{"to": "bob", "amount": NaN}', "NaN"),
-        ("[]", "not an object"),
-        ("{", "line 1, column 2"),
-        ("[" * 40_000, "nested too deeply"),
-        ("x" * 50_001, "longer than"),
-    ],
-)
-def test_arguments_that_do_not_fit_are_told_where(text: str, wrong: str) -> None:
-    """Before anything is decided."""
-    with pytest.raises(InvalidInput, match=re.escape(wrong)):
-        read_arguments(text, PAY)
 
 
 def test_settings_are_none_without_slack_and_never_show_a_secret() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.cards.card import ApprovalCard, build_card
@@ -111,6 +111,7 @@ def test_long_values_keep_their_ends_and_fit_slack(count: int) -> None:
     assert "Open the page" in labels_of(message)
 
 
+@settings(max_examples=25)
 @given(st.dictionaries(st.text(max_size=80), st.recursive(st.text(max_size=300), st.lists, max_leaves=20), max_size=40))
 def test_any_arguments_make_a_message_that_slack_takes(arguments: dict[str, Any]) -> None:
     """Whatever their names, number, depth and length."""
