@@ -1,8 +1,5 @@
 """What a person who edits a call in a chat must keep to: the tool's contract, as the run pinned it."""
 
-from typing import Any
-
-from gateway.cards.editing import read_edited
 from proctor.contracts.errors import InvalidInput
 from proctor.contracts.human import HumanRequest
 from proctor.contracts.ids import ToolName
@@ -30,8 +27,3 @@ class ToolContracts:
         if contract is None:
             raise InvalidInput("this request is for no call that could be edited")
         return contract
-
-
-def read_arguments(text: str, contract: ToolContract) -> dict[str, Any]:
-    """Read what a person wrote. Raises `InvalidInput`, as `read_edited` does: nothing was decided by then."""
-    return read_edited(text, contract.input_schema)

@@ -6,9 +6,9 @@ from typing import Any
 
 import structlog
 
-from gateway.cards.editing import editable
+from gateway.cards.editing import editable, read_edited
 from gateway.chat.conversation import Answer, Conversation, named
-from gateway.chat.editing import ToolContracts, read_arguments
+from gateway.chat.editing import ToolContracts
 from gateway.chat.slack_api import SlackApi
 from gateway.chat.slack_card import CardMessage
 from gateway.chat.slack_channel import Cards
@@ -126,7 +126,7 @@ class Desk:
         await self._decide(speaker, notes, word="edit", arguments=found)
 
     async def _read(self, text: str, request: HumanRequest) -> dict[str, Any]:
-        return read_arguments(text, await self.tools.contract_of(request))
+        return read_edited(text, (await self.tools.contract_of(request)).input_schema)
 
     def _form(self, word: str, notes: FormNotes, request: HumanRequest) -> dict[str, Any]:
         if word == "edit":
