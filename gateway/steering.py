@@ -5,10 +5,9 @@ import asyncio
 from gateway.engine import RunEngine
 from proctor.contracts.control import ControlOrder, ControlReceipt
 from proctor.contracts.control_ports import Controls
-from proctor.contracts.edits import argument_problems
-from proctor.contracts.errors import InvalidInput, Unavailable
+from proctor.contracts.errors import Unavailable
 from proctor.contracts.human import Principal
-from proctor.contracts.ids import RunId, ToolName
+from proctor.contracts.ids import RunId
 from proctor.contracts.manifest import PlaybookPlannerSpec
 from proctor.contracts.ports import RunArchive, RunJournal
 from proctor.contracts.wire import RunSteered
@@ -39,32 +38,12 @@ async def steer(
         Unavailable: the store does not answer.
 
     """
-    note = ""
-    if order.word == "act" and order.call is not None:
-        await check_arguments(order.run_id, order.call.tool, order.call.arguments, archive=archive, journal=journal)
-    if order.word == "say" and await _follows_a_playbook(order.run_id, archive, journal):
-        note = FOLLOWS_ITS_PLAYBOOK
     receipt = await controls.order(order, by)
+    is_unheard = order.word == "say" and await _follows_a_playbook(order.run_id, archive, journal)
+    note = FOLLOWS_ITS_PLAYBOOK if is_unheard else ""
     trouble = await _wake(receipt, engine, pause_s)
     notes = [said for said in (receipt.note, note, trouble) if said]
     return receipt.model_copy(update={"note": "; ".join(notes)})
-
-
-async def check_arguments(
-    run_id: RunId, tool: ToolName, arguments: object, *, archive: RunArchive, journal: RunJournal
-) -> None:
-    """Make sure that a tool of the run takes these arguments. Raises `InvalidInput`, which names every mistake."""
-    record = await archive.run(run_id)
-    if record.bundle_digest is None:
-        raise InvalidInput(f"run {run_id} was not opened yet", hint="wait until its first step")
-    contract = (await journal.bundle(record.bundle_digest)).tool(tool)
-    if contract is None:
-        raise InvalidInput(
-            f"{record.agent} has no tool {tool}", hint=f"`proctor agents {record.agent}` lists its tools"
-        )
-    wrong = argument_problems(contract, arguments)
-    if wrong:
-        raise InvalidInput(f"{tool} does not take these arguments: {'; '.join(wrong)}", hint="give all arguments anew")
 
 
 async def _follows_a_playbook(run_id: RunId, archive: RunArchive, journal: RunJournal) -> bool:

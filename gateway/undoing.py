@@ -61,7 +61,7 @@ async def undo(
 async def _wait_for_end(run_id: RunId, engine: RunEngine, wait_s: float) -> bool:
     try:
         async with asyncio.timeout(wait_s):
-            while await engine.is_taking_back(run_id):
+            while await engine.is_taking_back(run_id):  # noqa: ASYNC110 - a workflow of another process
                 await asyncio.sleep(POLL_S)
     except TimeoutError:
         return False
