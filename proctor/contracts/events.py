@@ -45,6 +45,9 @@ EVENT_KINDS = frozenset(
         "request_expired",
         "request_withdrawn",
         "notice_recorded",
+        "key_added",
+        "key_vouched_for",
+        "key_revoked",
         "fence_raised",
         "fence_released",
     }

@@ -129,7 +129,8 @@ DECLARE
     v_withdrawn text;
 BEGIN
     SELECT r.tenant, r.agent INTO v_tenant, v_agent FROM proctor.run r WHERE r.run_id = NEW.run_id;
-    PERFORM proctor.announce(NEW.run_id || '/' || NEW.n, NEW.kind, coalesce(v_request, NEW.run_id), NEW.run_id,
+    PERFORM proctor.announce(NEW.run_id || '/' || NEW.n, NEW.kind, coalesce(v_request, NEW.run_id),
+                             CASE WHEN NEW.run_id NOT LIKE 'agent:%' THEN NEW.run_id END,  -- a chain of no run
                              v_request, v_tenant, v_agent, NEW.body, NEW.at);
     IF json_typeof(NEW.body -> 'withdrawn') = 'array' THEN  -- requests that the run's end or a driver left behind
         FOR v_withdrawn IN SELECT json_array_elements_text(NEW.body -> 'withdrawn') LOOP
@@ -149,7 +150,7 @@ CREATE TRIGGER audit_announced AFTER INSERT ON proctor.audit FOR EACH ROW WHEN (
     'approval_escalated', 'approval_consumed', 'grant_made', 'grant_revoked',
     'question_asked', 'question_answered', 'question_denied', 'budget_requested', 'budget_extended', 'budget_denied', 'unknown_outcome_opened', 'unknown_outcome_answered',
     'failed_compensation_opened', 'failed_compensation_answered', 'failed_compensation_denied', 'request_expired',
-    'notice_recorded'
+    'notice_recorded', 'key_added', 'key_vouched_for', 'key_revoked'
 )) EXECUTE FUNCTION proctor.announce_audit();
 
 -- Fences over more than one run are in no run's audit, so all of them speak for themselves.
