@@ -97,6 +97,10 @@ def test_high_risk_takes_the_credential_again_and_a_signature_of_this_browser(
     expect(adam.get_by_text("“adam's phone”")).to_be_visible()
     (key,) = site.do(site.store.approver_keys.keys(PrincipalName("adam")))
     assert key.valid_from > key.added_at
+    told = site.sql(
+        "SELECT body ->> 'principal' FROM proctor.event WHERE kind = 'key_added' AND body ->> 'key' = %s", key.id
+    )
+    assert [("adam",)] == told
     site.sql("UPDATE proctor.web_session SET entered_at = now() - interval '6 minutes'")
     _sign(adam, request.id, TOKENS["adam"])
     expect(adam.get_by_role("alert")).to_contain_text("Not decided")
