@@ -38,6 +38,7 @@ class LocalAccess:
 
     async def create_api_key(self, order: ApiKeyOrder) -> CreatedApiKey:
         """Make an API key."""
+        needs_role(self.principal, EVERYBODY, "make API keys")
         who = order.principal or self.principal.name
         roles = order.roles
         if roles is None:

@@ -20,6 +20,8 @@ from proctor.contracts.errors import InvalidInput, OversizeInput, ProctorError
 MAX_DEPTH = 100
 """Deepest nesting of JSON that is taken."""
 BODY_TIMEOUT_S = 30.0
+UNREAD = frozenset({408, 413})
+"""After these the connection is closed: what is still to come of the body is not read."""
 RAW_PREFIXES = ("/v1/hooks/",)
 """Where other systems send what they have; the routes look at it themselves."""
 API_PREFIX = "/v1/"
@@ -126,6 +128,8 @@ class Gatekeeper:
 
     def _count(self, scope: Scope, answer: _Answer) -> None:
         route = getattr(scope.get("route"), "path", "unknown")
+        if scope["path"].startswith(API_PREFIX) and route != "unknown" and not route.startswith(API_PREFIX):
+            route = f"/v1{route}"  # A router knows its own part of the path only.
         self._metrics.answered(scope["method"], route, answer.status, time.perf_counter() - answer.began)
 
 
@@ -187,5 +191,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 async def _send_problem(send: Send, problem: Problem) -> None:
     body = json.dumps(problem.as_json()).encode()
     headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    if problem.status in UNREAD:
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

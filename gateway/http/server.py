@@ -61,7 +61,7 @@ async def run_gateway(settings: Settings, http: HttpSettings, environ: Mapping[s
         port = listener.getsockname()[1]
         url = f"{http.scheme}://{f'[{http.host}]' if ':' in http.host else http.host}:{port}"
         async with open_parts(settings, http, environ, tracing, url) as (parts, app):
-            server = Server(_config(app, http, settings))
+            server = Server(config_of(app, http, settings.drain_s))
             with _stopping_on_signals(parts.stopping):
                 await _serve(server, listener, parts, url)
     finally:
@@ -124,7 +124,8 @@ class Server(uvicorn.Server):
         yield
 
 
-def _config(app: FastAPI, http: HttpSettings, settings: Settings) -> uvicorn.Config:
+def config_of(app: FastAPI, http: HttpSettings, drain_s: float) -> uvicorn.Config:
+    """Say how the application is served."""
     return uvicorn.Config(
         app,
         log_config=None,
@@ -136,7 +137,7 @@ def _config(app: FastAPI, http: HttpSettings, settings: Settings) -> uvicorn.Con
         ssl_certfile=http.tls_cert,
         ssl_keyfile=http.tls_key,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=max(1, round(settings.drain_s)),
+        timeout_graceful_shutdown=max(1, round(drain_s)),
     )
 
 

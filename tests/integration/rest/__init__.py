@@ -1,0 +1,1 @@
+"""The gateway over real sockets on a real store."""
