@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from proctor.contracts.human import RequestKind
     from proctor.contracts.ids import RequestId
     from proctor.contracts.run import RequestRef, RequestStanding, RunStatus
-    from workflows.continuing import go_on_if_long
+    from workflows.continuing import go_on_if_long, is_long
     from workflows.state import WAKE_UPS_KEPT, TaskState, Waiting
     from workflows.view import show
     from workflows.wheel import Wheel
@@ -114,7 +114,7 @@ class PeopleDesk:
         left = max(question.until - workflow.now(), timedelta(seconds=1))
         try:
             await workflow.wait_condition(
-                lambda: question.request_id in self._woken or self._wheel.is_stirred,
+                lambda: question.request_id in self._woken or self._wheel.is_stirred or is_long(),
                 timeout=min(left, patience),
                 timeout_summary=f"until {question.until:%H:%M:%S} UTC: {question.what}"[:200],
             )

@@ -8,7 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from activities import options
     from activities.steering import SteeringActivities
     from proctor.contracts.run import RunStart, RunStatus
-    from workflows.continuing import go_on_if_long
+    from workflows.continuing import go_on_if_long, is_long
     from workflows.state import TaskState
     from workflows.view import show
 
@@ -81,7 +81,7 @@ class Wheel:
     async def _stirred_within(self, patience: timedelta, state: TaskState) -> None:
         try:
             await workflow.wait_condition(
-                lambda: self._is_stirred, timeout=patience, timeout_summary=f"held by {state.held_by}"
+                lambda: self._is_stirred or is_long(), timeout=patience, timeout_summary=f"held by {state.held_by}"
             )
         except TimeoutError:
             return
