@@ -124,11 +124,13 @@ class Siege:
         signer = find_signer(gateway.settings.home, by.name)
         return await decide(order, by=by, people=gateway.store.people, engine=gateway.engine, signer=signer)
 
-    async def kill(self, run_id: RunId, mode: str = "compensate", wait_s: float = 30) -> KillReport:
-        """Kill a run as the operator does."""
+    async def kill(
+        self, value: str, mode: str = "compensate", wait_s: float = 30, scope: KillScope = KillScope.RUN
+    ) -> KillReport:
+        """Kill as the operator does; a run unless `scope` says otherwise."""
         by, store = await self.principal(), self.gateway.store
         order = KillOrder.model_validate(
-            {"scope": KillScope.RUN, "value": run_id, "actor": by.name, "reason": "attack", "mode": mode}
+            {"scope": scope, "value": value, "actor": by.name, "reason": "attack", "mode": mode}
         )
         return await kill(
             order,

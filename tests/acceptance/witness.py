@@ -74,6 +74,12 @@ def take_back(key: str, idempotency_key: str, resources: ToolResources) -> dict[
     return {"undone": key}
 
 
+async def take_back_slowly(key: str, idempotency_key: str, resources: ToolResources) -> dict[str, Any]:
+    """Take an effect back, after a while."""
+    await asyncio.sleep(1.0)
+    return take_back(key, idempotency_key, resources)
+
+
 def happened(idempotency_key: str, resources: ToolResources) -> dict[str, Any]:
     """Tell whether the effect of a key happened."""
     with closing(connect(resources.setting("WITNESS"))) as connection:

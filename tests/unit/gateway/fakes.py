@@ -193,6 +193,7 @@ class FakeStore:
     entries: dict[str, list[Any]] = field(default_factory=dict)
     judged: dict[str, list[JudgedCall]] = field(default_factory=dict)
     journal_of_calls: list[str] = field(default_factory=list)
+    lookups: int = 0
     applied: bool = True
     away: int = 0
     on_follow: Any = None
@@ -312,6 +313,7 @@ class FakeStore:
         return field_of is not None and any(getattr(row, field_of) == value for row in self.rows.values())
 
     async def still_open(self, run_ids: list[str]) -> set[str]:
+        self.lookups += 1
         return {run_id for run_id in run_ids if not self.rows[run_id].status.is_end}
 
     async def acknowledge_cancel(self, run_id: str) -> Fence:

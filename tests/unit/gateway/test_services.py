@@ -16,7 +16,7 @@ from gateway.identity import (
     local_names,
     token_path,
 )
-from gateway.killing import default_mode, kill
+from gateway.killing import check_target, default_mode, kill
 from gateway.policy_changes import PolicyChanges
 from proctor.contracts.errors import (
     InvalidInput,
@@ -204,6 +204,42 @@ async def test_kill_stops_waiting_at_its_limit() -> None:
         by=OPERATOR, kills=store, archive=store, journal=store, engine=engine, wait_s=0.05,
     )  # fmt: skip
     assert (report.receipts, report.still_open) == ((), ("run-1",))
+
+
+async def test_kill_ends_what_can_heed_no_cancel_once_nothing_else_moves() -> None:
+    """Its workflow task keeps failing: it is terminated, closed, and its receipt says so; others are left to end."""
+    store, engine = FakeStore(rows={"run-1": run_record("run-1"), "run-2": run_record("run-2")}), FakeEngine()
+    engine.open |= {"run-1", "run-2"}
+    engine.stuck.add("run-1")
+    report = await kill(
+        order_for(KillScope.ALL), by=OPERATOR, kills=store, archive=store, journal=store, engine=engine, wait_s=0.05
+    )
+    assert store.journal_of_calls == ["raise_fence", "acknowledge run-1", "close run-1"]
+    assert ([receipt.run_id for receipt in report.receipts], report.still_open) == (["run-1"], ("run-2",))
+    assert "was terminated; nothing was taken back: proctor undo run-1" in store.rows["run-1"].status_reason
+
+
+async def test_kill_asks_once_for_all_runs_how_they_stand() -> None:
+    """Not once for each: two thousand runs would be two thousand queries, ten times a second."""
+    store, engine = FakeStore(rows={f"run-{n}": run_record(f"run-{n}") for n in range(50)}), FakeEngine()
+    engine.open |= set(store.rows)
+    engine.on_stop = lambda run_id: store.end(run_id, RunStatus.KILLED)
+    store.lookups = 0
+    await kill(order_for(KillScope.ALL), by=OPERATOR, kills=store, archive=store, journal=store, engine=engine)
+    assert store.lookups <= 3
+
+
+@pytest.mark.parametrize(
+    ("scope", "value"), [(KillScope.RUN, "x"), (KillScope.AGENT, "x"), (KillScope.TOOL, "x"), (KillScope.TENANT, "x")]
+)
+async def test_kill_of_what_was_never_here_is_refused_with_a_hint(scope: KillScope, value: str) -> None:
+    """A misspelt name would raise a fence that stops nothing, and look like a kill."""
+    store, catalog = FakeStore(rows={"run-1": run_record()}), FakeCatalog()
+    with pytest.raises(UnknownName) as raised:
+        await check_target(scope, value, kills=store, catalog=catalog)
+    assert raised.value.hint
+    for known in ((KillScope.AGENT, "resolver"), (KillScope.TOOL, "Restart"), (KillScope.TENANT, "default")):
+        await check_target(*known, kills=store, catalog=catalog)
 
 
 def test_kill_of_one_run_compensates_and_a_wider_one_freezes() -> None:
