@@ -55,7 +55,7 @@ def test_what_a_person_does_at_the_wheel_is_theirs() -> None:
 
 
 def test_an_edit_vouches_for_what_the_editor_wrote_and_for_nothing_else() -> None:
-    """The attacker's account stays the attacker's, wherever an editor leaves or moves it, and whatever stands beside."""
+    """The attacker's account stays the attacker's, wherever an editor leaves it or moves it to."""
     before = {"to": "DE89370400440532013000", "cc": "", "amount": 20, "note": "for DE89370400440532013000, thanks"}
     after = {"to": "GB29NWBK60161331926819", "cc": "DE89370400440532013000", "amount": 15}
     after["note"] = "for DE89370400440532013000, many thanks"
