@@ -76,7 +76,7 @@ class SlackApi:
             raise NotAuthorised(
                 f"the token in {BOT_TOKEN} lacks the scopes {missing}", hint="add them to the app and install it again"
             )
-        if "channels:read" in scopes:
+        if scopes & {"channels:read", "groups:read"}:
             await told(self._client.conversations_info, channel=self.channel)
         return str(answer["team_id"])
 

@@ -85,6 +85,12 @@ class Chat:
             while await self.state(request) is not state:  # noqa: ASYNC110 - the store is asked
                 await asyncio.sleep(0.01)
 
+    async def settled(self) -> None:
+        """Wait until nothing is left to be delivered."""
+        async with asyncio.timeout(10):
+            while await self.store.outbox.due():  # noqa: ASYNC110 - the store is asked
+                await asyncio.sleep(0.05)
+
     async def words(self, request: HumanRequest) -> list[tuple[str, str, bool]]:
         """Give who said what on a request, and whether it was applied."""
         return [(one.by, one.word, one.applied) for one in await self.store.words.words(request.id)]
@@ -125,7 +131,8 @@ def with_call(request: HumanRequest, arguments: dict[str, Any], **more: Any) -> 
     """Let a request ask for a call with these arguments."""
     process = more.pop("process", ApprovalProcess())
     details: dict[str, Any] = {"tool": "Restart", "version": "1", "effect": "write", "risk": "medium"}
-    details |= {"rule": "ask-first", "reason": "restarts are asked for", "arguments": arguments, **more}
+    shown = more.pop("shows", arguments)
+    details |= {"rule": "ask-first", "reason": "restarts are asked for", "arguments": shown, **more}
     assert request.binding is not None
     bound = {"arguments_sha256": digest_json(arguments), "process_sha256": process.digest()}
     binding = request.binding.model_copy(update=bound)

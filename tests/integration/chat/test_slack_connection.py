@@ -36,12 +36,16 @@ async def test_cards_arrive_once_slack_is_back(talking: Chat) -> None:
     card = await talking.slack.card()
     talking.slack.is_down = True
     await talking.ask("later")
+    never_shown = await talking.ask("over")
+    await talking.store.people.decide(talking.word(never_shown, "deny"), await talking.principal("adam"))
     await talking.store.people.decide(talking.word(first, "deny"), await talking.principal("adam"))
     await asyncio.sleep(0.3)
     assert 1 == len(talking.slack.cards)
     talking.slack.is_down = False
     await talking.slack.card(1)
     await talking.slack.until(lambda: "Denied" in card.said)
+    await talking.settled()
+    assert [] == [one for one in talking.slack.cards if never_shown.id in one.said]
     assert 2 == len(talking.slack.cards)
 
 

@@ -136,6 +136,27 @@ async def test_button_of_another_call_decides_nothing(talking: Chat) -> None:
     assert [] == await talking.words(request)
 
 
+async def test_request_that_shows_another_call_than_it_is_bound_to_can_only_be_denied(talking: Chat) -> None:
+    """Whoever can write to the database changes what the card shows: nobody approves that."""
+    request = await talking.ask(shows={"service": "harmless"})
+    card = await talking.slack.card()
+    assert "Do not approve" in card.said
+    assert {"Deny", "Open the page"} == set(card.buttons)
+    assert "can only be denied" in await talking.slack.order(f"approve {request.id}", user("adam"))
+    assert [] == await talking.words(request)
+
+
+async def test_hidden_value_that_steers_is_approved_elsewhere(talking: Chat) -> None:
+    """Neither by a made-up button nor by an order."""
+    labels = {"integrity": "untrusted", "confidentiality": "pii", "sources": ["mail"]}
+    flows = {"service": {"labels": labels, "origins": ["tool"]}}
+    request = await talking.ask(flows=flows, roles={"service": "target"}, arguments={"service": "jane.doe"})
+    card = await talking.slack.card()
+    assert "jane.doe" not in str(card.blocks)
+    assert "does not show" in await talking.slack.order(f"approve {request.id}", user("adam"))
+    assert [] == await talking.words(request)
+
+
 async def test_signed_request_is_not_approved_in_slack_but_may_be_denied(talking: Chat) -> None:
     """Neither by the button, which is not there, nor by one made up, nor by an order; the page is linked."""
     request = await talking.ask(process=ApprovalProcess(is_signed=True, may_grant=False))
