@@ -14,7 +14,7 @@ from proctor.contracts.chat_ports import SeenMessages
 from proctor.contracts.control_ports import Controls, Undoing
 from proctor.contracts.drilling import Drills
 from proctor.contracts.errors import Unavailable
-from proctor.contracts.events import Outbox
+from proctor.contracts.events import Addresses, Outbox
 from proctor.contracts.governing_ports import AutonomyRecord, PolicyRegister
 from proctor.contracts.granting_ports import Grants
 from proctor.contracts.identity_ports import ApiKeys, Identities
@@ -109,6 +109,10 @@ class Store(Protocol):
     @property
     def outbox(self) -> Outbox:
         """Events on their way out."""
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where people are written to."""
 
     @property
     def webhooks(self) -> Webhooks:

@@ -22,6 +22,7 @@ AT_ONCE = 8
 POLL_S = 5.0
 ATTEND_S = 3600.0
 PURGE_S = 600.0
+REMIND_S = 30.0
 
 _log = structlog.get_logger(__name__)
 
@@ -81,6 +82,7 @@ class Dispatcher:
         async with asyncio.TaskGroup() as tasks, self.outbox.listening() as ear:
             tasks.create_task(self._every(ATTEND_S, self._attend))
             tasks.create_task(self._every(PURGE_S, self._purge))
+            tasks.create_task(self._every(REMIND_S, self._remind))
             try:
                 while True:
                     for name in await self.outbox.due():
@@ -98,6 +100,9 @@ class Dispatcher:
     async def _attend(self) -> None:
         for name in self.channels.fixed:
             await self.outbox.attend(name)
+
+    async def _remind(self) -> None:
+        await self.outbox.remind()
 
     async def _purge(self) -> None:
         await self.outbox.purge()

@@ -39,6 +39,7 @@ async def open_ways_in(parts: HttpParts) -> AsyncIterator[WaysIn]:
         _add_drills(parts, ways)
         await _open_slack(parts, ways, stack)
         await _open_matrix(parts, ways, stack)
+        _add_events(parts, ways)
         yield ways
 
 
@@ -47,6 +48,19 @@ def _add_drills(parts: HttpParts, ways: WaysIn) -> None:
 
     if every_s := parts.settings.drill_every_s:
         ways.companions.append(DrillSchedule(parts.gateway, DrillMetrics(parts.metrics.registry), every_s))
+
+
+def _add_events(parts: HttpParts, ways: WaysIn) -> None:
+    """Add what delivers to the channels that the other ways in brought; so it comes last."""
+    from gateway.events.envelopes import Links
+    from gateway.events.parts import EventParts, connector
+    from gateway.events.routes import build_routes
+    from gateway.events.settings import EventSettings
+
+    settings = EventSettings.load(parts.environ)
+    events = EventParts(parts.gateway, settings, Links(parts.public_url), connector(parts.gateway))
+    ways.companions.extend(events.companions(ways.channels))
+    ways.api.append(build_routes(events))
 
 
 async def _open_slack(parts: HttpParts, ways: WaysIn, stack: AsyncExitStack) -> None:

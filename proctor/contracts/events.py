@@ -7,8 +7,8 @@ from typing import Any, Protocol
 from pydantic import AwareDatetime
 
 from proctor.contracts.base import Contract
-from proctor.contracts.human import Principal
-from proctor.contracts.ids import AgentName, RequestId, RunId, TenantId
+from proctor.contracts.human import Principal, Role
+from proctor.contracts.ids import AgentName, PrincipalName, RequestId, RunId, TenantId
 
 EVENT_KINDS = frozenset(
     {
@@ -43,6 +43,7 @@ EVENT_KINDS = frozenset(
         "failed_compensation_answered",
         "failed_compensation_denied",
         "request_expired",
+        "request_waiting",
         "request_withdrawn",
         "notice_recorded",
         "key_added",
@@ -103,6 +104,30 @@ class Delivery(Contract):
     done_at: AwareDatetime | None = None
 
 
+class Addressee(Contract):
+    """A person who can be written to."""
+
+    principal: PrincipalName
+    roles: frozenset[Role]
+    address: str
+    stands_in_for: tuple[PrincipalName, ...] = ()
+    """Whose places they may take now, for the agent that was asked about."""
+    roles_stood_in_for: frozenset[Role] = frozenset()
+
+
+class Addresses(Protocol):
+    """Where people are written to."""
+
+    async def addressees(self, agent: AgentName | None) -> list[Addressee]:
+        """List enabled principals that are linked to e-mail addresses."""
+
+    async def notices(self, run_id: RunId, step: int, call: int) -> dict[PrincipalName, str]:
+        """Give what people are to be told of a dispatched call, by their names."""
+
+    async def authors(self, run_id: RunId, step: int, call: int) -> frozenset[PrincipalName]:
+        """Name the people who wrote a call, and so do not approve it."""
+
+
 class Ear(Protocol):
     """Hears of new deliveries."""
 
@@ -154,6 +179,9 @@ class Outbox(Protocol):
 
     async def events(self, *, after: int = 0, limit: int = 50, run_id: RunId | None = None) -> list[Event]:
         """List events in order, from after a position on."""
+
+    async def remind(self) -> int:
+        """Write `request_waiting` for requests that three quarters of their time have passed for, once each."""
 
     async def purge(self) -> int:
         """Delete what ended long ago, in a bounded batch; gives how many rows. The audit trail keeps everything."""

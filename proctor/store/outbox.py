@@ -140,6 +140,13 @@ class PostgresOutbox:
         """List events in order, from after a position on."""
         return [to_event(row["event"]) for row in await self._database.rows("events", after, limit, run_id)]
 
+    async def remind(self) -> int:
+        """Write `request_waiting` for requests that three quarters of their time have passed for, once each."""
+        async with self._database.transaction() as connection:
+            if not await connection.fetchval(query("lock_reminders")):
+                return 0  # another gateway is at it
+            return len(await connection.fetch(query("remind")))
+
     async def purge(self) -> int:
         """Delete what ended long ago, in bounded batches; bury what no gateway served; gives how many rows."""
         statements = (

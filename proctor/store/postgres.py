@@ -4,7 +4,7 @@ from proctor.contracts.approving_ports import ApproverKeys, Delegations, SpokenW
 from proctor.contracts.chat_ports import SeenMessages
 from proctor.contracts.control_ports import Controls, Undoing
 from proctor.contracts.drilling import Drills
-from proctor.contracts.events import Outbox
+from proctor.contracts.events import Addresses, Outbox
 from proctor.contracts.governing_ports import AutonomyRecord, PolicyRegister
 from proctor.contracts.granting_ports import Grants
 from proctor.contracts.identity_ports import ApiKeys, Identities
@@ -18,6 +18,7 @@ from proctor.contracts.ports import (
     RunJournal,
 )
 from proctor.contracts.session_ports import WebSessions
+from proctor.store.addresses import PostgresAddresses
 from proctor.store.admissions import PostgresAdmissions
 from proctor.store.api_keys import PostgresApiKeys
 from proctor.store.approver_keys import PostgresApproverKeys
@@ -67,6 +68,7 @@ class PostgresStore:
         self.words: SpokenWords = PostgresSpokenWords(database)
         self.grants: Grants = PostgresGrants(database)
         self.outbox: Outbox = PostgresOutbox(database)
+        self.addresses: Addresses = PostgresAddresses(database)
         self.webhooks: Webhooks = PostgresWebhooks(database)
         self.beginnings: Beginnings = PostgresBeginnings(database)
         self.web_sessions: WebSessions = PostgresWebSessions(database)

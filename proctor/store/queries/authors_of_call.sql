@@ -1,0 +1,1 @@
+SELECT proctor.authors_of($1, $2, $3)
