@@ -1,10 +1,21 @@
 """Pausing and resuming runs that go on."""
 
-import pytest
+import asyncio
+from typing import Any
 
+import pytest
+from temporalio import activity
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from proctor.contracts.control import Held
 from proctor.contracts.errors import IdempotencyConflict, NotAuthorised, Refused
-from proctor.contracts.run import RunStatus
+from proctor.contracts.ids import RunId
+from proctor.contracts.manifest import Bounds
+from proctor.contracts.run import OpenedRun, RunStart, RunStatus, StepPlan, StepRef
 from tests.integration.control.conftest import APPROVER, OPERATOR, OWNER, SECOND_OPERATOR, Control
+from tests.integration.temporal.test_stopping import FakeActivities
+from workflows.agent_task import AgentTaskWorkflow
+from workflows.state import TaskStart
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -59,3 +70,54 @@ async def test_a_paused_run_is_killed_at_once(control: Control) -> None:
     assert RunStatus.KILLED == (await control.ended(run_id)).status
     kinds = await control.kinds(run_id)
     assert "effect_intended" not in kinds[kinds.index("run_paused") :]
+
+
+async def test_a_run_is_held_however_long_its_history_grows(control: Control) -> None:
+    """It goes on with a fresh history meanwhile, and with what it had recorded when it is let go."""
+    run_id = await control.start("held-long", "approved")
+    request = await control.pending(run_id)
+    handle = control.studio.client.get_workflow_handle(run_id)
+    first = (await handle.describe()).run_id
+    await control.order(run_id, "pause")
+    await control.decide(request.id, "approve")
+    await control.shown(run_id, "Paused by", "paused")
+    for n in range(12):
+        await control.order(run_id, "say", text=f"still looking {n}")
+        await asyncio.sleep(0.05)
+    await control.shown(run_id, "Paused by", "paused")
+    assert first != (await handle.describe()).run_id
+    await control.order(run_id, "resume")
+    assert RunStatus.COMPLETED == (await control.ended(run_id)).status
+    assert [("0/0", "needs a person")] == control.effects(run_id)
+
+
+class FakeHeldRun(FakeActivities):
+    """A run that somebody paused and nobody resumes, with little time."""
+
+    @activity.defn
+    async def open_run(self, start: RunStart) -> OpenedRun:
+        opened = await super().open_run(start)
+        return opened.model_copy(update={"bounds": Bounds(max_wall_clock_s=1)})
+
+    @activity.defn
+    async def plan_step(self, ref: StepRef) -> StepPlan:
+        return StepPlan(step=ref.step, kind="paused")
+
+    @activity.defn
+    async def read_wheel(self, start: RunStart) -> Held:
+        return Held(paused_by=OPERATOR.name, holds_still=True)
+
+    def all(self) -> list[Any]:
+        return [*super().all(), self.read_wheel]
+
+
+async def test_a_run_that_nobody_lets_go_ends_by_its_wall_clock(control: Control) -> None:
+    """Time that a person holds it counts: accepted work reaches an end."""
+    fakes = FakeHeldRun()
+    parts: dict[str, Any] = {"workflows": [AgentTaskWorkflow], "activities": fakes.all()}
+    client = control.studio.client
+    async with Worker(client, task_queue="held", workflow_runner=UnsandboxedWorkflowRunner(), **parts):
+        outcome = await client.execute_workflow(
+            AgentTaskWorkflow.run, TaskStart(run_id=RunId("held")), id="held", task_queue="held"
+        )
+    assert (RunStatus.FAILED, ["closed as failed"]) == (outcome.status, fakes.done)
