@@ -94,6 +94,11 @@ class RemoteFront(RemoteRuns, RemotePeople, RemoteControl):
         super().__init__(link)
         self.principal = principal
 
+    @property
+    def link(self) -> Link:
+        """For what a gateway does and a front does not have: webhooks, hooks, schedules."""
+        return self._link
+
 
 @asynccontextmanager
 async def open_remote(url: str, token: str) -> AsyncIterator[RemoteFront]:

@@ -21,6 +21,7 @@ from gateway.cli import (
     explain,
     kills,
     operate,
+    outside,
     policy,
     principals,
     reviews,
@@ -48,7 +49,7 @@ app = typer.Typer(
 
 _PARTS = (
     *(runs, watch, explain, decide, standing, control, reviews, autonomy, policy),
-    *(kills, drills, audit, catalog, principals, access, operate),
+    *(kills, drills, audit, catalog, principals, access, outside, operate),
 )
 for _part in _PARTS:
     _part.register(app)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # Importing them takes longer than `proctor --help` may.
 
     from gateway.connections import Gateway, OpenGateway
     from gateway.front import Front
+    from gateway.remote import Link
     from proctor.contracts.human import Principal
     from proctor.contracts.ports import AgentCatalog
     from proctor.settings import Settings
@@ -126,6 +127,21 @@ class Session:
         from proctor.contracts.ids import PrincipalName
 
         return LocalFront(self._parts, Principal(name=PrincipalName("local.reader"), roles=frozenset({Role.AUDITOR})))
+
+    async def link(self, name: str | None = None) -> "Link":
+        """Give the way to a gateway, for what a gateway alone does: the one named, else that of `proctor dev`.
+
+        Raises `Unavailable`: neither is there. `NotAuthorised`.
+        """
+        from gateway.remote import open_remote
+        from proctor.contracts.errors import Unavailable
+        from proctor.devstate import running_stack
+
+        stack = None if self.wiring.url else running_stack(self.settings.home)
+        url = self.wiring.url or (stack.gateway_url if stack is not None else "")
+        if not url:
+            raise Unavailable("this is done by a gateway, and none is known", hint=f"set {URL_VARIABLE}")
+        return (await self.exits.enter_async_context(open_remote(url, self._token(name)))).link
 
     def _token(self, name: str | None) -> str:
         from gateway.identity import DEV_PRINCIPAL, find_token
