@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.cards.editing import read_edited
 from gateway.chat.card_channel import Room
 from gateway.chat.conversation import Answer, Conversation
-from gateway.chat.editing import ToolContracts, read_arguments
+from gateway.chat.editing import ToolContracts
 from gateway.chat.matrix_api import Heard
 from gateway.chat.matrix_card import MatrixMessage, said
 from gateway.cli.visible import visible_line
@@ -83,7 +84,9 @@ class MatrixDesk:
             raise InvalidInput(f"only an approval can be given for a while, not {word}", hint="leave out `for …`")
         if word == "edit":
             request = await self.conversation.form_for(heard.sender, request_id, "edit")
-            arguments = read_arguments(text, await self.tools.contract_of(request))
+            arguments = read_edited(text, (await self.tools.contract_of(request)).input_schema)
+            if arguments == request.details.get("arguments"):
+                raise InvalidInput("nothing is changed", hint="approve or deny it as it is")
             return HumanDecision(request_id=request_id, word="edit", arguments=arguments)
         if word == "answer":
             return HumanDecision(request_id=request_id, word="answer", answer=text)
