@@ -15,7 +15,17 @@ from proctor.contracts.dispatching import Admitted, EffectStanding, Prior, Refus
 from proctor.contracts.errors import Unavailable
 from proctor.contracts.ids import EffectKey, RunId
 from proctor.contracts.run import CallReport
-from proctor.contracts.tool import Confirmed, Failed, RetryRule, ToolContract, ToolInvocation, ToolOutcome, Unknown
+from proctor.contracts.tool import (
+    Confirmed,
+    Failed,
+    HttpImplementation,
+    PythonImplementation,
+    RetryRule,
+    ToolContract,
+    ToolInvocation,
+    ToolOutcome,
+    Unknown,
+)
 
 KEY = EffectKey("run/0/0")
 FENCED = Refusal(report=CallReport(status="fenced"))
@@ -213,6 +223,28 @@ async def test_a_stopped_tool_is_cut_off_and_its_outcome_written() -> None:
     assert report.status == "unknown"
     assert len(tools.sent) == 1
     assert [final for _, final in ledger.settled] == [True]
+
+
+@pytest.mark.parametrize(
+    ("implementation", "at_least", "at_most"),
+    [
+        (PythonImplementation(function="m:f"), 0.0, 0.24),
+        (HttpImplementation(method="POST", base_url="https://x.example"), 0.24, 5.0),
+    ],
+)
+async def test_a_stopped_tool_of_this_process_is_cut_off_at_once_and_anothers_answer_waited_for(
+    implementation: Any, at_least: float, at_most: float
+) -> None:
+    """To hang up on another system stops nothing there, and loses the answer; a tool of ours really stops."""
+    tools, environment, loop = FakeTools(hang=True), ActivityEnvironment(), asyncio.get_running_loop()
+    begun = effect(FakeLedger(), idempotency="native", implementation=implementation)
+    work = partial(Dispatcher(tools).carry_out, begun, Admitted(attempt=1))
+    running = asyncio.create_task(environment.run(heeding, work))
+    await asyncio.sleep(0.05)
+    environment.cancel()
+    told = loop.time()
+    await running
+    assert at_least <= loop.time() - told <= at_most
 
 
 async def test_what_was_read_back_is_on_record_before_anything_is_sent_again() -> None:
