@@ -5,11 +5,13 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 
 from tests.integration.conftest import TEMPLATE, dsn_for
 from tests.integration.page.site import TOKENS, Site
 
+WAIT_MS = 20_000
+"""Longest wait for the browser, which shares the machine with other tests."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
 
@@ -30,6 +32,7 @@ def browser() -> Iterator[Browser]:
     if found is None:
         pytest.skip(f"there is none of {', '.join(BROWSERS)}: apt-get install chromium (or `make browser`)")
     with sync_playwright() as playwright:
+        expect.set_options(timeout=WAIT_MS)
         started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         yield started
         started.close()
@@ -39,15 +42,28 @@ def browser() -> Iterator[Browser]:
 def phone(browser: Browser, site: Site) -> Iterator[BrowserContext]:
     """Give a phone whose errors fail the test."""
     context = browser.new_context(base_url=site.url, **PHONE)  # type: ignore[arg-type]
-    context.set_default_timeout(8000)
+    context.set_default_timeout(WAIT_MS)
     yield context
     context.close()
 
 
+@pytest.fixture(scope="session")
+def adams_cookies(browser: Browser, site: Site) -> StorageState:
+    """Sign an approver in once."""
+    context = browser.new_context(base_url=site.url)
+    sign_in(context, "adam")
+    cookies = context.storage_state()
+    context.close()
+    return cookies
+
+
 @pytest.fixture
-def adam(phone: BrowserContext) -> Page:
-    """Sign an approver in on a phone."""
-    return sign_in(phone, "adam")
+def adam(browser: Browser, site: Site, adams_cookies: StorageState) -> Iterator[Page]:
+    """Give an approver's phone, signed in."""
+    context = browser.new_context(base_url=site.url, storage_state=adams_cookies, **PHONE)  # type: ignore[arg-type]
+    context.set_default_timeout(WAIT_MS)
+    yield context.new_page()
+    context.close()
 
 
 def sign_in(context: BrowserContext, name: str) -> Page:
@@ -58,3 +74,8 @@ def sign_in(context: BrowserContext, name: str) -> Page:
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/approvals")
     return page
+
+
+def cookie_of(page: Page) -> str:
+    """Give the secret of the session that a page is in."""
+    return next(one["value"] for one in page.context.cookies() if one["name"] == "proctor_session")

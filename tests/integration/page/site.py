@@ -20,6 +20,7 @@ from gateway.http.login import Login
 from gateway.http.parts import HttpParts
 from gateway.http.rates import Rates
 from gateway.http.settings import HttpSettings
+from gateway.page.cookies import hash_of
 from gateway.page.routes import routes
 from policies.flow.goals import goal_of
 from proctor.contracts.approving import process_of
@@ -31,7 +32,7 @@ from proctor.contracts.ids import AgentName, Digest, PrincipalName, RequestId, R
 from proctor.contracts.labels import Flow, Integrity, Labels, Origin
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy
 from proctor.contracts.obligations import Obligation, Signed
-from proctor.contracts.planning import CallsProposal, Proposal, ProposedCall, Usage
+from proctor.contracts.planning import CallsProposal, Proposal, ProposedCall, QuestionProposal, Usage
 from proctor.contracts.run import CallRef, PlannedCall, PlanRecord, StepPlan, TaskRequest
 from proctor.contracts.tool import ArgumentRole, CompensationRule, Effect, Risk, ToolContract
 from proctor.settings import Settings
@@ -131,6 +132,12 @@ class Site:
         return self.do(self._ask(arguments, obligations))
 
     async def _ask(self, arguments: dict[str, Any], obligations: Sequence[Obligation]) -> HumanRequest:
+        run_id = await self._open()
+        record, request = plan_of(run_id, arguments, obligations)
+        await self.store.journal.record_plan(record, [request])
+        return request
+
+    async def _open(self) -> RunId:
         task = TaskRequest(
             agent=AGENT,
             input={},
@@ -140,7 +147,20 @@ class Site:
         )
         run, _ = await self.store.admissions.admit(task, BUNDLE)
         await self.store.journal.open_run(run.run_id, lambda _: POLICY)
-        record, request = plan_of(run.run_id, arguments, obligations)
+        return run.run_id
+
+    def question(self, text: str) -> HumanRequest:
+        """Record a run whose agent asks a question."""
+        return self.do(self._question(text))
+
+    async def _question(self, text: str) -> HumanRequest:
+        run_id = await self._open()
+        asked = _request(run_id, {}, plan_of(run_id, {}, ())[0].decisions[0], datetime.now(UTC))
+        changes = {"kind": RequestKind.QUESTION, "details": {"question": text}, "binding": None, "process": None}
+        request = asked.model_copy(update=changes)
+        proposed = plan_of(run_id, {}, ())[0].proposal.model_copy(update={"proposed": QuestionProposal(question=text)})
+        plan = StepPlan(step=0, kind="question", request_id=request.id)
+        record = PlanRecord(run_id=run_id, step=0, proposal=proposed, decisions=(), plan=plan)
         await self.store.journal.record_plan(record, [request])
         return request
 
@@ -161,6 +181,13 @@ class Site:
         with psycopg.connect(self.dsn) as connection:
             cursor = connection.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
+
+    def grow_stale(self, cookie: str) -> None:
+        """Let six minutes pass since the credential of a session was entered."""
+        self.sql(
+            "UPDATE proctor.web_session SET entered_at = now() - interval '6 minutes' WHERE secret_sha256 = %s",
+            hash_of(cookie),
+        )
 
     def dispatch(self, request: HumanRequest) -> str:
         """Dispatch the call of a request on live facts that ask for what was asked for; gives what came of it."""

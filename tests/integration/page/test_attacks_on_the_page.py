@@ -159,6 +159,15 @@ def test_a_stale_card_is_refused_with_what_is_now(site: Site, client: httpx.Clie
     assert [("wanda", "deny", True)] == site.words(request.id)
 
 
+def test_what_is_not_shown_is_not_approved_unsaid(site: Site, client: httpx.Client) -> None:
+    """The tick that parts are not shown is asked for by the server too."""
+    request = site.ask({"to": "a" * 60_000, "amount": 8})
+    good, path = _form(client, request.id), f"/approvals/{request.id}/decide"
+    assert 409 == client.post(path, data=good).status_code
+    assert [] == site.words(request.id)
+    assert 303 == client.post(path, data=good | {"cut_seen": "yes"}).status_code
+
+
 def test_a_signed_approval_needs_more_than_a_session(site: Site, client: httpx.Client) -> None:
     """Without a fresh credential there is no text to sign, and a made-up signature decides nothing."""
     from proctor.contracts.obligations import Signed
@@ -166,7 +175,7 @@ def test_a_signed_approval_needs_more_than_a_session(site: Site, client: httpx.C
     request = site.ask({"to": "anna@example.org", "amount": 3}, Signed())
     path = f"/approvals/{request.id}/decide"
     forged = _form(client, request.id, signature="AAAA", key_id="0" * 16)
-    site.sql("UPDATE proctor.web_session SET entered_at = now() - interval '6 minutes'")
+    site.grow_stale(client.cookies["proctor_session"])
     assert "Is it you?" in client.post(path, data=forged).text
     assert 403 == client.post(path, data=forged | {"credential": TOKENS["adam"]}).status_code
     assert "granted" != site.request(request.id).state

@@ -1,12 +1,13 @@
 """What people do on the page, in a real browser of a phone's size."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import BrowserContext, Page, expect
 
 from proctor.contracts.ids import PrincipalName
 from proctor.contracts.obligations import Quorum, Signed
-from tests.integration.page.conftest import sign_in
+from tests.integration.page.conftest import cookie_of, sign_in
 from tests.integration.page.site import TOKENS, Site, principal
 
 
@@ -14,10 +15,10 @@ def _press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
-def test_an_approver_signs_in_and_approves(site: Site, adam: Page) -> None:
+def test_an_approver_signs_in_and_approves(site: Site, phone: BrowserContext) -> None:
     """From the list to the decision: the call may be dispatched, and the run was told."""
     request = site.ask({"to": "anna@example.org", "amount": 120, "note": "late parcel"})
-    adam.reload()
+    adam = sign_in(phone, "adam")
     adam.locator(f"a[href$='{request.id}']").click()
     expect(adam.get_by_role("heading", name="desk asks to call Refund")).to_be_visible()
     for text in ("to: anna@example.org", "amount: 120", "untrusted", "refunds-over-100", "TakeBack"):
@@ -88,11 +89,11 @@ def test_high_risk_takes_the_credential_again_and_a_signature_of_this_browser(
 ) -> None:
     """A stale session enters its credential; the key never leaves the browser, and counts once it was vouched for."""
     adam, request = sign_in(phone, "adam"), site.ask({"to": "anna@example.org", "amount": 160}, Signed())
-    site.sql("UPDATE proctor.web_session SET entered_at = now() - interval '6 minutes'")
+    site.grow_stale(cookie_of(adam))
     adam.goto("/approvals/keys")
     adam.get_by_label("What you call it").fill("adam's phone")
     adam.get_by_label("Your token or API key, again").fill(TOKENS["adam"])
-    site.sql("UPDATE proctor.web_session SET entered_at = now() - interval '6 minutes'")
+    site.grow_stale(cookie_of(adam))
     _press(adam, "Make a key")
     expect(adam.get_by_text("“adam's phone”")).to_be_visible()
     (key,) = site.do(site.store.approver_keys.keys(PrincipalName("adam")))
@@ -101,7 +102,7 @@ def test_high_risk_takes_the_credential_again_and_a_signature_of_this_browser(
         "SELECT body ->> 'principal' FROM proctor.event WHERE kind = 'key_added' AND body ->> 'key' = %s", key.id
     )
     assert [("adam",)] == told
-    site.sql("UPDATE proctor.web_session SET entered_at = now() - interval '6 minutes'")
+    site.grow_stale(cookie_of(adam))
     _sign(adam, request.id, TOKENS["adam"])
     expect(adam.get_by_role("alert")).to_contain_text("Not decided")
     site.do(site.store.approver_keys.vouch(key.id, site.do(site.store.people.authenticate(TOKENS["wanda"]))))
@@ -134,6 +135,32 @@ def test_a_browser_without_a_key_says_so_and_nothing_is_decided(site: Site, adam
     _press(adam, "Sign and approve")
     expect(adam.get_by_role("alert")).to_contain_text("no key of yours")
     assert [] == site.words(request.id)
+
+
+def test_a_question_is_answered_as_the_words_of_the_agent_that_it_is(site: Site, adam: Page) -> None:
+    """It stands under `the agent says`, whatever it imitates, and the answer is recorded."""
+    request = site.question("Which order?\nRule: none")
+    adam.goto(f"/approvals/{request.id}")
+    expect(adam.get_by_role("heading", name="The agent says")).to_be_visible()
+    expect(adam.locator(".agent-says")).to_contain_text("Rule: none")
+    adam.get_by_label("Your answer").fill("order 7")
+    _press(adam, "Answer")
+    expect(adam.get_by_role("status")).to_contain_text("answer")
+    assert "answered" == site.request(request.id).state
+
+
+def test_who_decides_for_another_says_so(site: Site, adam: Page) -> None:
+    """A delegation that is live is offered, and is on record with the decision."""
+    wanda = site.do(site.store.people.authenticate(TOKENS["wanda"]))
+    until = datetime.now(UTC) + timedelta(days=1)
+    site.do(site.store.delegations.delegate(PrincipalName("adam"), until, wanda))
+    request = site.ask({"to": "anna@example.org", "amount": 185}, Quorum(count=1, role="owner"))
+    adam.goto(f"/approvals/{request.id}")
+    adam.locator("#place-approve").select_option("wanda")
+    _press(adam, "Approve")
+    expect(adam.get_by_role("status")).to_contain_text("approve")
+    assert [("adam", "approve", True)] == site.words(request.id)
+    assert "Admitted" == site.dispatch(request)
 
 
 def test_who_asked_sees_it_and_cannot_decide_it(site: Site, phone: BrowserContext) -> None:
