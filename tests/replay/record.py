@@ -1,7 +1,8 @@
 """Record histories from real runs, for the replay test: `python -m tests.replay.record`.
 
-Record anew when the workflow has changed on purpose and no run of the former version is open any more; keep the old
-histories as long as such runs may be open, and change the workflow with `workflow.patched` until then.
+Record only some by name: `python -m tests.replay.record paused edited`. Record anew when the workflow has changed on
+purpose and no run of the former version is open any more; keep the old histories as long as such runs may be open,
+and change the workflow with `workflow.patched` until then.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +29,15 @@ from gateway.connections import Gateway, open_gateway
 from gateway.identity import find_token
 from gateway.killing import kill
 from gateway.signing import find_signer
+from gateway.steering import steer
+from gateway.undoing import undo
 from proctor.connection import connect_temporal
-from proctor.contracts.human import HumanDecision
-from proctor.contracts.ids import DEFAULT_TENANT, AgentName, RunId
+from proctor.contracts.control import ControlOrder, PersonsCall
+from proctor.contracts.human import HumanDecision, Principal
+from proctor.contracts.ids import DEFAULT_TENANT, AgentName, RunId, ToolName
 from proctor.contracts.kill import KillOrder, KillScope
 from proctor.contracts.run import TaskRequest
+from proctor.contracts.wire import undo_id
 from proctor.local import prepare_local_store
 from proctor.settings import Endpoints, Settings, TemporalEndpoint
 from proctor.telemetry.metrics import Metrics
@@ -46,6 +52,7 @@ HISTORIES = Path(__file__).parent / "histories"
 AGENT = AgentName("prober")
 SUGGESTED_EVENTS = 45
 """Events after which this server suggests continue-as-new; the usual 4,096 would make a large file."""
+OF_PEOPLE = {"paused", "edited", "taken_over", "taken_back"}
 _PROCESS = re.compile(r"(proctor-)?\d+@\S+")
 _SCRUBBED: dict[str, Any] = {"stackTrace": "", "workerVersion": {}}
 
@@ -88,14 +95,35 @@ class Studio:
         )
         return accepted.record.run_id
 
-    async def decide(self, run_id: RunId, word: str, **more: str) -> None:
+    async def decide(self, run_id: RunId, word: str, *, by: str = "demo.approver", **more: Any) -> None:
         """Decide what a run waits for."""
         store = self.gateway.store
         pending = await _until(lambda: store.people.pending(run_id))
-        by = await store.people.authenticate(find_token({}, self.gateway.settings.home, "demo.approver"))
+        person = await self._person(by)
         decision = HumanDecision.model_validate({"request_id": pending[0].id, "word": word, **more})
-        signer = find_signer(self.gateway.settings.home, by.name)
-        await decide(decision, by=by, people=store.people, engine=self.gateway.engine, signer=signer)
+        signer = find_signer(self.gateway.settings.home, person.name)
+        await decide(decision, by=person, people=store.people, engine=self.gateway.engine, signer=signer)
+
+    async def order(self, run_id: RunId, word: str, call: PersonsCall | None = None) -> None:
+        """Give an order to a run."""
+        store, by = self.gateway.store, await self._person("operator")
+        order = ControlOrder.model_validate({"run_id": run_id, "word": word, "call": call})
+        await steer(
+            order,
+            by=by,
+            controls=store.controls,
+            archive=store.archive,
+            journal=store.journal,
+            engine=self.gateway.engine,
+        )
+
+    async def take_back(self, run_id: RunId) -> None:
+        """Take an ended run back."""
+        store, by = self.gateway.store, await self._person("operator")
+        await undo(run_id, by=by, undoing=store.undoing, kills=store.kills, engine=self.gateway.engine)
+
+    async def _person(self, name: str) -> Principal:
+        return await self.gateway.store.people.authenticate(find_token({}, self.gateway.settings.home, name))
 
     async def kill(self, run_id: RunId) -> None:
         """Kill a run in the middle of its slow tool."""
@@ -137,6 +165,35 @@ class Studio:
 
 async def record_all(studio: Studio) -> dict[str, dict[str, Any]]:
     """Play every kind of run; gives their histories by name."""
+    wanted = set(sys.argv[1:])
+    found = {} if wanted and not wanted - OF_PEOPLE else await record_agents(studio)
+    return {**found, **await record_people(studio)}
+
+
+async def record_people(studio: Studio) -> dict[str, dict[str, Any]]:
+    """Play runs that people hold, steer and take back."""
+    runs = {name: await studio.run(name, "approved") for name in ("paused", "edited", "taken_over")}
+    for run_id in runs.values():
+        await _until(partial(studio.gateway.store.people.pending, run_id))
+    await studio.order(runs["paused"], "pause")
+    await studio.decide(runs["paused"], "approve")
+    await asyncio.sleep(1)
+    await studio.order(runs["paused"], "resume")
+    await studio.decide(runs["edited"], "edit", arguments={"what": "put better"})
+    await studio.decide(runs["edited"], "deny", by="maria.ops")
+    await studio.order(runs["taken_over"], "take_over")
+    call = PersonsCall(tool=ToolName("Append"), arguments={"what": "by hand"})
+    await studio.order(runs["taken_over"], "act", call=call)
+    await studio.order(runs["taken_over"], "hand_back")
+    await studio.decide(runs["taken_over"], "approve")
+    found = await _named(studio, runs)
+    await studio.take_back(runs["taken_over"])
+    handle = studio.client.get_workflow_handle(undo_id(runs["taken_over"]))
+    return {**found, "taken_back": json.loads((await handle.fetch_history()).to_json())}
+
+
+async def record_agents(studio: Studio) -> dict[str, dict[str, Any]]:
+    """Play runs that go as their agent wants, as far as people let it."""
     runs = {
         "completed": await studio.run("completed", "append", times=2),
         "continued": await studio.run("continued", "append", times=8),
@@ -150,6 +207,10 @@ async def record_all(studio: Studio) -> dict[str, dict[str, Any]]:
     await studio.decide(runs["denied"], "deny", reason="not today")
     await studio.decide(runs["answered"], "answer", answer="green")
     await studio.kill(runs["killed"])
+    return await _named(studio, runs)
+
+
+async def _named(studio: Studio, runs: dict[str, RunId]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name, run_id in runs.items():
         parts = await studio.histories(run_id)
@@ -211,7 +272,10 @@ async def main() -> int:
             found = await record_all(open_studio)
     finally:
         shutil.rmtree(home, ignore_errors=True)
+    wanted = set(sys.argv[1:])
     for name, history in found.items():
+        if wanted and name.partition("-")[0] not in wanted:
+            continue
         clean = scrub(history)
         if traces := machine_traces(clean, signs):
             sys.stderr.write(f"{name} names this machine: {traces[0]}\n")

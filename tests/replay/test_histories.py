@@ -12,6 +12,7 @@ from temporalio.workflow import NondeterminismError
 from workers.wiring import sandboxed
 from workflows.agent_task import AgentTaskWorkflow
 from workflows.converter import DATA_CONVERTER
+from workflows.undo_run import UndoRunWorkflow
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 KINDS = {
@@ -23,6 +24,11 @@ KINDS = {
     "denied",
     "answered",
     "killed",
+    "paused",
+    "edited",
+    "taken_over-1",
+    "taken_over-2",
+    "taken_back",
 }
 
 
@@ -32,7 +38,8 @@ def read(path: Path) -> dict[str, Any]:
 
 async def replay(history: dict[str, Any]) -> None:
     started = history["events"][0]["workflowExecutionStartedEventAttributes"]
-    replayer = Replayer(workflows=[AgentTaskWorkflow], workflow_runner=sandboxed(), data_converter=DATA_CONVERTER)
+    workflows = [AgentTaskWorkflow, UndoRunWorkflow]
+    replayer = Replayer(workflows=workflows, workflow_runner=sandboxed(), data_converter=DATA_CONVERTER)
     await replayer.replay_workflow(WorkflowHistory.from_json(started["workflowId"], history))
 
 
