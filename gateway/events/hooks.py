@@ -15,8 +15,8 @@ from gateway.events.pointers import check_pointer, pick
 from gateway.events.sealing import SecretBox
 from gateway.events.signing import key_of, new_secret, verify_github, verify_standard
 from proctor.contracts.base import Contract
-from proctor.contracts.errors import InvalidInput, OversizeInput, UnknownName
-from proctor.contracts.human import Principal
+from proctor.contracts.errors import InvalidInput, NotAuthorised, OversizeInput, UnknownName
+from proctor.contracts.human import Principal, Role
 from proctor.contracts.outside import OUTSIDE_NAME, Hook, HookOrder, OpenedHook
 from proctor.contracts.run import MAX_INPUT_BYTES, TaskRequest
 
@@ -40,6 +40,12 @@ def source_of(name: str) -> str:
     return f"webhook:{name}"
 
 
+def needs_owner(by: Principal) -> None:
+    """Say no before anything else is looked at; the store checks it again. Raises `NotAuthorised`."""
+    if Role.OWNER not in by.roles:
+        raise NotAuthorised(f"{by.name} is not an owner", hint="an owner says what may begin runs")
+
+
 @dataclass(frozen=True)
 class Hooks:
     """Makes hooks and takes their calls."""
@@ -56,6 +62,7 @@ class Hooks:
             InvalidInput: a pointer or the secret cannot be used; `UnknownName`, `Refused` when the name is in use.
 
         """
+        needs_owner(by)
         load_agent(self.gateway.catalog, order.agent)
         for pointer in (order.mapping or {}).values():
             check_pointer(pointer)

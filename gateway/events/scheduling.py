@@ -23,6 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from gateway.agents import load_agent
 from gateway.connections import Gateway
 from gateway.events.firing import SCHEDULED_TYPE, ScheduledStart, queue_of
+from gateway.events.hooks import needs_owner
 from proctor.contracts.base import Contract
 from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import InvalidInput, Unavailable
@@ -53,7 +54,7 @@ def temporal_id(name: str) -> str:
 
 @dataclass(frozen=True)
 class Schedules:
-    """What people do with schedules. Changes need the role owner and are audited."""
+    """What people do with schedules. Making and deleting needs the role owner, the rest operator or owner; audited."""
 
     gateway: Gateway
     connect: Callable[[], Awaitable[Client]]
@@ -67,6 +68,7 @@ class Schedules:
             Unavailable: the store or Temporal do not answer; when Temporal does not, nothing fires: create it again.
 
         """
+        needs_owner(by)
         manifest = load_agent(self.gateway.catalog, order.agent).manifest
         if found := problems(manifest.input_schema, order.input):
             raise InvalidInput(f"the input does not fit agent {order.agent}: {'; '.join(found)}")

@@ -155,7 +155,10 @@ class OpenedSchedule(Contract):
 
 
 class Beginnings(Protocol):
-    """Hooks and schedules. Changes need the role owner, are audited, and name services only: `NotAuthorised`."""
+    """Hooks and schedules. Changes need the role owner, are audited, and name services only: `NotAuthorised`.
+
+    Holding and firing a schedule needs owner or operator.
+    """
 
     async def put_hook(self, order: HookOrder, sealed: str, by: Principal) -> Hook:
         """Keep a hook; one that was disabled may be made anew. Raises `Refused` when the name is in use."""

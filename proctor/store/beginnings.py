@@ -101,7 +101,8 @@ class PostgresBeginnings:
 
     async def note_schedule(self, name: str, word: Literal["paused", "resumed", "triggered"], by: Principal) -> None:
         """Audit what was asked of Temporal. Raises `NotAuthorised`, `UnknownName`."""
-        _check_role(by)
+        if not {Role.OWNER, Role.OPERATOR} & by.roles:
+            raise NotAuthorised(f"{by.name} is neither owner nor operator", hint="ask one to hold or fire schedules")
         async with self._database.transaction() as connection:
             _found(await connection.fetchrow(query("opened_schedule"), name), "schedule", name)
             await note(connection, f"schedule_{word}", by.name, name=name)
