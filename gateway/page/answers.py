@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway.cards.html import render_changes, render_html
 from gateway.cards.plain import moment
+from gateway.cards.visible_text import line
 
 FOLDER: Final = Path(__file__).parent
 POLICY: Final = (
@@ -57,5 +58,20 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {"moment": moment, "card": render_html, "changes": render_changes}
+    made.filters |= {
+        "moment": moment,
+        "card": render_html,
+        "changes": render_changes,
+        "visible": _visible,
+        "sentence": _sentence,
+    }
     return made
+
+
+def _visible(text: str) -> str:
+    """Make a message visible: it may quote what a run or a person wrote."""
+    return line(text, 4000)
+
+
+def _sentence(text: str) -> str:
+    return _visible(text[:1].upper() + text[1:])
