@@ -18,6 +18,7 @@ from proctor.contracts.run import CallRef, CallReport
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes
 from proctor.store.consent import Consent, consent_for
+from proctor.store.context import with_context
 from proctor.store.database import Connection, Database
 from proctor.store.governing import (
     AFTER_A_DENIAL,
@@ -165,7 +166,7 @@ class DispatchJournal:
         changes = Changes.to(locked)
         if locked.approval is not None:
             changes.stand(locked.approval["id"], state=RequestState.WITHDRAWN)
-        open_request(changes, request)
+        open_request(changes, await with_context(connection, locked, request))
         head = await changes.write(connection)
         return _waiting(locked, request.id, request.expires_at, request.next_at).model_copy(update={"head": head})
 

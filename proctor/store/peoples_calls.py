@@ -12,6 +12,7 @@ from proctor.contracts.ids import PrincipalName, RunId, ToolName
 from proctor.contracts.labels import Integrity, Labels
 from proctor.contracts.run import CallRef, CallReport, StepRef
 from proctor.store.changes import Changes
+from proctor.store.context import with_context
 from proctor.store.control import next_act, wheel_of
 from proctor.store.database import Connection
 from proctor.store.dispatch import lock_call
@@ -103,6 +104,7 @@ class PeoplesCallsJournal(PlanJournal):
             _write_old(changes, ref, edit, before, locked.planned)
             _write_new(changes, edit, recorded, locked.planned, ref.step)
             if request is not None:
+                request = await with_context(connection, locked, request)
                 open_request(changes, request)
             await connection.execute(query("add_said"), ref.run_id, MOST_READ_OF_CALL)
             await changes.write(connection)

@@ -27,6 +27,7 @@ from proctor.contracts.run import (
 )
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes, Overtaken
+from proctor.store.context import with_context
 from proctor.store.database import Connection, Database
 from proctor.store.governing import recorded_decision
 from proctor.store.held import held_plan
@@ -161,7 +162,7 @@ class PlanJournal:
         if record.act is not None:
             await connection.execute(query("take_act"), record.run_id, record.act, record.step)
         for request in requests:
-            open_request(changes, request)
+            open_request(changes, await with_context(connection, locked, request))
         plan = record.plan.model_copy(update={"head": changes.seal(), "cost_usd": spent})
         step_plan = plan.model_dump(mode="json", exclude_defaults=True)
         changes.plan(step=record.step, proposal_digest=digest, step_plan=step_plan)
@@ -181,7 +182,7 @@ class PlanJournal:
             changes = Changes.to(locked)
             changes.audit("step_halted", step=ref.step, kind=plan.kind, reason=plan.summary)
             if request is not None:
-                open_request(changes, request)
+                open_request(changes, await with_context(connection, locked, request))
             return plan.model_copy(update={"head": await changes.write(connection)})
 
     async def call_plan(self, ref: CallRef) -> CallPlan:

@@ -22,6 +22,9 @@ async def test_what_the_agent_wanted_is_set_aside_and_wanted_again_after_handing
     await control.order(run_id, "hand_back")
     again = await control.pending(run_id)
     assert (3, asked.title) == (again.step, again.title)
+    context = again.details["context"]
+    assert (3, ["set aside", "done", "done"]) == (context["steps"], [call["became"] for call in context["calls"]])
+    assert [OPERATOR.name] * 2 == [call["by"] for call in context["calls"] if "by" in call]
     assert [("1/0", "by hand")] == control.effects(run_id)
     await control.decide(again.id, "approve")
     assert RunStatus.COMPLETED == (await control.ended(run_id)).status
