@@ -88,6 +88,9 @@ async def test_a_kill_of_a_tool_covers_the_runs_that_are_about_to_use_it(store: 
     expected = {scene.run_id for scene in (planned, waiting, under_way, unknown)}
     assert expected == set(await store.kills.covered(fence))
     assert {elsewhere.run_id, over.run_id}.isdisjoint(await store.kills.covered(fence))
+    await store.kills.release(fence.epoch, SECOND_OPERATOR)
+    await store.journal.begin_compensation(over.call())
+    assert [over.run_id] == await store.kills.covered(await _kill(store, KillScope.TOOL, "Rollback"))
 
 
 async def test_targets_that_were_never_seen_are_known_as_such(store: PostgresStore) -> None:
