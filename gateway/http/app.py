@@ -1,5 +1,6 @@
 """The application over HTTP."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,7 +49,8 @@ def build_app(parts: HttpParts, *, api: Sequence[APIRouter] = (), others: Sequen
 
 
 def _operation_id(route: Any) -> str:
-    return str(route.name)
+    words = re.sub(r"[^a-z0-9]+", "_", route.path_format.lower()).strip("_")
+    return f"{min(route.methods).lower()}_{words}"
 
 
 def _describe(app: FastAPI) -> None:
@@ -63,7 +65,19 @@ def _describe(app: FastAPI) -> None:
             schemas.update(schemas["Problem"].pop("$defs", {}))
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
+            _share_problems(document)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _share_problems(document: dict[str, Any]) -> None:
+    """Describe each kind of error once, and refer to it from every operation."""
+    shared = {f"Problem{status}": described for status, described in PROBLEMS.items()}
+    document["components"]["responses"] = shared
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for status in operation["responses"]:
+                if f"Problem{status}" in shared:
+                    operation["responses"][status] = {"$ref": f"#/components/responses/Problem{status}"}

@@ -13,7 +13,7 @@ from proctor.contracts.decision import Verdict
 from proctor.contracts.human import Role
 from proctor.contracts.kill import KillOrder, KillScope
 from proctor.contracts.run import RunStatus
-from tests.integration.rest.site import NOBODY, Site, name_of
+from tests.integration.rest.site import NOBODY, Site, name_of, token_of
 from tests.integration.store.scenes import OPERATOR, open_scene
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -29,6 +29,11 @@ ALL = frozenset(Role)
 SEE_ALL = ALL - {REQUESTER}
 STOP = frozenset({OPERATES, OWNER})
 DECIDE = frozenset({APPROVER, OWNER})
+OVERSEE = frozenset({OWNER, OPERATES, AUDITOR})
+SERVICE = "the.service"
+BEGINNING = {"name": "nightly", "agent": "prober", "tenant": "default", "principal": SERVICE}
+OPEN = {"POST /hooks/{name}"}
+"""Routes that other systems call, which sign what they send instead."""
 _numbers = itertools.count(1)
 
 
@@ -86,6 +91,23 @@ ROUTES: dict[str, Row] = {
     "GET /identities": Row(ALL, idle=True),
     "POST /identities": Row(frozenset({OWNER}), 201, {"system": "slack", "subject": "T/U", "principal": NOBODY}),
     "DELETE /identities/{system}": Row(ALL, 404, query={"subject": "T/nobody"}, idle=True),
+    "GET /events": Row(OVERSEE),
+    "GET /deliveries/dead": Row(OVERSEE),
+    "POST /deliveries/{delivery_id}/replay": Row(STOP, 404),
+    "GET /webhooks": Row(OVERSEE),
+    "POST /webhooks": Row(STOP, 201, {"url": "https://192.0.2.1/events"}),
+    "POST /webhooks/{webhook_id}/rotation": Row(STOP, 404),
+    "POST /webhooks/{webhook_id}/disabling": Row(STOP, 404, {}),
+    "POST /webhooks/{webhook_id}/enabling": Row(STOP, 404),
+    "GET /hooks": Row(OVERSEE),
+    "POST /hooks": Row(frozenset({OWNER}), (201, 409), {**BEGINNING}),
+    "DELETE /hooks/{name}": Row(frozenset({OWNER}), 404),
+    "GET /schedules": Row(OVERSEE),
+    "POST /schedules": Row(frozenset({OWNER}), 503, {**BEGINNING, "input": {"try": "x"}, "timing": {"every_s": 60}}),
+    "POST /schedules/{name}/pause": Row(frozenset({OWNER}), (404, 503), {}),
+    "POST /schedules/{name}/resumption": Row(frozenset({OWNER}), (404, 503), {}),
+    "POST /schedules/{name}/firing": Row(frozenset({OWNER}), (404, 503)),
+    "DELETE /schedules/{name}": Row(frozenset({OWNER}), (404, 503)),
     "GET /agents": Row(ALL),
     "GET /agents/{name}": Row(ALL),
 }
@@ -97,7 +119,13 @@ async def test_the_table_names_every_route(site: Site) -> None:
     documented = {
         f"{method.upper()} {path.removeprefix('/v1')}" for path, methods in paths.items() for method in methods
     }
-    assert set(ROUTES) == documented
+    assert set(ROUTES) | OPEN == documented
+
+
+async def test_a_hook_takes_nothing_that_is_not_signed(site: Site) -> None:
+    """It asks for no bearer token, and no bearer token helps."""
+    for who in (None, name_of(OWNER)):
+        assert (await site.ask("POST", "/hooks/nightly", by=who, json={})).status_code in {401, 403, 404}
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -132,6 +160,8 @@ def _body(row: Row) -> dict[str, Any]:
 async def _place(site: Site, route: str) -> str:
     """Make what a route is about: another requester's run, its request, a run that ended, a fence."""
     store, path, key = site.store, route.partition(" ")[2], f"r{next(_numbers)}"
+    if path in {"/hooks", "/schedules"}:
+        await store.people.enrol(SERVICE, frozenset({REQUESTER}), token_of(SERVICE), is_service=True)
     if "/undo" in path:
         await open_scene(store, key)
         await store.journal.close_run(key, RunStatus.COMPLETED, "")
@@ -148,4 +178,5 @@ async def _place(site: Site, route: str) -> str:
         order = KillOrder(scope=KillScope.AGENT, value="other", actor="olga", reason="test", mode="freeze")
         path = path.replace("{epoch}", str((await store.kills.raise_fence(order, OPERATOR)).epoch))
     path = path.replace("{run_id}", key).replace("{chain_id}", key).replace("{system}", "slack")
-    return re.sub(r"\{name\}", "prober", re.sub(r"\{(grant|delegation|key)_id\}", "nothing-like-it", path))
+    path = path.replace("{delivery_id}", "1000000")
+    return re.sub(r"\{name\}", "prober", re.sub(r"\{(grant|delegation|key|webhook)_id\}", "nothing-like-it", path))

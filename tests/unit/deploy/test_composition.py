@@ -16,7 +16,7 @@ from tests.unit.deploy.composition import (
 from workers.embedded.temporal import DYNAMIC_CONFIG
 
 ALL = list(services())
-PROCTORS = ["proctor-migrate", "worker", "cli"]
+PROCTORS = ["proctor-migrate", "worker", "gateway", "cli"]
 PINNED = re.compile(r"[\w./-]+:v?\d+(\.\d+)+(-[\w.]+)?")
 
 
@@ -135,7 +135,7 @@ def test_root_file_systems_are_read_only_but_for_the_ui() -> None:
 
 def test_what_runs_for_good_is_watched_and_started_again() -> None:
     """Every service has a health check, and comes back after a crash or a reboot."""
-    expected = {"temporal-postgres", "temporal", "temporal-ui", "store-postgres", "worker", "prometheus"}
+    expected = {"temporal-postgres", "temporal", "temporal-ui", "store-postgres", "worker", "gateway", "prometheus"}
     assert expected == {name for name, service in long_running().items() if service["healthcheck"]["test"]}
 
 
