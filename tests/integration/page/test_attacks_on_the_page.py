@@ -1,6 +1,7 @@
 """What others try on the page: in a real browser, and with forged requests."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -157,6 +158,16 @@ def test_a_stale_card_is_refused_with_what_is_now(site: Site, client: httpx.Clie
     assert 409 == answer.status_code
     assert "Decided by wanda" in answer.text
     assert [("wanda", "deny", True)] == site.words(request.id)
+
+
+def test_a_form_that_is_sent_many_times_at_once_decides_once(site: Site, client: httpx.Client) -> None:
+    """One is applied, and of the others nothing is recorded: they find the request decided."""
+    request = site.ask({"to": "anna@example.org", "amount": 2})
+    good, path = _form(client, request.id), f"/approvals/{request.id}/decide"
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: client.post(path, data=good).status_code, range(6)))
+    assert [303, *[409] * 5] == sorted(answers)
+    assert [("adam", "approve", True)] == site.words(request.id)
 
 
 def test_what_is_not_shown_is_not_approved_unsaid(site: Site, client: httpx.Client) -> None:
