@@ -76,5 +76,5 @@ def test_it_runs_a_worker() -> None:
 def test_secrets_of_the_operator_stay_out_of_repository_and_image() -> None:
     """The files that hold them are ignored by git, and nothing of deploy/ enters the image."""
     ignored = (ROOT / "deploy/.gitignore").read_text(encoding="utf-8").split()
-    assert ignored == [".env", "worker.env"]
+    assert ignored == [".env", "worker.env", "gateway.env"]
     assert not any(name.startswith("deploy") for name in copied())

@@ -1,4 +1,4 @@
-"""The gateway under concurrent clients: `python -m benchmarks.gateway [--clients 50] [--seconds 20]`.
+"""The gateway under concurrent clients: `python -m benchmarks.rest [--clients 50] [--seconds 20]`.
 
 A real gateway process, Postgres, Temporal and one worker, all on this machine, which the clients share with them.
 Every run that is asked for is carried out meanwhile.
@@ -93,7 +93,7 @@ async def measure(clients: int, seconds: float, *, writes: bool) -> int:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gateway", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.rest", description=__doc__)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--reads-only", action="store_true", help="ask for no runs")
