@@ -17,7 +17,7 @@ from proctor.store.kills import insert_fence
 from proctor.store.locked import LockedRun, lock_run
 from proctor.store.queries import query
 from proctor.store.receipts import build_receipt
-from proctor.store.rows import Row, to_run
+from proctor.store.rows import Row, to_head, to_run
 
 OPEN_ITEMS = frozenset({RequestKind.UNKNOWN_OUTCOME, RequestKind.FAILED_COMPENSATION})
 """Kinds that stay open past their deadline: what they ask about does not go away (rule 4)."""
@@ -72,12 +72,14 @@ class ClosingJournal:
         """End the run: status, report, receipt, audit; withdraws pending requests. Repeated: as first."""
         async with self._database.transaction() as connection:
             locked = await lock_run(connection, run_id)
+            run = locked.run
             if not locked.has_ended:
                 await self._close(connection, locked, status, reason)
-                locked = await lock_run(connection, run_id)
-        if locked.head is None:
+                run = await connection.fetchrow(query("run"), run_id)
+        head = to_head(run)
+        if head is None:
             raise Corrupted(f"run {run_id} has no audit trail")
-        return to_run(locked.run), locked.head
+        return to_run(run), head
 
     async def _close(self, connection: Connection, locked: LockedRun, status: RunStatus, reason: str) -> None:
         bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
@@ -148,7 +150,9 @@ def _entry(row: Row, kind: RequestKind, state: RequestState) -> tuple[str, dict[
 async def _acknowledge(connection: Connection, run_id: RunId) -> Fence | None:
     """Mark a run as stopping under the fence that covers it; None when there is none."""
     locked = await lock_run(connection, run_id, fenced=True)
-    tools = await connection.fetch(query("planned_tools"), run_id)
+    tools: list[Row] = []
+    if any(fence.scope is KillScope.TOOL for fence in locked.fences):
+        tools = await connection.fetch(query("planned_tools"), run_id)
     fence = locked.fence_over([row["tool"] for row in tools])
     if fence is not None and not locked.has_ended and locked.run["fence_epoch"] is None:
         changes = Changes.to(locked)
