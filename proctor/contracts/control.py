@@ -54,7 +54,7 @@ class Wheel(Contract):
     driver: PrincipalName | None = None
     """A person who took over; None: the agent."""
     next_act: ControlEntry | None = None
-    """The oldest order to act that no step has carried out yet."""
+    """The oldest order to act that no step has carried out yet. It is carried out after handing back, too."""
 
     @property
     def holds_still(self) -> bool:

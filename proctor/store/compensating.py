@@ -22,7 +22,7 @@ class CompensationJournal(SettlingJournal):
             locked = await lock_call(connection, ref, fenced=True)
             if locked.undo is not None:
                 return standing_of(locked, locked.undo)
-            return _unfit(locked) or await self._intend(connection, ref, locked)
+            return _unfit(locked) or _unordered(locked) or await self._intend(connection, ref, locked)
 
     async def retry_compensation(self, ref: CallRef) -> Admitted | Refusal:
         """Write the intent of a further attempt of a compensation."""
@@ -70,6 +70,13 @@ def _frozen_by(locked: LockedRun, tool: ToolName) -> Fence | None:
         if one.epoch > locked.run["undo_epoch"] and (one.scope is not KillScope.TOOL or one.value == locked.tool)
     ]
     return next(iter(of_tool + newer), None)
+
+
+def _unordered(locked: LockedRun) -> Refusal | None:
+    """Refuse to take back anything of a run that has ended, unless a person ordered it."""
+    if not locked.has_ended or locked.run["undo_by"] is not None:
+        return None
+    return Refusal(report=CallReport(status="fenced", summary="the run has ended", head=locked.head))
 
 
 def _unfit(locked: LockedRun) -> Prior | Refusal | None:

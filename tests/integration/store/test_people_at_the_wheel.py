@@ -208,6 +208,7 @@ async def test_an_order_to_take_back_lifts_older_freezes_and_no_newer_ones(store
 async def test_what_cannot_be_taken_back_says_why_and_whose_it_is(store: PostgresStore) -> None:
     """A compensation that failed stays an open item, and is not tried again."""
     scene = await closed(store, by_kill=False)
+    assert "fenced" == status(await store.journal.begin_compensation(scene.call()))
     await store.undoing.order_undo(scene.run_id, OPERATOR, "")
     await store.journal.begin_compensation(scene.call())
     await store.journal.settle_compensation(scene.call(), Failed(error="gone"), final=True)
