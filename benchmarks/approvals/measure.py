@@ -1,6 +1,7 @@
 """`python -m benchmarks approvals`: altered approvals, and races of approve and deny, on a Postgres of their own."""
 
 from pathlib import Path
+from typing import Any
 
 from benchmarks.approvals.mutations import executions
 from benchmarks.approvals.races import race_many
@@ -13,7 +14,7 @@ from proctor.store.migrate import migrate
 from workers.embedded.postgres import EmbeddedPostgres
 
 NONE = Goal(0, "at_most")
-WAYS = {"one person": ONE_PERSON, "two who sign": TWO_SIGNED}
+WAYS: dict[str, list[dict[str, Any]]] = {"one person": ONE_PERSON, "two who sign": TWO_SIGNED}
 
 
 async def measure_approvals(folder: Path, scale: Scale) -> list[Figure]:

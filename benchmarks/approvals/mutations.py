@@ -269,7 +269,8 @@ def _decision_row(subject: Subject, dice: Random) -> list[Statement]:
     word = _decision(subject, "word", dice.choice(("deny", "edit", "answer", "happened")))
     known = str(subject.request.binding and subject.request.binding.digest())
     digest = _decision(subject, "binding_digest", _hex(known, dice))
-    renamed = _decision(subject, "id", _text("dec-0123456789ab", dice))
+    names = "UPDATE proctor.decision SET id = $2 || n WHERE request_id = $1"
+    renamed = (names, (subject.request.id, _text("dec-0123456789ab", dice)))
     return [dice.choice((gone, moved, word, digest, renamed, _decision(subject, "applied", False)))]
 
 
