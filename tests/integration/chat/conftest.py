@@ -36,6 +36,10 @@ from tests.integration.chat.slack_workspace import (
 from tests.integration.store.scenes import BUNDLE, POLICY, plan_of, task
 from tests.unit.gateway.fakes import FakeEngine
 
+SCHEMA = {"type": "object", "properties": {"service": {"type": "string"}, "replicas": {"type": "integer"}}}
+CHECKED = BUNDLE.model_copy(
+    update={"tools": tuple(one.model_copy(update={"input_schema": SCHEMA}) for one in BUNDLE.tools)}
+)
 PAGES = "https://proctor.example.org"
 PEOPLE: dict[str, frozenset[Role]] = {
     "adam": frozenset({Role.APPROVER}),
@@ -67,7 +71,7 @@ class Chat:
     async def ask(self, key: str = "run1", arguments: dict[str, Any] | None = None, **more: Any) -> HumanRequest:
         """Have an agent ask for an approval; gives the request."""
         self.asked += 1
-        run, _ = await self.store.admissions.admit(task(f"{key}-{self.asked}"), BUNDLE)
+        run, _ = await self.store.admissions.admit(task(f"{key}-{self.asked}"), CHECKED)
         await self.store.journal.open_run(run.run_id, lambda _: POLICY)
         self.engine.open.add(run.run_id)
         record, (request,) = plan_of(run.run_id, Verdict.REQUIRE_APPROVAL, step=0, expires_in_s=more.pop("for_s", 3600))

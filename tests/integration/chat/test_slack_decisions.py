@@ -78,9 +78,11 @@ async def test_message_that_comes_twice_is_taken_up_once(talking: Chat) -> None:
     await talking.slack.send("interactive", payload)
     await talking.until_state(request, RequestState.GRANTED)
     await talking.slack.send("interactive", payload)
-    await talking.slack.order("approvals", user("adam"))
-    assert [("adam", "approve", True)] == await talking.words(request)
-    assert [] == talking.slack.whispers
+    other = {**payload, "user": {"id": user("bea"), "team_id": "T0WORK"}}
+    await talking.slack.send("interactive", other)
+    await talking.slack.until(lambda: user("bea") in [one.user for one in talking.slack.whispers])
+    assert [("adam", "approve", True), ("bea", "approve", False)] == await talking.words(request)
+    assert [user("bea")] == [one.user for one in talking.slack.whispers]
 
 
 async def test_two_people_racing_have_one_winner_and_the_other_is_told(talking: Chat) -> None:
@@ -184,6 +186,7 @@ async def test_edit_is_checked_in_the_form_shown_as_a_diff_and_proposed(talking:
         ("{", "not JSON: line 1"),
         ('{"a": 1, "a": 2}', "occurs twice"),
         ("[1]", "must be a JSON object"),
+        ('{"service": 1}', "at $.service"),
     ):
         answer = await talking.slack.submit(form, user("adam"), said=text)
         assert "errors" == answer["response_action"]
