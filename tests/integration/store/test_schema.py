@@ -21,7 +21,7 @@ APPEND_ONLY = ["audit", "transcript", "content", "plan", "planned_call", "decisi
 APPEND_ONLY += ["read_call", "policy_version", "policy_approval", "policy_activation", "cell_level", "review", "notice", "drill"]
 APPEND_ONLY += ["control", "control_act", "set_aside", "grant_use"]
 PROJECTIONS = ["run", "effect", "request", "fence", "spend", "principal", "api_key", "web_session"]
-PROJECTIONS += ["approver_key", "delegation", "webhook", "hook", "schedule", "channel"]
+PROJECTIONS += ["approver_key", "delegation", "standing_grant", "webhook", "hook", "schedule", "channel"]
 
 
 @pytest.fixture
