@@ -60,19 +60,15 @@ class Tally:
             print(f"  {error}")
 
 
-async def _client(url: str, token: str, until: float, tally: Tally, *, writes: bool) -> None:
-    headers = {"authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as client:
-        while time.perf_counter() < until:
-            await tally.time(client, "GET me", "GET", "/v1/me")
-            await tally.time(client, "GET runs", "GET", "/v1/runs?limit=20")
-            if writes:
-                key = f"bench-{secrets.token_hex(6)}"
-                order = {"agent": "bench", "input": INPUT}
-                await tally.time(
-                    client, "POST tasks", "POST", "/v1/tasks", json=order, headers={"idempotency-key": key}
-                )
-                await tally.time(client, "GET run", "GET", f"/v1/runs/{key}")
+async def _ask(client: httpx.AsyncClient, until: float, tally: Tally, *, writes: bool) -> None:
+    while time.perf_counter() < until:
+        await tally.time(client, "GET me", "GET", "/v1/me")
+        await tally.time(client, "GET runs", "GET", "/v1/runs?limit=20")
+        if writes:
+            key = f"bench-{secrets.token_hex(6)}"
+            order = {"agent": "bench", "input": INPUT}
+            await tally.time(client, "POST tasks", "POST", "/v1/tasks", json=order, headers={"idempotency-key": key})
+            await tally.time(client, "GET run", "GET", f"/v1/runs/{key}")
 
 
 async def measure(clients: int, seconds: float, *, writes: bool) -> int:
@@ -83,11 +79,14 @@ async def measure(clients: int, seconds: float, *, writes: bool) -> int:
         async with local_stack(Path(folder) / "state", AGENTS, order=order) as stack:
             assert stack.gateway is not None
             token = (stack.home / "principals" / "operator.token").read_text().strip()
-            tally, began = Tally(), time.perf_counter()
-            until = began + seconds
+            headers, limits = {"authorization": f"Bearer {token}"}, httpx.Limits(max_connections=clients)
             url = stack.gateway.health_url
-            await asyncio.gather(*(_client(url, token, until, tally, writes=writes) for _ in range(clients)))
-            tally.report(time.perf_counter() - began)
+            async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60, limits=limits) as client:
+                await asyncio.gather(*(client.get("/v1/me") for _ in range(clients)))  # opens the connections
+                tally, began = Tally(), time.perf_counter()
+                until = began + seconds
+                await asyncio.gather(*(_ask(client, until, tally, writes=writes) for _ in range(clients)))
+                tally.report(time.perf_counter() - began)
     return len(tally.errors)
 
 
