@@ -132,9 +132,7 @@ class PlanningActivities:
             case CallsProposal():
                 proposal, traced = await self._tracer.best(bench, facts, proposal, step=ref.step, cost_usd=cost)
                 window, is_answered = _window(bundle.manifest), grants_of(facts, bench)
-                step = judge_step(
-                    bench, traced, step=ref.step, window=window, is_answered=is_answered, written=written
-                )
+                step = judge_step(bench, traced, step=ref.step, window=window, is_answered=is_answered, written=written)
                 plan |= {"calls": step.calls}
                 decisions, requests = step.decisions, list(step.requests)
             case QuestionProposal(question=question):
