@@ -77,7 +77,7 @@ async def test_a_call_that_was_allowed_with_the_plan_can_be_gated_at_dispatch(st
     assert request_id is not None
     assert (status, request_id) == _refusal(await store.journal.begin_effect(scene.call(), ASK))
     (request,) = await store.people.pending(scene.run_id)
-    expected = {"tool", "version", "arguments", "effect", "risk", "compensation", "rule", "reason"}
+    expected = {"tool", "version", "arguments", "effect", "risk", "compensation", "rule", "reason", "context"}
     assert (request_id, expected) == (request.id, set(request.details))
     await scene.decide(request_id, "approve")
     assert isinstance(await store.journal.begin_effect(scene.call(), ASK), Admitted)
