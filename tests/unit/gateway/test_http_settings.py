@@ -1,0 +1,42 @@
+"""What the gateway refuses to start with."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.http.settings import HttpSettings
+from proctor.contracts.errors import InvalidInput
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "gateway.internal"])
+def test_it_listens_to_nobody_else_in_the_clear(host: str, tmp_path: Path) -> None:
+    """Beyond this machine only with TLS, its own or that of a proxy which is named."""
+    with pytest.raises(InvalidInput, match="without TLS"):
+        HttpSettings.load({"PROCTOR_GATEWAY_HOST": host})
+    pem = tmp_path / "x.pem"
+    pem.touch()
+    tls = {"PROCTOR_TLS_CERT": str(pem), "PROCTOR_TLS_KEY": str(pem)}
+    assert "https" == HttpSettings.load({"PROCTOR_GATEWAY_HOST": host, **tls}).scheme
+    assert HttpSettings.load({"PROCTOR_GATEWAY_HOST": host, "PROCTOR_BEHIND_PROXY": "10.0.0.5, 172.16.0.0/12"})
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"PROCTOR_GATEWAY_PORT": "70000"},
+        {"PROCTOR_GATEWAY_PORT": "-1"},
+        {"PROCTOR_TLS_CERT": "/nowhere.pem"},
+        {"PROCTOR_BEHIND_PROXY": "yes"},
+        {"PROCTOR_PUBLIC_URL": "http://proctor.example.org"},
+        {"PROCTOR_PUBLIC_URL": "https://user@proctor.example.org"},
+        {"PROCTOR_PUBLIC_URL": "https://[proctor"},
+        {"PROCTOR_OIDC_ISSUER": "https://id.example.org"},
+        {"PROCTOR_OIDC_ISSUER": "http://id.example.org", "PROCTOR_OIDC_AUDIENCE": "x"},
+        {"PROCTOR_RATE_LIMIT": "often"},
+        {"PROCTOR_MAX_BODY_BYTES": "1e9"},
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(environ: dict[str, str]) -> None:
+    """One line that says which variable."""
+    with pytest.raises(InvalidInput, match=next(iter(environ))):
+        HttpSettings.load(environ)
