@@ -60,6 +60,7 @@ def test_an_edit_vouches_for_what_the_editor_wrote_and_for_nothing_else() -> Non
     after = {"to": "GB29NWBK60161331926819", "cc": "DE89370400440532013000", "amount": 15}
     after["note"] = "for DE89370400440532013000, many thanks"
     assert ["GB29NWBK60161331926819", 15] == own_words(before, after)
+    assert ["Bob"] == own_words({"to": "Alice", "cc": "Mallory"}, {"to": "Mallory", "cc": "Bob"})
     run = flows()
     edited = {"call": 1, "by": "opal", "tool": "Pay", "arguments": after, "before": before, "node": ""}
     run.observe([seen(1, "denial", {"rule": "edited", "reason": "", "by": "person", "edited": edited})])
