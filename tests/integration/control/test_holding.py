@@ -117,7 +117,10 @@ async def test_a_run_that_nobody_lets_go_ends_by_its_wall_clock(control: Control
     parts: dict[str, Any] = {"workflows": [AgentTaskWorkflow], "activities": fakes.all()}
     client = control.studio.client
     async with Worker(client, task_queue="held", workflow_runner=UnsandboxedWorkflowRunner(), **parts):
-        outcome = await client.execute_workflow(
+        handle = await client.start_workflow(
             AgentTaskWorkflow.run, TaskStart(run_id=RunId("held")), id="held", task_queue="held"
         )
+        outcome = await handle.result()
+    # With the very look that finds its time over: not when its history grows long, and never otherwise.
+    assert handle.first_execution_run_id == (await handle.describe()).run_id
     assert (RunStatus.FAILED, ["closed as failed"]) == (outcome.status, fakes.done)
