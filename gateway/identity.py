@@ -74,14 +74,17 @@ def _read_token(path: Path, name: str) -> str:
     return token
 
 
-async def enrol(people: People, state: Path, name: str, roles: frozenset[Role]) -> Principal:
+async def enrol(
+    people: People, state: Path, name: str, roles: frozenset[Role], *, is_service: bool = False
+) -> Principal:
     """Create a principal, or give it new roles and a new token; the token's file is readable by its owner alone.
 
     The file is put in place before the store knows the token, so a failure in between locks out and lets nobody in.
 
     Raises:
         InvalidInput: the name is not plain, or is one of our own. `Maria` and `maria` must not be two people, of
-            whom one asks and the other approves.
+            whom one asks and the other approves. A service neither approves nor owns.
+        Refused: a person becomes no service, and a service no person.
 
     """
     if PRINCIPAL_NAME.fullmatch(name) is None or name in OUR_OWN_NAMES:
@@ -92,7 +95,7 @@ async def enrol(people: People, state: Path, name: str, roles: frozenset[Role]) 
     path = token_path(state, name)
     token = secrets.token_urlsafe(32)
     write_token(path, token)
-    return await people.enrol(PrincipalName(name), roles, token)
+    return await people.enrol(PrincipalName(name), roles, token, is_service=is_service)
 
 
 def local_names(state: Path) -> list[str]:

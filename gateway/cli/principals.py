@@ -49,6 +49,9 @@ def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME")],
     roles: Annotated[list[str], typer.Option("--role", help="requester, approver, owner, operator or auditor.")],
+    is_service: Annotated[
+        bool, typer.Option("--service", help="A program: it neither approves nor owns, and owners make its keys.")
+    ] = False,
     act_as: AsOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:

@@ -91,7 +91,8 @@ def _check_maker(key: NewApiKey, by: Principal, standing: Row | None) -> None:
         raise UnknownName(f"there is no principal {key.principal}", hint="`proctor principals add` makes one")
     if not is_own and not standing["is_service"]:
         raise NotAuthorised(
-            f"{key.principal} is a person, who alone makes their keys", hint="keys for services: --service"
+            f"{key.principal} is a person, who alone makes their keys",
+            hint="`proctor principals add NAME --service` makes a service",
         )
     # By whoever holds a narrow key, no wider one can be made.
     most = by.roles if is_own else frozenset(Role(role) for role in standing["roles"])

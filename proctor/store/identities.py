@@ -59,7 +59,7 @@ class PostgresIdentities:
             end = await lock_agent(connection, INSTALLATION)
             row = await connection.fetchrow(query("identities"), None, system, known) if _is_plain(known) else None
             if row is None or (row["principal"] != by.name and not by.roles & {Role.OWNER, Role.AUDITOR}):
-                raise UnknownName(f"nobody is {system} {subject}", hint="`proctor identities ls` lists them")
+                raise UnknownName(f"nobody is {system} {subject}", hint="`proctor principals links` lists them")
             if row["principal"] != by.name and Role.OWNER not in by.roles:
                 raise NotAuthorised(f"{by.name} may not unlink {row['principal']}", hint="an owner may")
             await connection.execute(query("delete_identity"), system, known)

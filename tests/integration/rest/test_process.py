@@ -24,8 +24,11 @@ async def test_it_starts_tells_the_truth_and_lets_requests_finish_on_sigterm(dsn
     await open_scene(store, "open")
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("PROCTOR_", "PG", "TEMPORAL_"))},
-        "DATABASE_URL": dsn, "TEMPORAL_ADDRESS": "127.0.0.1:1", "PROCTOR_GATEWAY_PORT": "0",
-        "PROCTOR_AGENTS": str(AGENTS), "PYTHONPATH": str(ROOT),
+        "DATABASE_URL": dsn,
+        "TEMPORAL_ADDRESS": "127.0.0.1:1",
+        "PROCTOR_GATEWAY_PORT": "0",
+        "PROCTOR_AGENTS": str(AGENTS),
+        "PYTHONPATH": str(ROOT),
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "proctor.command", "gateway", env=environ, cwd=ROOT, stderr=asyncio.subprocess.PIPE
