@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from proctor.contracts.errors import InvalidInput, NotAuthorised, Unavailable
+from proctor.contracts.errors import InvalidInput, NotAuthorised, Refused, Unavailable
 from proctor.contracts.human import Principal, Role
 from proctor.contracts.ids import PrincipalName
 from proctor.contracts.ports import People
@@ -94,8 +94,13 @@ async def enrol(
         )
     path = token_path(state, name)
     token = secrets.token_urlsafe(32)
+    former = find_local_token(state, name)
     write_token(path, token)
-    return await people.enrol(PrincipalName(name), roles, token, is_service=is_service)
+    try:
+        return await people.enrol(PrincipalName(name), roles, token, is_service=is_service)
+    except (InvalidInput, Refused):  # Nothing was changed in the store: the token of before still holds.
+        path.unlink() if former is None else write_token(path, former)
+        raise
 
 
 def local_names(state: Path) -> list[str]:

@@ -47,6 +47,7 @@ async def _standing(session: Session, name: str) -> dict[str, Any]:
 
 def add(
     context: typer.Context,
+    *,
     name: Annotated[str, typer.Argument(metavar="NAME")],
     roles: Annotated[list[str], typer.Option("--role", help="requester, approver, owner, operator or auditor.")],
     is_service: Annotated[
@@ -67,8 +68,9 @@ def add(
 
         settings, people = session.gateway.settings, session.gateway.store.people
         await check_may_enrol(lambda: session.caller(act_as), settings.home)
-        principal = await enrol(people, settings.home, name, chosen)
-        await enrol_key(session.gateway.store.approver_keys, settings.home, principal.name)
+        principal = await enrol(people, settings.home, name, chosen, is_service=is_service)
+        if not is_service:
+            await enrol_key(session.gateway.store.approver_keys, settings.home, principal.name)
         return principal
 
     principal = perform(context, work)

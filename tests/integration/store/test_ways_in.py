@@ -2,10 +2,12 @@
 
 import hashlib
 import secrets
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from gateway.identity import enrol, find_local_token, local_names
 from proctor.contracts.audit import INSTALLATION, agent_chain
 from proctor.contracts.errors import InvalidInput, NotAuthorised, Refused, UnknownName
 from proctor.contracts.human import Principal, Role
@@ -138,3 +140,13 @@ async def test_letting_in_and_out_is_on_the_installations_chain(people: Postgres
     records = await people.archive.audit(agent_chain(INSTALLATION))
     assert ["api_key_created", "api_key_revoked", "identity_linked", "identity_unlinked"] == [r.kind for r in records]
     assert _hash("s1") not in str(records)
+
+
+async def test_a_refused_enrolment_leaves_the_token_of_before(people: PostgresStore, tmp_path: Path) -> None:
+    """Whoever makes a service of a person by mistake locks nobody out, and a name that never was leaves no file."""
+    await enrol(people.people, tmp_path, "nina", frozenset({Role.REQUESTER}))
+    for name, roles in (("nina", {Role.REQUESTER}), ("robot2", {Role.OWNER})):
+        with pytest.raises((Refused, InvalidInput)):
+            await enrol(people.people, tmp_path, name, frozenset(roles), is_service=True)
+    assert ["nina"] == local_names(tmp_path)
+    assert "nina" == (await people.people.authenticate(find_local_token(tmp_path, "nina") or "")).name
