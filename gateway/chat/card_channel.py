@@ -1,5 +1,6 @@
 """Events into a chat: a card for each request, kept true where it stands, and what follows in the thread below it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -8,11 +9,12 @@ from gateway.events.channels import Undeliverable
 from proctor.contracts.approving_ports import SpokenWords
 from proctor.contracts.errors import UnknownName
 from proctor.contracts.events import Event, Outbox
-from proctor.contracts.human import RequestState
+from proctor.contracts.human import HumanRequest, RequestState
 from proctor.contracts.ids import RequestId, RunId
 from proctor.contracts.kill import Receipt
-from proctor.contracts.ports import KillSwitch, People, RunArchive
-from proctor.contracts.run import RunRecord
+from proctor.contracts.labels import Confidentiality
+from proctor.contracts.ports import KillSwitch, People, RunArchive, RunJournal
+from proctor.contracts.run import CallRef, RunRecord
 
 Message = TypeVar("Message")
 Posted_contra = TypeVar("Posted_contra", contravariant=True)
@@ -49,6 +51,10 @@ FENCES = {"fence_raised": "Kill", "fence_released": "Kill released"}
 TAKEN_BACK = {"done": "taken back", "failed": "could not be taken back", "not_possible": "cannot be taken back"}
 
 
+Labelled = Mapping[str, Confidentiality]
+"""Arguments by name, and how confidential they are."""
+
+
 class MessageGone(Undeliverable):
     """The message that was to be changed is no longer there."""
 
@@ -66,8 +72,8 @@ class Room(Protocol[Posted_contra]):
 class Scribe(Protocol[Written_co]):
     """Writes messages in the form of a chat. Everything that comes from a run is escaped and cut by it."""
 
-    def card(self, card: ApprovalCard) -> Written_co:
-        """Write a card."""
+    def card(self, card: ApprovalCard, former: Labelled) -> Written_co:
+        """Write a card. `former` says how confidential the arguments were of the call that a person changed into it."""
 
     def told(self, what: str, event: Event) -> Written_co:
         """Tell of an event in our words, with who did it and why; nothing else of its body."""
@@ -77,14 +83,39 @@ class Scribe(Protocol[Written_co]):
 
 
 @dataclass(frozen=True)
+class Cards(Generic[Message]):
+    """Makes the message of a request's card from its rows."""
+
+    scribe: Scribe[Message]
+    people: People
+    words: SpokenWords
+    journal: RunJournal
+
+    async def message(self, request_id: RequestId) -> Message:
+        """Write the card as the rows stand now. Raises `UnknownName`."""
+        return (await self.both(request_id))[1]
+
+    async def both(self, request_id: RequestId) -> tuple[ApprovalCard, Message]:
+        """Give the card as the rows stand now, and its message. Raises `UnknownName`."""
+        request = await self.people.request(request_id)
+        card = build_card(request, spoken=await self.words.words(request_id))
+        return card, self.scribe.card(card, await self._former(request))
+
+    async def _former(self, request: HumanRequest) -> Labelled:
+        """Read how confidential the call was that a person changed: the diff shows its values, under its labels."""
+        if request.replaces is None:
+            return {}
+        plan = await self.journal.call_plan(CallRef(run_id=request.run_id, step=request.step, call=request.replaces))
+        return {name: flow.labels.confidentiality for name, flow in plan.decision.flows.items()}
+
+
+@dataclass(frozen=True)
 class CardChannel(Generic[Message]):
     """Implements `Channel` for a chat."""
 
     name: str
     room: Room[Message]
-    scribe: Scribe[Message]
-    people: People
-    words: SpokenWords
+    cards: Cards[Message]
     outbox: Outbox
     kills: KillSwitch
     archive: RunArchive
@@ -99,7 +130,7 @@ class CardChannel(Generic[Message]):
             return await self._card(event, event.request_id, reference)
         if event.kind in FENCES:
             scope = f"{event.body.get('scope', '')} {event.body.get('value', '')}".strip()
-            message = self.scribe.told(f"{FENCES[event.kind]} {event.body.get('epoch', '')}: {scope}", event)
+            message = self.cards.scribe.told(f"{FENCES[event.kind]} {event.body.get('epoch', '')}: {scope}", event)
             place = await self.room.post(message, thread=reference)
             return reference or place
         if event.run_id is not None:
@@ -108,10 +139,9 @@ class CardChannel(Generic[Message]):
 
     async def _card(self, event: Event, request_id: RequestId, reference: str | None) -> str | None:
         try:
-            card = build_card(await self.people.request(request_id), spoken=await self.words.words(request_id))
+            card, message = await self.cards.both(request_id)
         except UnknownName:
             return None
-        message = self.scribe.card(card)
         if reference is not None:
             try:
                 await self.room.replace(reference, message)
@@ -121,7 +151,7 @@ class CardChannel(Generic[Message]):
             # A request that is over and was never shown is not news; one that is open must be seen.
             return await self.room.post(message) if card.state is RequestState.PENDING else None
         if event.kind in OF_REQUEST:
-            await self.room.post(self.scribe.told(OF_REQUEST[event.kind], event), thread=reference)
+            await self.room.post(self.cards.scribe.told(OF_REQUEST[event.kind], event), thread=reference)
         return reference
 
     async def _below_cards(self, event: Event, run_id: RunId) -> None:
@@ -130,9 +160,9 @@ class CardChannel(Generic[Message]):
         if place is None:
             return
         if event.kind == "run_closed":
-            message = self.scribe.outcome(await self.archive.run(run_id), await self.kills.receipt(run_id))
+            message = self.cards.scribe.outcome(await self.archive.run(run_id), await self.kills.receipt(run_id))
         else:
-            message = self.scribe.told(IN_THREAD[event.kind], event)
+            message = self.cards.scribe.told(IN_THREAD[event.kind], event)
         await self.room.post(message, thread=place)
 
     async def _newest_card(self, run_id: RunId) -> str | None:

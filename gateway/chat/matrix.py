@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from gateway.chat.card_channel import CardChannel
+from gateway.chat.card_channel import CardChannel, Cards
 from gateway.chat.conversation import Conversation
 from gateway.chat.editing import ToolContracts
 from gateway.chat.matrix_api import Heard, MatrixRoom, open_client
@@ -100,5 +100,6 @@ async def open_matrix(
     async with open_client(settings) as client:
         room = MatrixRoom(client, settings.room)
         desk = MatrixDesk(conversation, room, store.outbox, ToolContracts(store.archive, store.journal))
-        channel = CardChannel(NAME, room, scribe, store.people, store.words, store.outbox, store.kills, store.archive)
+        cards = Cards(scribe, store.people, store.words, store.journal)
+        channel = CardChannel(NAME, room, cards, store.outbox, store.kills, store.archive)
         yield MatrixParts(MatrixListener(room, desk, store.seen_messages), channel)

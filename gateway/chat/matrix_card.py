@@ -9,7 +9,7 @@ from typing import Any
 from gateway.cards.card import ApprovalCard
 from gateway.cards.html import render_html
 from gateway.cards.plain import render_text
-from gateway.chat.card_channel import TAKEN_BACK
+from gateway.chat.card_channel import TAKEN_BACK, Labelled
 from gateway.chat.hiding import as_shown
 from gateway.cli.visible import visible_line
 from proctor.contracts.canonical import summarize
@@ -60,11 +60,11 @@ class MatrixScribe:
     may_see: Confidentiality = Confidentiality.INTERNAL
     public_url: str = ""
 
-    def card(self, card: ApprovalCard) -> MatrixMessage:
+    def card(self, card: ApprovalCard, former: Labelled | None = None) -> MatrixMessage:
         """Write a card as it stands, with the ways in which it can be decided here."""
         ending = _ENDINGS.get(card.state)
         notes = [*([ending] if ending else []), *self._notes(card)]
-        shown, hidden = as_shown(card, self.may_see)
+        shown, hidden = as_shown(card, self.may_see, former)
         if not self._fits(shown):
             notes.append("It is too long for this room")
             shown = shown.model_copy(update={"arguments": (), "changes": (), "facts": (), "agent_says": None})

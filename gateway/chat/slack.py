@@ -5,14 +5,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.chat.card_channel import CardChannel, Cards
 from gateway.chat.conversation import Conversation
 from gateway.chat.editing import ToolContracts
 from gateway.chat.slack_api import SlackApi, open_client
 from gateway.chat.slack_app import build_app
-from gateway.chat.slack_card import Drawing, words_here
-from gateway.chat.slack_channel import Cards, SlackChannel
+from gateway.chat.slack_card import CardMessage, Drawing, words_here
 from gateway.chat.slack_desk import Desk
 from gateway.chat.slack_http import slack_routes
+from gateway.chat.slack_scribe import SlackScribe
 from gateway.chat.slack_settings import SlackSettings
 from gateway.chat.slack_socket import PING_S, SlackSocket
 from gateway.front import Front
@@ -29,7 +30,7 @@ class SlackParts:
     """What the gateway's process takes in."""
 
     companion: SlackSocket
-    channel: SlackChannel
+    channel: CardChannel[CardMessage]
     routes: "list[Route]"
     """Empty in Socket Mode."""
 
@@ -51,7 +52,7 @@ async def open_slack(
         public_url=public_url,
         words_here=lambda card: words_here(card, drawing),
     )
-    cards = Cards(store.people, store.words, store.journal, drawing, public_url)
+    cards = Cards(SlackScribe(drawing, public_url), store.people, store.words, store.journal)
     async with open_client(settings) as client:
         api = SlackApi(client, settings.channel)
         desk = Desk(conversation, api, cards, ToolContracts(store.archive, store.journal))
@@ -59,6 +60,6 @@ async def open_slack(
         secret = settings.signing_secret
         yield SlackParts(
             companion=SlackSocket(app, client, api, settings.app_token, ping_s),
-            channel=SlackChannel(api, cards, store.outbox, store.kills, store.archive),
+            channel=CardChannel("slack", api, cards, store.outbox, store.kills, store.archive),
             routes=slack_routes(app, secret, store.seen_messages) if secret else [],
         )

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from gateway.chat.card_channel import MessageGone
 from gateway.chat.slack_card import CardMessage
 from gateway.chat.slack_settings import APP_TOKEN, BOT_TOKEN, CHANNEL, SlackSettings
 from gateway.events.channels import Undeliverable
@@ -22,10 +23,6 @@ _OF_TOKEN = frozenset({"invalid_auth", "not_authed", "account_inactive", "token_
 _OF_CHANNEL = frozenset({"channel_not_found", "not_in_channel", "is_archived"})
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 _MALFORMED = frozenset({"invalid_blocks", "msg_too_long", "msg_blocks_too_long", "invalid_arguments"})
-
-
-class MessageGone(Undeliverable):
-    """The message that was to be changed is no longer there."""
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from gateway.cards.card import ApprovalCard
 from gateway.cards.difference import Change
 from gateway.cards.values import Value, gap_notes, step_of
 from gateway.cards.visible_text import line as line_of
+from gateway.chat.hiding import forbids, hides
 from gateway.chat.slack_text import (
     MOST_FALLBACK,
     MOST_HEADER,
@@ -70,12 +71,11 @@ class Drawing:
 
     def hides(self, argument: CardArgument) -> bool:
         """Whether the channel may not see an argument."""
-        return bool(argument.confidentiality) and self.forbids(Confidentiality(argument.confidentiality))
+        return hides(self.may_see, argument)
 
     def forbids(self, kind: Confidentiality) -> bool:
         """Whether the channel may not see what is labelled so."""
-        order = list(Confidentiality)
-        return kind is Confidentiality.SECRET or order.index(kind) > order.index(self.may_see)
+        return forbids(self.may_see, kind)
 
 
 @dataclass(frozen=True)

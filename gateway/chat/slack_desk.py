@@ -7,11 +7,11 @@ from typing import Any
 import structlog
 
 from gateway.cards.editing import editable, read_edited
+from gateway.chat.card_channel import Cards
 from gateway.chat.conversation import Answer, Conversation, named
 from gateway.chat.editing import ToolContracts
 from gateway.chat.slack_api import SlackApi
 from gateway.chat.slack_card import CardMessage
-from gateway.chat.slack_channel import Cards
 from gateway.chat.slack_forms import (
     FIELD,
     FormNotes,
@@ -64,7 +64,7 @@ class Desk:
 
     conversation: Conversation
     api: SlackApi
-    cards: Cards
+    cards: Cards[CardMessage]
     tools: ToolContracts
 
     async def press(self, speaker: Speaker, press: Press) -> None:
