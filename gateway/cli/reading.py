@@ -86,7 +86,15 @@ def _no_constant(text: str) -> NoReturn:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        doubled = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the member {doubled!r} occurs twice in one object")
+        raise ValueError(f"the member {_doubled(pairs)[:100]!r} occurs twice in one object")
     return members
+
+
+def _doubled(pairs: list[tuple[str, Any]]) -> str:
+    """Name a member that occurs twice, in one pass: gateways read bodies of whoever sends them."""
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            return name
+        seen.add(name)
+    return ""
