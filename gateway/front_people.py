@@ -123,4 +123,5 @@ def _concerns(request: HumanRequest, principal: Principal, places: Sequence[Dele
     made = request.process.escalations[: request.escalated] if request.process is not None else ()
     asked_too = {name for escalation in made for name in escalation.to}
     stands_in = any(one.agent in {None, request.agent} for one in places)
-    return stands_in or principal.name in {request.requester, request.owner} | asked_too
+    is_theirs = principal.name == request.requester or principal.answers_for(request.owner)
+    return is_theirs or (not principal.is_narrowed and (stands_in or principal.name in asked_too))

@@ -133,7 +133,8 @@ class LocalRuns:
         needs_role(self.principal, SEES_ALL | {Role.REQUESTER}, "see runs")
         known = "\x00" not in run_id and run_id.isprintable()
         record = await self.gateway.store.archive.run(run_id) if known else None
-        if record is None or not (self._sees_all or self.principal.name in {record.requester, record.owner}):
+        who = self.principal
+        if record is None or not (self._sees_all or who.name == record.requester or who.answers_for(record.owner)):
             raise UnknownName(f"there is no run {run_id}", hint="`proctor ps` lists the runs")
         return record
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gateway.chat.matrix_card import Content, MatrixMessage
+from gateway.chat.matrix_card import REQUEST, Content, MatrixMessage
 from gateway.chat.matrix_settings import HOMESERVER, ROOM, TOKEN, MatrixSettings
 from gateway.events.channels import Undeliverable
 from proctor.contracts.errors import NotAuthorised, ProctorError, Unavailable
@@ -117,6 +117,13 @@ class MatrixRoom:
         events = () if room is None else room.timeline.events
         heard = (_heard(event.source) for event in events)
         return [one for one in heard if one is not None and one.sender != self._client.user_id]
+
+    async def request_in(self, place: str) -> str | None:
+        """Give the request that a card of ours is about; None for anybody else's message."""
+        answer = await _told(self._client.room_get_event(self.room, place), f"check {ROOM}")
+        source = answer.event.source
+        found = source.get("content", {}).get(REQUEST) if source.get("sender") == self._client.user_id else None
+        return found if isinstance(found, str) else None
 
     async def _send(self, kind: str, content: Content) -> str:
         answer = await _told(self._client.room_send(self.room, kind, content), f"check {ROOM}")

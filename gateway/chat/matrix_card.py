@@ -20,6 +20,8 @@ from proctor.contracts.labels import Confidentiality
 from proctor.contracts.run import RunRecord
 
 Content = dict[str, Any]
+REQUEST = "org.proctor.request"
+"""Field of a card that names its request, for a gateway that died between posting it and remembering its place."""
 LARGEST_CARD = 24_000
 """Bytes of a card. An event may have 65,536, and one that replaces another holds its content twice."""
 MOST_EFFECTS = 30
@@ -75,7 +77,8 @@ class MatrixScribe:
         here = self.words_here(card)
         offers = tuple(emoji for emoji, word in ((APPROVE, "approve"), (DENY, "deny")) if word in here)
         body = "\n".join([*lines, "", render_text(shown)]).strip()
-        return MatrixMessage(written(body, head + render_html(shown)), offers)
+        content = {**written(body, head + render_html(shown)), REQUEST: card.request_id}
+        return MatrixMessage(content, offers)
 
     def words_here(self, card: ApprovalCard) -> Sequence[DecisionWord]:
         """Name the words that may be said here: no approval of what is signed, or of what the room does not show."""

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.cards.editing import read_edited
-from gateway.chat.card_channel import Room
 from gateway.chat.conversation import Answer, Conversation
 from gateway.chat.editing import ToolContracts
-from gateway.chat.matrix_api import Heard
-from gateway.chat.matrix_card import MatrixMessage, said
+from gateway.chat.matrix_api import Heard, MatrixRoom
+from gateway.chat.matrix_card import said
 from gateway.cli.visible import visible_line
 from proctor.contracts.approving import LONGEST_GRANT_S, GrantTerms
 from proctor.contracts.errors import InvalidInput, ProctorError
@@ -40,7 +39,7 @@ class MatrixDesk:
     """Does what people ask for in the room, and tells them."""
 
     conversation: Conversation
-    room: Room[MatrixMessage]
+    room: MatrixRoom
     outbox: Outbox
     tools: ToolContracts
 
@@ -101,7 +100,7 @@ class MatrixDesk:
         """Give the request whose card an event is about; None where it is about something else."""
         if heard.about is None:
             return None
-        subject = await self.outbox.subject_of(NAME, heard.about)
+        subject = await self.outbox.subject_of(NAME, heard.about) or await self.room.request_in(heard.about)
         return RequestId(subject) if subject is not None and subject.startswith("req-") else None
 
 

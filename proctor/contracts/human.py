@@ -27,6 +27,12 @@ class Principal(Contract):
 
     name: PrincipalName
     roles: frozenset[Role]
+    is_narrowed: bool = Field(default=False, exclude=True)
+    """Whether they came in by a key with fewer roles than they have: then nothing but these roles counts."""
+
+    def answers_for(self, owner: PrincipalName) -> bool:
+        """Whether they act as the owner that an agent's manifest names; by a narrowed key only with the role owner."""
+        return self.name == owner and (not self.is_narrowed or Role.OWNER in self.roles)
 
 
 class RequestKind(StrEnum):

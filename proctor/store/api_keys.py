@@ -55,10 +55,9 @@ class PostgresApiKeys:
             )
         if row["is_stale"]:
             await self._database.value("note_api_key_use", key_id)
-        roles = frozenset(Role(role) for role in row["roles"]) & frozenset(
-            Role(role) for role in row["principal_roles"]
-        )
-        return Principal(name=row["name"], roles=roles)
+        whole = frozenset(Role(role) for role in row["principal_roles"])
+        roles = frozenset(Role(role) for role in row["roles"]) & whole
+        return Principal(name=row["name"], roles=roles, is_narrowed=roles != whole)
 
     async def keys(self, principal: PrincipalName | None = None) -> Sequence[ApiKey]:
         """List keys, newest first, of one principal or of all."""

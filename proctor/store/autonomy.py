@@ -115,6 +115,6 @@ def _review(row: Row) -> Review:
 def _objection(locked: LockedRun, by: Principal) -> str | None:
     if by.name == locked.run["requester"]:
         return f"{by.name} asked for this run and may not review it"
-    if _MAY_REVIEW & by.roles or by.name == locked.run["owner"]:
+    if _MAY_REVIEW & by.roles or by.answers_for(locked.run["owner"]):
         return None
     return f"{by.name} is neither an approver nor an owner"

@@ -42,9 +42,10 @@ class Decider:
         standing = await connection.fetchrow(query("decider"), *asked)
         assert standing is not None
         own = by.roles if decision.on_behalf_of is None else frozenset(Role(one) for one in standing["roles"] or ())
-        roles = set(roles_of(own, is_owner=place == request["owner"]))
-        process = process_of_request(request)
-        if any({place, by.name} & set(one.to) for one in process.escalations[: request["escalated"]]):
+        is_owner = by.answers_for(request["owner"]) if place == by.name else place == request["owner"]
+        roles = set(roles_of(own, is_owner=is_owner))
+        escalations = process_of_request(request).escalations[: request["escalated"]]
+        if not by.is_narrowed and any({place, by.name} & set(one.to) for one in escalations):
             roles.add(ESCALATED)
         return cls(locked, request, decision, by, tuple(sorted(roles)), standing)
 
@@ -107,8 +108,12 @@ class Decider:
             yield f"{by} asked for this run and may not decide about it"
         if by in self.locked.authors:
             yield f"{by} wrote the arguments of this call and may not decide about it"
-        if place == by:
+        if self.decision.on_behalf_of is None:
             return
+        if place == by:
+            yield f"{by} decides for themselves, and names nobody whose place they take"
+        if self.by.is_narrowed:
+            yield f"{by} came in by a key with fewer roles than theirs, and so stands for nobody"
         if place == self.request["requester"] or place in self.locked.authors:
             yield f"{place} may not decide about this, so nobody decides in their place"
         if not self.standing["is_delegated"] or self.standing["roles"] is None:

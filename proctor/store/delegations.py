@@ -31,6 +31,11 @@ class PostgresDelegations:
         """Let somebody decide in one's own place; as the port says."""
         if to == by.name:
             raise InvalidInput("nobody stands for themselves", hint="name another person")
+        if by.is_narrowed:
+            raise NotAuthorised(
+                f"{by.name} came in by a key with fewer roles than theirs, and a delegation hands on all of them",
+                hint="use your own token",
+            )
         async with self._database.transaction() as connection:
             end = await lock_agent(connection, INSTALLATION)
             at: datetime = await connection.fetchval(query("now"))

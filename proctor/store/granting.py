@@ -76,7 +76,7 @@ def _check_process(request: HumanRequest, decision: HumanDecision, by: Principal
             hint="approve this call alone, without a grant",
         )
     stage = process.stages[0]
-    if not fills(stage, by.roles, is_owner=by.name == request.owner):
+    if not fills(stage, by.roles, is_owner=by.answers_for(request.owner)):
         raise Refused(f"{by.name} is no {stage.role}, and so can approve this call alone", hint="leave the grant out")
 
 

@@ -76,7 +76,7 @@ class Steering:
 
     @property
     def _is_owner(self) -> bool:
-        return bool(self.by.name == self._run["owner"])
+        return self.by.answers_for(self._run["owner"])
 
     async def known(self) -> Row | None:
         """Find the order by its key. Raises `IdempotencyConflict` when the key was used for another one."""

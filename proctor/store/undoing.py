@@ -99,7 +99,7 @@ class PostgresUndoing:
 
 def _refusal(locked: LockedRun, by: Principal) -> NotAuthorised | Refused | None:
     owner = locked.run["owner"]
-    if Role.OPERATOR not in by.roles and by.name != owner:
+    if Role.OPERATOR not in by.roles and not by.answers_for(owner):
         return NotAuthorised(f"{by.name} is neither an operator nor the agent's owner", hint=f"{owner} owns the agent")
     if not locked.has_ended:
         hint = f"`proctor kill run {locked.run_id}` stops it, and takes its effects back"

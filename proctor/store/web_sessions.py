@@ -69,11 +69,10 @@ async def _audit(connection: Connection, kind: str, **said: Any) -> None:
 
 
 def _to_session(row: Row) -> WebSession:
-    roles = set(row["principal_roles"])
-    if row["credential"] == "api_key":
-        roles &= set(row["roles"])
+    whole = frozenset(Role(role) for role in row["principal_roles"])
+    roles = whole & frozenset(Role(role) for role in row["roles"]) if row["credential"] == "api_key" else whole
     return WebSession(
-        principal=Principal(name=row["principal"], roles=frozenset(Role(role) for role in roles)),
+        principal=Principal(name=row["principal"], roles=roles, is_narrowed=roles != whole),
         credential=Credential(kind=row["credential"], reference=row["reference"]),
         created_at=row["created_at"],
         expires_at=row["expires_at"],

@@ -275,11 +275,11 @@ async def test_what_the_room_cannot_carry_is_approved_elsewhere(talking: MatrixC
 async def test_order_kills_as_the_person_who_may(talking: MatrixChat) -> None:
     """An operator's order raises the fence; an approver's is refused."""
     for name in ("adam", "olga"):
-        order = {"msgtype": "m.text", "body": "!proctor kill agent sleeper it goes wrong"}
+        order = {"msgtype": "m.text", "body": "!proctor kill all it goes wrong"}
         await talking.server.send(name, talking.room, order)
         await talking.answer(f"@{name}:chat.example: ")
     (fence,) = await talking.store.kills.active()
-    assert ("olga", "it goes wrong", "sleeper") == (fence.actor, fence.reason, fence.value)
+    assert ("olga", "it goes wrong", "all") == (fence.actor, fence.reason, fence.scope)
 
 
 async def test_two_gateways_take_a_reaction_up_once(chat: MatrixChat) -> None:

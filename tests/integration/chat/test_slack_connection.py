@@ -22,6 +22,9 @@ async def test_card_posted_before_a_restart_is_pressed_and_updated_after_it(chat
     async with chat.gateway():
         request = await chat.ask()
         card = await chat.slack.card()
+        async with asyncio.timeout(20):
+            while await chat.store.outbox.reference("slack", request.id) is None:  # noqa: ASYNC110 - the store is asked
+                await asyncio.sleep(0.01)
     async with chat.gateway():
         await chat.slack.until(lambda: chat.slack.sockets)
         await chat.slack.press(card, "Approve", user("adam"))
