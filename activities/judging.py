@@ -264,9 +264,7 @@ def approval_request(
         requester=run.requester,
         owner=run.owner,
         title=_shown(bench, call),
-        details=call_details(
-            call.tool, call.arguments, contract, recorded.decision, recorded, replaced=before
-        ),
+        details=call_details(call.tool, call.arguments, contract, recorded.decision, recorded, replaced=before),
         binding=binding,
         process=process,
         next_at=process.next_at(window.opens, 0),

@@ -18,7 +18,16 @@ from tests.integration.conftest import dsn_for
 from tests.integration.store.scenes import open_scene
 
 APPEND_ONLY = ["audit", "transcript", "content", "plan", "planned_call", "decision", "denied_goal", "declared_plan"]
-APPEND_ONLY += ["read_call", "policy_version", "policy_approval", "policy_activation", "cell_level", "review", "notice", "drill"]
+APPEND_ONLY += [
+    "read_call",
+    "policy_version",
+    "policy_approval",
+    "policy_activation",
+    "cell_level",
+    "review",
+    "notice",
+    "drill",
+]
 APPEND_ONLY += ["control", "control_act", "set_aside", "grant_use"]
 PROJECTIONS = ["run", "effect", "request", "fence", "spend", "principal", "api_key", "web_session"]
 PROJECTIONS += ["approver_key", "delegation", "standing_grant", "webhook", "hook", "schedule", "channel"]
