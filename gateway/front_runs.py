@@ -26,6 +26,8 @@ from proctor.contracts.run import RunRecord, TaskRequest
 SEES_ALL = frozenset({Role.APPROVER, Role.OWNER, Role.OPERATOR, Role.AUDITOR})
 AUDITS = frozenset({Role.AUDITOR, Role.OWNER})
 MOST_CHAINS = 1_000_000
+KEYS_OF_OTHERS = ("hook-", "sched-")
+"""How keys begin that hooks and schedules derive: whoever took such a key first would keep their run from beginning."""
 
 
 def needs_role(principal: Principal, roles: frozenset[Role], what: str) -> None:
@@ -43,6 +45,10 @@ class LocalRuns:
 
     async def submit(self, order: TaskOrder, key: str | None = None) -> SubmittedRun:
         """Ask for a run; the same idempotency key names the same run."""
+        if key is not None and key.startswith(KEYS_OF_OTHERS):
+            raise InvalidInput(
+                f"a key that begins with {key.partition('-')[0]}- is not for people", hint="take another"
+            )
         bundle = load_agent(self.gateway.catalog, order.agent, order.model)
         request = TaskRequest(
             agent=bundle.manifest.name,

@@ -39,9 +39,9 @@ _log = structlog.get_logger(__name__)
 class BadRequest(Exception):
     """The request is refused before any route sees it."""
 
-    def __init__(self, problem: Problem) -> None:
-        """Carry the answer."""
-        self.problem = problem
+    def __init__(self, problem: Problem, *, closes: bool = False) -> None:
+        """Carry the answer; `closes`: nothing more is taken from this connection."""
+        self.problem, self.closes = problem, closes or problem.status in UNREAD
         super().__init__(problem.detail)
 
 
@@ -82,7 +82,7 @@ class Gatekeeper:
             try:
                 await self._app(scope, await self._checked(scope, receive), send_guarded)
             except BadRequest as error:
-                await _send_problem(send_guarded, error.problem)
+                await _send_problem(send_guarded, error.problem, closes=error.closes)
             except Exception:
                 _log.exception("request_failed", method=scope["method"], path=scope["path"][:200])
                 if answer.started:
@@ -94,6 +94,10 @@ class Gatekeeper:
     async def _checked(self, scope: Scope, receive: Receive) -> Receive:
         """Read the body, at most so much of it, and give it to the application once it has the right form."""
         headers, path = Headers(scope=scope), scope["path"]
+        if "transfer-encoding" in headers and "content-length" in headers:
+            # A proxy before us may believe the other one, and take the rest of this request for the next one.
+            two = other_problem("malformed-body", "Malformed body", "it has a length and comes in chunks, too")
+            raise BadRequest(two, closes=True)
         if headers.get("content-encoding", "identity") != "identity":
             raise BadRequest(other_problem("media-type", "Unsupported media type", "bodies are sent uncompressed"))
         body = await self._read(headers, receive)
@@ -188,10 +192,10 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _send_problem(send: Send, problem: Problem) -> None:
+async def _send_problem(send: Send, problem: Problem, *, closes: bool = False) -> None:
     body = json.dumps(problem.as_json()).encode()
     headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
-    if problem.status in UNREAD:
+    if closes:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

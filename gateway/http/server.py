@@ -17,6 +17,7 @@ from gateway.companions import Companions
 from gateway.connections import Gateway, connect_store, open_catalog, open_engine
 from gateway.http.app import build_app
 from gateway.http.composition import open_ways_in
+from gateway.http.connections import GuardedProtocol
 from gateway.http.login import Login
 from gateway.http.oidc import OidcVerifier
 from gateway.http.parts import HttpParts
@@ -128,6 +129,7 @@ def config_of(app: FastAPI, http: HttpSettings, drain_s: float) -> uvicorn.Confi
     """Say how the application is served."""
     return uvicorn.Config(
         app,
+        http=GuardedProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
