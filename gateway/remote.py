@@ -114,7 +114,11 @@ async def open_remote(url: str, token: str) -> AsyncIterator[RemoteFront]:
     limits = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
     headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
     # Redirects are not followed: the token goes to the address that was named, and nowhere else.
-    async with httpx.AsyncClient(base_url=base, headers=headers, timeout=limits, follow_redirects=False) as client:
+    # Without TLS it goes to this machine alone, and to no proxy that the environment names.
+    is_tls = urlsplit(base).scheme == "https"
+    async with httpx.AsyncClient(
+        base_url=base, headers=headers, timeout=limits, follow_redirects=False, trust_env=is_tls
+    ) as client:
         link = Link(base, client)
         yield RemoteFront(link, await link.get(Principal, "me"))
 

@@ -92,7 +92,14 @@ def is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         nat64 = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1] or nat64
-    return (address.is_global and not address.is_multicast) if inner is None else is_public(inner)
+    if inner is not None:
+        return is_public(inner)
+    # What is reserved counts as global to the library: site-local addresses, and IPv4 ones in their oldest dress.
+    return address.is_global and not (address.is_multicast or address.is_reserved or _is_site_local(address))
+
+
+def _is_site_local(address: Address) -> bool:
+    return isinstance(address, ipaddress.IPv6Address) and address.is_site_local
 
 
 async def resolve_host(name: str, port: int) -> list[str]:

@@ -29,6 +29,7 @@ BOX = SecretBox(b"k" * 32)
 LINKS = Links("https://proctor.example")
 NOT_PUBLIC = ["127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "::1", "fe80::1"]
 NOT_PUBLIC += ["fd00::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:7f00:1::"]
+NOT_PUBLIC += ["fec0::1", "::127.0.0.1", "64:ff9b:1::a00:1"]
 NO_SUBSCRIPTIONS = ["http://a.example/", "ftp://a.example/", "https://u:p@a.example/", "https:///x", "https://127.1/"]
 NO_SUBSCRIPTIONS += ["nonsense", "https://a.example/#x", "https://0x7f.1/", "https://a.example:99999/"]
 LOCAL = TargetList(["127.0.0.0/8", "127.0.0.1"])
