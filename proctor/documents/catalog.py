@@ -6,7 +6,7 @@ from threading import Lock
 
 from proctor.contracts.errors import InvalidDocument, InvalidInput, UnknownName
 from proctor.contracts.ids import AgentName
-from proctor.contracts.manifest import AgentBundle
+from proctor.contracts.manifest import AgentBundle, ModelPlannerSpec
 from proctor.documents.agent import MANIFEST, AgentReading, read_agent
 from proctor.documents.folder import Stamp, stamp
 from proctor.documents.problems import did_you_mean, raise_first
@@ -25,7 +25,9 @@ class FileAgentCatalog:
     def __init__(self, root: Path, derive_schema: SchemaSource | None = None) -> None:
         """Take the folder of the agents; `derive_schema` reads the typed signatures of Python tools."""
         self._root, self._derive = root, derive_schema
-        self._kept: dict[tuple[str, str | None], tuple[tuple[Stamp, ...], AgentBundle]] = {}
+        # One by its own planner and one by a model: requesters name models as they like, and each new name must cost
+        # neither memory nor another reading.
+        self._kept: dict[tuple[str, bool], tuple[tuple[Stamp, ...], AgentBundle]] = {}
         self._lock = Lock()
 
     def names(self) -> list[AgentName]:
@@ -54,17 +56,25 @@ class FileAgentCatalog:
             return self._kept_bundle(name, model) or self._read(name, model)
 
     def _kept_bundle(self, name: str, model: str | None) -> AgentBundle | None:
-        stamps, bundle = self._kept.get((name, model), ((), None))
+        stamps, bundle = self._kept.get((name, model is not None), ((), None))
         if bundle is None or any(stamp(Path(kept[0])) != kept for kept in stamps):
             return None
-        return bundle
+        return bundle if model is None else _planned_by(bundle, model)
 
     def _read(self, name: str, model: str | None) -> AgentBundle:
         reading = read_agent(self._root / name, self._derive, model)
         raise_first(reading.problems)
         bundle = _runnable(reading)
-        self._kept[name, model] = (reading.folder.stamps(), bundle)
+        self._kept[name, model is not None] = (reading.folder.stamps(), bundle)
         return bundle
+
+
+def _planned_by(bundle: AgentBundle, model: str) -> AgentBundle:
+    planner = bundle.manifest.planner
+    if not isinstance(planner, ModelPlannerSpec) or planner.model == model:
+        return bundle
+    manifest = bundle.manifest.model_copy(update={"planner": planner.model_copy(update={"model": model})})
+    return bundle.model_copy(update={"manifest": manifest})
 
 
 def _runnable(reading: AgentReading) -> AgentBundle:

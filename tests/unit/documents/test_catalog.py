@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,6 +89,22 @@ def test_model_planner_is_chosen_by_name(tmp_path: Path) -> None:
     assert (planner.model, planner.instructions) == ("openai:x", "You refund orders.\n")
     with pytest.raises(InvalidInput, match="not a model"):
         FileAgentCatalog(tmp_path).load("clerk", model="gpt")
+
+
+def test_models_that_requesters_make_up_cost_no_reading_and_no_memory(tmp_path: Path) -> None:
+    """The files are read once, whatever models are named; each bundle is what a reading for its model gives."""
+    readings: list[str] = []
+    write_agent(tmp_path)
+
+    def derive(function: str, /, *, is_read: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+        readings.append(f"{function} {is_read}")
+        return {"type": "object"}, {}
+
+    catalog = FileAgentCatalog(tmp_path, derive)
+    named = [catalog.load("clerk", model=f"openai:m{n}") for n in range(4)]
+    assert len(set(readings)) == len(readings) > 0
+    assert named[3] == FileAgentCatalog(tmp_path, derive).load("clerk", model="openai:m3")
+    assert named[0] == catalog.load("clerk", model="openai:m0")
 
 
 def test_agent_without_model_planner_refuses_a_model(tmp_path: Path) -> None:
