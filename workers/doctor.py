@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from packaging.markers import Marker
 from pydantic import computed_field
 
 import proctor
@@ -116,17 +117,21 @@ def _packages(lock: Path) -> Finding:
     return Finding(name="packages", state=State.OK, detail="as locked")
 
 
+_LOCKED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^\s;\\]+)(?:\s*;\s*([^\\\n]+?))?\s*\\?$", re.MULTILINE)
+
+
 def wrong_packages(lock: str, needed: Iterable[str]) -> Iterator[str]:
     """Name the needed packages that are missing, and those present in another version than the lock says.
 
-    The lock is in requirements style and has more than every machine needs: other systems' packages, and tests'.
+    The lock is in requirements style and has more than every machine needs: packages, and versions of packages, of
+    other systems, and tests'.
     """
     for name in needed:
         if _installed(name) is None:
             yield f"{name} is missing"
-    for name, locked in re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^\s;\\]+)", lock, re.MULTILINE):
+    for name, locked, marker in _LOCKED.findall(lock):
         found = _installed(name)
-        if found not in {None, locked}:
+        if found not in {None, locked} and (not marker or Marker(marker).evaluate()):
             yield f"{name} is {found}, not {locked}"
 
 

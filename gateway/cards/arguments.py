@@ -80,10 +80,17 @@ def _argument(name: str, value: Any, details: dict[str, Any], *, whole: bool) ->
 
 def _provenance(flow: Flow) -> dict[str, Any]:
     return {
-        "sources": (*(SOURCES[origin] for origin in flow.origins), *(line(name) for name in flow.labels.sources)),
+        "sources": _sources(flow),
         "is_trusted": flow.labels.integrity is Integrity.TRUSTED,
         "confidentiality": flow.labels.confidentiality.value,
     }
+
+
+def _sources(flow: Flow) -> tuple[str, ...]:
+    """Name the origins, then the sources by their names; the request, which has none of its own, is said once."""
+    plain = {origin.value for origin in flow.origins}
+    names = (line(name) for name in flow.labels.sources if name not in plain)
+    return (*(SOURCES[origin] for origin in flow.origins), *names)
 
 
 def in_brief(listed: Iterable[CardArgument], role: ArgumentRole) -> tuple[str, ...]:

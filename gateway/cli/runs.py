@@ -36,6 +36,8 @@ _RUN_FIELDS = {
     "goal": "goal",
     "status": "status",
     "reason": "status_reason",
+    "paused by": "paused_by",
+    "driven by": "driver",
     "steps": "steps",
     "cost (USD)": "cost_usd",
     "created": "created_at",

@@ -17,6 +17,7 @@ from proctor.store.signatures import is_signed
 from proctor.store.storable import clean
 
 HOW_TO_SIGN = "sign it with your key: the CLI does where the state folder holds it; `proctor keys add` makes one"
+HOW_TO_VOUCH = "another person who is an owner vouches for it by `proctor keys vouch ID`, or it counts after a day"
 
 
 @dataclass(frozen=True)
@@ -142,20 +143,22 @@ class Decider:
             return
         key, word = to_key(row), self.word("", applied=True, note="")
         if not is_key_of(key, word):
-            yield _why_not(self.by.name, key.principal, is_revoked=key.revoked_at is not None)
+            yield _why_not(self.by.name, key.principal, key.id, is_revoked=key.revoked_at is not None)
         text = decision_text(to_request(self.request), self.decision, self.by.name)
         if not is_signed(text, signature.value, key.public_key):
             yield "the signature does not hold: it is over another decision, another request or another state of it"
 
 
-def _why_not(by: str, principal: str, *, is_revoked: bool) -> str:
+def _why_not(by: str, principal: str, key_id: str, *, is_revoked: bool) -> str:
     if principal != by:
         return f"the signature is by a key of {principal}, not of {by}"
-    return "the key is revoked" if is_revoked else "the key is new and does not count yet: an owner can vouch for it"
+    return "the key is revoked" if is_revoked else f"the key {key_id} is new and does not count yet"
 
 
 def hint_for(objection: str) -> str:
     """Say what to do about an objection."""
+    if "does not count yet" in objection:
+        return HOW_TO_VOUCH
     if "signature" in objection or "the key" in objection:
         return HOW_TO_SIGN
     return "an approver or the agent's owner decides, never the requester"

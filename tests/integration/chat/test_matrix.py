@@ -2,15 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.chat.matrix import OLDEST_TAKEN_S, MatrixParts, open_matrix
+from gateway.chat.matrix_api import Heard, MatrixRoom
 from gateway.chat.matrix_settings import MatrixSettings
 from gateway.companions import Companions
 from gateway.connections import Gateway
@@ -31,6 +32,7 @@ from tests.integration.store.scenes import BUNDLE, POLICY, plan_of, task
 from tests.unit.gateway.fakes import FakeEngine
 
 Event = dict[str, Any]
+PATIENT = replace(QUICK, timeout_s=60)
 
 
 @dataclass
@@ -43,6 +45,7 @@ class MatrixChat:
     engine: FakeEngine
     settings: MatrixSettings
     asked: int = 0
+    ears: "AttentiveRoom" = field(init=False)
 
     async def ask(self, arguments: dict[str, Any] | None = None, **more: Any) -> HumanRequest:
         """Have an agent ask for an approval; gives the request."""
@@ -66,8 +69,11 @@ class MatrixChat:
             return LocalFront(opened, principal)
 
         async with open_matrix(self.settings, self.store, front_of, PAGES) as parts:
-            feed = Dispatcher(self.store.outbox, ChannelSource([parts.channel], lambda _: None), QUICK)
-            listener = replace(parts.companion, oldest_taken_s=oldest_taken_s)
+            feed = Dispatcher(
+                self.store.outbox, ChannelSource([parts.channel], lambda _: None), replace(QUICK, timeout_s=60)
+            )
+            self.ears = AttentiveRoom(parts.companion.room)
+            listener = replace(parts.companion, room=self.ears, oldest_taken_s=oldest_taken_s)
             running = asyncio.create_task(Companions([listener, feed]).run())
             try:
                 yield parts
@@ -124,6 +130,25 @@ class MatrixChat:
         """Have an order done that comes after all that was said before."""
         await self.server.send("olga", self.room, {"msgtype": "m.text", "body": "!proctor runs"})
         await self.answer("@olga:chat.example: ")
+
+
+class AttentiveRoom(MatrixRoom):
+    """A room that remembers what was heard in it."""
+
+    def __init__(self, room: MatrixRoom) -> None:
+        self.__dict__ |= room.__dict__
+        self.heard: set[str] = set()
+
+    async def listen(self) -> Sequence[Heard]:
+        found = await super().listen()
+        self.heard.update(one.event_id for one in found)
+        return found
+
+    def has_heard(self, event_id: str) -> Callable[[], Awaitable[bool]]:
+        async def is_heard() -> bool:
+            return event_id in self.heard
+
+        return is_heard
 
 
 def _body(event: Event) -> str:
@@ -309,14 +334,14 @@ async def test_decision_while_no_gateway_listened_is_taken_up_when_one_does(chat
 
 
 async def test_what_was_said_long_ago_is_not_done_any_more(chat: MatrixChat) -> None:
-    """A reaction from before a long absence of all gateways decides nothing."""
+    """A reaction from before a long absence of all gateways is heard and decides nothing."""
     request = await chat.ask()
     async with chat.gateway():
         card = await chat.card()
-    await chat.server.react("adam", chat.room, card["event_id"], "✅")
-    await asyncio.sleep(1.2)
-    async with chat.gateway(oldest_taken_s=1.0):
-        await chat.settle()
+    reaction = await chat.server.react("adam", chat.room, card["event_id"], "✅")
+    async with chat.gateway(oldest_taken_s=0.0):
+        await until(chat.ears.has_heard(reaction))
+        await asyncio.sleep(0.2)
     assert [] == await chat.words(request)
 
 

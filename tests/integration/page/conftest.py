@@ -25,9 +25,9 @@ def site(postgres_server: str) -> Iterator[Site]:
         yield served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start a real browser without a window."""
+    """Start a real browser without a window; its event loop would be in the way of other files, so each has its own."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.skip(f"there is none of {', '.join(BROWSERS)}: apt-get install chromium (or `make browser`)")
@@ -47,7 +47,7 @@ def phone(browser: Browser, site: Site) -> Iterator[BrowserContext]:
     context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def adams_cookies(browser: Browser, site: Site) -> StorageState:
     """Sign an approver in once."""
     context = browser.new_context(base_url=site.url)

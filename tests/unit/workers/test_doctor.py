@@ -14,6 +14,15 @@ def test_missing_and_different_packages_are_named() -> None:
     assert different.endswith(", not 0.0.1")
 
 
+def test_version_of_another_system_or_python_is_not_missed() -> None:
+    """A lock for all of them names a package once for each; the one that is meant for here counts."""
+    here, there = "sys_platform != 'none'", "sys_platform == 'none'"
+    (wrong,) = wrong_packages(
+        f"pytest==0.0.1 ; {there} \\\n    --hash=x\npytest==0.0.2 ; {here} \\\n    --hash=x\n", []
+    )
+    assert wrong.endswith(", not 0.0.2")
+
+
 def test_this_environment_is_as_locked() -> None:
     """The real lock and the real environment agree."""
     assert _needed()

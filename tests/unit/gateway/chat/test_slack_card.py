@@ -111,7 +111,7 @@ def test_long_values_keep_their_ends_and_fit_slack(count: int) -> None:
     assert "Open the page" in labels_of(message)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.dictionaries(st.text(max_size=80), st.recursive(st.text(max_size=300), st.lists, max_leaves=20), max_size=40))
 def test_any_arguments_make_a_message_that_slack_takes(arguments: dict[str, Any]) -> None:
     """Whatever their names, number, depth and length."""
