@@ -87,9 +87,9 @@ def _provenance(flow: Flow) -> dict[str, Any]:
 
 
 def _sources(flow: Flow) -> tuple[str, ...]:
-    """Name the origins, then the sources by their names; the request, which has none of its own, is said once."""
-    plain = {origin.value for origin in flow.origins}
-    names = (line(name) for name in flow.labels.sources if name not in plain)
+    """Name the origins, then the sources by their names; a trusted source that is called as its origin is said once."""
+    said = set(flow.origins) if flow.labels.integrity is Integrity.TRUSTED else set()
+    names = (line(name) for name in flow.labels.sources if name not in said)
     return (*(SOURCES[origin] for origin in flow.origins), *names)
 
 

@@ -132,7 +132,7 @@ def test_a_value_cannot_fake_what_the_card_says() -> None:
 def test_who_asks_what_of_whom_is_said_first() -> None:
     """Targets and amounts by declared roles, the judged tier rather than the tool's, and where values come from."""
     flow = Flow(labels=Labels(sources=("SearchMail",)), origins=(Origin.TOOL,))
-    trusted = Flow(labels=Labels(integrity=Integrity.TRUSTED), origins=(Origin.REQUEST,))
+    trusted = Flow(labels=Labels(integrity=Integrity.TRUSTED, sources=("request",)), origins=(Origin.REQUEST,))
     flows = {"to": flow.model_dump(mode="json"), "amount": trusted.model_dump(mode="json")}
     roles = {"to": "target", "amount": "amount"}
     request = asked({"to": "anna", "amount": 12345, "x": 1}, roles=roles, flows=flows, raised_risk="high")
