@@ -86,7 +86,7 @@ class TemporalRunEngine:
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     search_attributes=_attributes_of(record),
                     memo={"agent": record.agent, "goal": summarize(record.goal)},
-                    static_summary=summarize(f"{record.agent}: {record.goal}", SUMMARY_CHARACTERS),
+                    static_summary=summarize(": ".join(filter(None, (record.agent, record.goal))), SUMMARY_CHARACTERS),
                     rpc_timeout=RPC_TIMEOUT,
                 )
             except WorkflowAlreadyStartedError:

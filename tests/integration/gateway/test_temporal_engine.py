@@ -84,6 +84,9 @@ async def test_run_can_be_found_from_its_first_moment(client: Client, engine: Te
     assert found.typed_search_attributes[search_attributes.STATUS] == "accepted"
     assert (await found.memo())["agent"] == "resolver"
     assert (await found.static_summary() or "").startswith("resolver: mend")
+    await engine.start(record("without-words").model_copy(update={"goal": ""}))
+    assert await (await client.get_workflow_handle("without-words").describe()).static_summary() == "resolver"
+    await engine.stop("without-words", "test")
     kinds = [event.WhichOneof("attributes") async for event in client.get_workflow_handle("r").fetch_history_events()]
     assert "upsert_workflow_search_attributes_event_attributes" not in kinds
     await engine.stop("r", "test")
