@@ -30,7 +30,9 @@ class PostgresPeople:
         """Give the principal of a token. Raises `NotAuthorised`."""
         row = await self._database.row("principal_by_token", _token_hash(token))
         if row is None:
-            raise NotAuthorised("this token is nobody's", hint="check PROCTOR_TOKEN, or have yourself enrolled")
+            raise NotAuthorised(
+                "this token is nobody's", hint="check what you entered (or PROCTOR_TOKEN), or be enrolled"
+            )
         return Principal(name=row["name"], roles=frozenset(Role(role) for role in row["roles"]))
 
     async def principal(self, name: PrincipalName) -> Principal:

@@ -155,7 +155,7 @@ async def test_a_new_key_does_not_sign_at_once(store: PostgresStore, keys: Calla
     added = await port.add(mine.public_key, ADAM, label="laptop")
     assert added == await port.add(mine.public_key, ADAM)
     assert (None, timedelta(seconds=KEY_RESTS_S)) == (added.vouched_by, added.valid_from - added.added_at)
-    await refused(scene, ADAM, "does not count yet", signature=await sign(scene, mine))
+    await refused(scene, ADAM, f"the key {added.id} is new and does not count yet", signature=await sign(scene, mine))
     for nobody in (ADAM, ANNA, person("adam", Role.OWNER)):
         with pytest.raises(NotAuthorised, match="may not vouch"):
             await port.vouch(added.id, nobody)
