@@ -14,6 +14,7 @@ from proctor.contracts.wire import RunSteered
 
 WAKE_ATTEMPTS = 3
 WAKE_PAUSE_S = 0.5
+DRIVING = frozenset({"take_over", "act", "hand_back"})
 FOLLOWS_ITS_PLAYBOOK = "on record; this agent follows its playbook and does not read messages"
 
 
@@ -41,8 +42,10 @@ async def steer(
     receipt = await controls.order(order, by)
     is_unheard = order.word == "say" and await _follows_a_playbook(order.run_id, archive, journal)
     note = FOLLOWS_ITS_PLAYBOOK if is_unheard else ""
+    is_held = order.word in DRIVING and receipt.wheel.paused_by is not None
+    resume = f"nothing begins before it is resumed: proctor resume {order.run_id}" if is_held else ""
     trouble = await _wake(receipt, engine, pause_s)
-    notes = [said for said in (receipt.note, note, trouble) if said]
+    notes = [said for said in (receipt.note, note, resume, trouble) if said]
     return receipt.model_copy(update={"note": "; ".join(notes)})
 
 

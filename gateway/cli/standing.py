@@ -89,7 +89,7 @@ def revoke_grant(
         return await (await session.front(act_as)).revoke_grant(grant_id, reason)
 
     grant = perform(context, work)
-    say(f"grant {grant.id} is revoked by {grant.revoked_by}; it was used {grant.uses} times")
+    say(f"grant {grant.id} is revoked by {grant.revoked_by}; it was used {grant.uses} time(s)")
     if output is not Format.TABLE:
         print_one(grant, output, {})
 

@@ -20,11 +20,14 @@ OPERATOR = Principal(name="olga", roles=frozenset({Role.OPERATOR}))
 class FakeControls:
     """Records every order."""
 
+    def __init__(self, paused_by: str | None = None) -> None:
+        self.wheel = Wheel(paused_by=paused_by)
+
     async def order(self, order: ControlOrder, by: Principal) -> ControlReceipt:
         entry = ControlEntry(
             n=4, run_id=order.run_id, word=order.word, by=by.name, text=order.text, at="2026-01-01T00:00:00Z"
         )
-        return ControlReceipt(entry=entry, wheel=Wheel(), is_new=True)
+        return ControlReceipt(entry=entry, wheel=self.wheel, is_new=True)
 
 
 class FakeUndoing:
@@ -41,13 +44,13 @@ class FakeUndoing:
         return UndoPreview(run_id=run_id, status="completed", owner="wanda", lines=tuple(lines))
 
 
-async def order(engine: FakeEngine, word: str, **fields: Any) -> ControlReceipt:
+async def order(engine: FakeEngine, word: str, paused_by: str | None = None, **fields: Any) -> ControlReceipt:
     """Give an order."""
     store = FakeStore(rows={"run-1": run_record(bundle_digest="b" * 64)})
     store.policies.bundles["b" * 64] = bundle()
     made = ControlOrder(run_id="run-1", word=word, **fields)
     return await steer(
-        made, by=OPERATOR, controls=FakeControls(), archive=store, journal=store, engine=engine, pause_s=0
+        made, by=OPERATOR, controls=FakeControls(paused_by), archive=store, journal=store, engine=engine, pause_s=0
     )
 
 
@@ -59,6 +62,14 @@ async def test_an_order_holds_though_nobody_can_be_woken() -> None:
     assert "the order holds, but the run was not told" in receipt.note
     receipt = await order(engine, "pause")
     assert ("", [("run-1", 4)]) == (receipt.note, engine.steered)
+
+
+async def test_whoever_drives_a_paused_run_is_told_what_it_waits_for() -> None:
+    """The order is on record, and begins when the run is resumed."""
+    for word in ("take_over", "act", "hand_back"):
+        assert "proctor resume run-1" in (await order(FakeEngine(), word, paused_by="otto")).note
+    assert "" == (await order(FakeEngine(), "take_over")).note
+    assert "resume" not in (await order(FakeEngine(), "say", paused_by="otto", text="hurry")).note
 
 
 async def test_whoever_speaks_to_a_playbook_is_told_that_it_does_not_listen() -> None:
