@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from proctor.contracts.errors import ProctorError
+from proctor.project_folder import project_root
 
 if TYPE_CHECKING:  # Importing them takes longer than `proctor --help` may.
     from proctor.settings import Settings
@@ -78,8 +79,6 @@ def find_modules_of(cwd: Path) -> None:
 
     It comes last on the path: no file of a project can stand in for a package that is installed, or for ours.
     """
-    from proctor.settings import project_root
-
     root = str(project_root(cwd))
     if root not in sys.path:
         sys.path.append(root)

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from proctor.contracts.errors import InvalidInput, Unavailable
 from proctor.contracts.wire import DEFAULT_TASK_QUEUE
 from proctor.devstate import running_stack
+from proctor.project_folder import project_root
 
 DEFAULT_HEALTH_PORT = 9464
 DEFAULT_DRAIN_S = 20.0
@@ -124,11 +125,6 @@ class Settings:
             )
         temporal = TemporalEndpoint(stack.temporal_address, stack.temporal_namespace, stack.temporal_ui_url)
         return Endpoints(temporal, stack.database_url, source="dev")
-
-
-def project_root(cwd: Path) -> Path:
-    """Find the project: the nearest folder from `cwd` upwards that holds `agents/`, else `cwd`."""
-    return next((folder for folder in (cwd, *cwd.parents) if (folder / "agents").is_dir()), cwd)
 
 
 def _os_user() -> str:

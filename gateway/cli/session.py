@@ -1,6 +1,5 @@
 """How a command reaches the parts: settings, the front of the person at the keyboard, or an open gateway."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -153,6 +152,8 @@ class Session:
 
 def perform(context: typer.Context, work: Callable[[Session], Awaitable[T]]) -> T:
     """Open what the command needs, do the work, close everything, and give what the work gave."""
+    import asyncio
+
     return asyncio.run(_perform(wiring_of(context), work))
 
 
@@ -165,6 +166,8 @@ def wiring_of(context: typer.Context) -> Wiring:
 
 
 async def _perform(wiring: Wiring, work: Callable[[Session], Awaitable[T]]) -> T:
+    import asyncio
+
     settings = wiring.settings()
     async with AsyncExitStack() as exits:
         if wiring.url is not None:

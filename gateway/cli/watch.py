@@ -1,6 +1,5 @@
 """`proctor watch`, and how `proctor run` waits."""
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +53,8 @@ def watch(
 
 async def wait_for_end(front: "Front", run_id: "RunId", timeout_s: float | None, output: Format) -> int:
     """Tell on stderr what happens, print the result on stdout, and give the exit code; 8 when time is up."""
+    import asyncio
+
     hint = asyncio.create_task(_mind_absent_worker(front, run_id))
     try:
         async with asyncio.timeout(timeout_s):
@@ -97,6 +98,8 @@ async def _say_whose_turn(front: "Front", run_id: "RunId", told: set[str]) -> No
 
 
 async def _mind_absent_worker(front: "Front", run_id: "RunId") -> None:
+    import asyncio
+
     from proctor.contracts.run import RunStatus
 
     await asyncio.sleep(NO_WORKER_AFTER_S)
@@ -123,6 +126,8 @@ async def _print_result(front: "Front", run_id: "RunId", output: Format) -> int:
 
 
 async def _stream(front: "Front", run_id: "RunId", timeout_s: float | None) -> int:
+    import asyncio
+
     from gateway.cli.exits import exit_code_of
 
     try:

@@ -53,6 +53,15 @@ def test_help_is_quick(environ: dict[str, str], tmp_path: Path) -> None:
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime <= 0.4
 
 
+def test_help_imports_nothing_that_takes_long(environ: dict[str, str], tmp_path: Path) -> None:
+    """Neither models nor clients nor an event loop: what a slow machine would wait for."""
+    command = [sys.executable, "-X", "importtime", "-m", "proctor.command", "--help"]
+    done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "gateway.cli.main" in imported
+    assert set() == imported & {"pydantic", "asyncio", "asyncpg", "temporalio", "rich", "ssl"}
+
+
 def test_nothing_to_connect_to_is_one_line(environ: dict[str, str], tmp_path: Path) -> None:
     """No environment and no running stack."""
     assert_one_line(proctor(environ, tmp_path, "ps"), 1, "nothing to connect to", "start `proctor dev`")
