@@ -10,6 +10,7 @@ from proctor.contracts.base import Contract
 from proctor.contracts.ids import AgentName, ToolName
 from proctor.contracts.policy import PolicyDocument
 from proctor.contracts.tool import Risk, ToolContract
+from proctor.contracts.traffic import Degradation
 
 
 class Autonomy(StrEnum):
@@ -88,6 +89,10 @@ class AgentManifest(Contract):
     autonomy_by_risk: dict[Risk, Autonomy] = Field(default_factory=dict)
     """Level of a risk tier; a tool's own level and its tier's both hold, so that the lower one counts."""
     allowed_tools: tuple[ToolName, ...] = ()
+    tool_versions: dict[ToolName, str] = Field(default_factory=dict)
+    """Which version of a tool of the catalog, where it has several."""
+    degradation: dict[ToolName, Degradation] = Field(default_factory=dict)
+    """What to do while a tool's breaker is open; without an entry the call is refused and the planner told."""
     blocked_domains: tuple[str, ...] = ("*",)
     allow_domains: tuple[str, ...] = ()
     thresholds: tuple[Threshold, ...] = ()

@@ -6,8 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from proctor.contracts.base import Contract
-from proctor.contracts.ids import EffectKey, RunId, ToolName
-from proctor.contracts.labels import Labels
+from proctor.contracts.credentials import CredentialUse
+from proctor.contracts.egress import EgressEntry
+from proctor.contracts.ids import Digest, EffectKey, RunId, ToolName
+from proctor.contracts.labels import Confidentiality, Labels
+from proctor.contracts.sandboxing import SandboxProfile
+from proctor.contracts.traffic import BreakerRule, RateLimit
 
 
 class Effect(StrEnum):
@@ -89,7 +93,65 @@ class HttpImplementation(Contract):
     body: dict[str, Any] | Literal["arguments"] | None = None
 
 
-Implementation = Annotated[PythonImplementation | HttpImplementation, Field(discriminator="kind")]
+class McpServer(Contract):
+    """How to reach an MCP server: a `command` that speaks on its standard streams, or the `url` of streamable HTTP."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")
+    command: tuple[str, ...] = ()
+    environment: dict[str, str] = Field(default_factory=dict)
+    """Plain settings; secrets are credentials. Nothing else of the worker's environment reaches it."""
+    url: str = ""
+    sandbox: SandboxProfile | None = None
+    """None: the command runs with the worker's rights, which `tools add mcp` says plainly."""
+
+
+class McpImplementation(Contract):
+    """A tool of an MCP server. The effect's key travels in `_meta` as `proctor/idempotencyKey`."""
+
+    kind: Literal["mcp"] = "mcp"
+    server: McpServer
+    tool: str
+    """Its name there."""
+    reviewed: Digest
+    """Digest of what the server said of the tool (description, schemas, annotations) when a person accepted it; a
+    server that says something else is refused."""
+
+
+class ProcessImplementation(Contract):
+    """A command in the sandbox: the arguments are JSON on its standard input, the result JSON on its output.
+
+    Exit status 0 is success, 75 a failure that may pass, anything else a failure. `${arguments.PATH}` in an element of
+    `command` is filled with a scalar and stays one element: no shell reads it.
+    """
+
+    kind: Literal["process"] = "process"
+    command: tuple[str, ...] = Field(min_length=1)
+
+
+Implementation = Annotated[
+    PythonImplementation | HttpImplementation | McpImplementation | ProcessImplementation, Field(discriminator="kind")
+]
+
+
+class Deprecation(Contract):
+    """A tool that goes away. It still works; planners are not offered it where they have `use`."""
+
+    reason: str = Field(min_length=1, max_length=500)
+    use: ToolName | None = None
+
+
+class Provenance(Contract):
+    """Where an imported contract comes from, and what that place claims of it. Claims lower nothing by themselves."""
+
+    kind: Literal["openapi", "mcp", "python"]
+    source: str
+    """File, URL or command, as it was given."""
+    operation: str = ""
+    digest: Digest
+    """Of what the source said of this operation."""
+    claims: dict[str, Any] = Field(default_factory=dict)
+    accepted_by: str = ""
+    """The person who took the claims for facts; empty: nobody did."""
 
 
 class ArgumentRole(StrEnum):
@@ -128,8 +190,25 @@ class ToolContract(Contract):
     """What an effect is for, one word for all tools that do the same (H6); empty: the tool's own name."""
     egress_arguments: tuple[str, ...] = ()
     """Arguments that leave for a place outside (a URL, a search on the web), of a read too."""
+    confidentiality: Confidentiality = Confidentiality.INTERNAL
+    """Who may see its results; they are untrusted in any case."""
+    key_at: str = Field(default="", pattern=r"^$|^(header|argument|query):[A-Za-z_][A-Za-z0-9_-]{0,63}$")
+    """For `native`: where the key goes, if not where its kind puts it by itself."""
     timeout_s: float = Field(default=10.0, gt=0, le=3600)
     retry: RetryRule = RetryRule()
+    rate_limit: RateLimit | None = None
+    concurrency: int | None = Field(default=None, ge=1, le=10_000)
+    """Calls under way at once, over all workers; None: no limit of its own."""
+    breaker: BreakerRule = BreakerRule()
+    pool: str = Field(default="", pattern=r"^$|^[a-z][a-z0-9-]{0,31}$")
+    """Class of tools that has workers of its own (a bulkhead); empty: the common one."""
+    egress: tuple[EgressEntry, ...] = ()
+    """Where it may connect to; an HTTP tool may reach its own base URL in any case."""
+    sandbox: SandboxProfile | None = None
+    """Of a Python tool that is not trusted, and of a process, which has the default one where none is given."""
+    credentials: tuple[CredentialUse, ...] = ()
+    deprecated: Deprecation | None = None
+    provenance: Provenance | None = None
     implementation: Implementation | None = None
     """None: the contract can be read and validated, and not called."""
 

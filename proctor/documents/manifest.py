@@ -11,6 +11,7 @@ from proctor.contracts.base import Contract
 from proctor.contracts.ids import AgentName, ToolName
 from proctor.contracts.manifest import AgentManifest, Autonomy, Bounds, PlannerSpec, Threshold
 from proctor.contracts.tool import Risk
+from proctor.contracts.traffic import Degradation
 from proctor.documents.lines import Place
 from proctor.documents.problems import Problem, Problems, did_you_mean, read_form
 from proctor.documents.source import Source
@@ -69,6 +70,8 @@ class AgentForm(Contract):
     autonomy_by_tool: dict[ToolName, Autonomy] = Field(default_factory=dict)
     autonomy_by_risk: dict[Risk, Autonomy] = Field(default_factory=dict)
     allowed_tools: tuple[ToolName, ...] = ()
+    tool_versions: dict[ToolName, VersionText] = Field(default_factory=dict)
+    degradation: dict[ToolName, Degradation] = Field(default_factory=dict)
     blocked_domains: tuple[str, ...] = (ANY_HOST,)
     allow_domains: tuple[str, ...] = ()
     thresholds: tuple[Threshold, ...] = ()

@@ -6,19 +6,26 @@ from typing import Any, Protocol
 from pydantic import Field
 
 from proctor.contracts.base import Contract
+from proctor.contracts.credentials import CredentialUse
+from proctor.contracts.egress import EgressEntry
 from proctor.contracts.errors import InvalidDocument, ProctorError
 from proctor.contracts.ids import ToolName
+from proctor.contracts.labels import Confidentiality
+from proctor.contracts.sandboxing import SandboxProfile
 from proctor.contracts.tool import (
     ArgumentRole,
     CompensationRule,
+    Deprecation,
     Effect,
     Idempotency,
     Implementation,
+    Provenance,
     PythonImplementation,
     RetryRule,
     Risk,
     ToolContract,
 )
+from proctor.contracts.traffic import BreakerRule, RateLimit
 from proctor.documents.folder import Folder
 from proctor.documents.lines import Place
 from proctor.documents.manifest import SchemaOrFile, VersionText
@@ -53,8 +60,19 @@ class ToolForm(Contract):
     argument_roles: dict[str, ArgumentRole] = Field(default_factory=dict)
     action: str = Field(default="", pattern=r"^$|^[A-Za-z][A-Za-z0-9_-]{0,63}$")
     egress_arguments: tuple[str, ...] = ()
+    confidentiality: Confidentiality = Confidentiality.INTERNAL
+    key_at: str = Field(default="", pattern=r"^$|^(header|argument|query):[A-Za-z_][A-Za-z0-9_-]{0,63}$")
     timeout_s: float = Field(default=10.0, gt=0, le=3600)
     retry: RetryRule = RetryRule()
+    rate_limit: RateLimit | None = None
+    concurrency: int | None = Field(default=None, ge=1, le=10_000)
+    breaker: BreakerRule = BreakerRule()
+    pool: str = Field(default="", pattern=r"^$|^[a-z][a-z0-9-]{0,31}$")
+    egress: tuple[EgressEntry, ...] = ()
+    sandbox: SandboxProfile | None = None
+    credentials: tuple[CredentialUse, ...] = ()
+    deprecated: Deprecation | None = None
+    provenance: Provenance | None = None
     implementation: Implementation | None = None
 
 
