@@ -1,9 +1,7 @@
 """Tools that are HTTP calls, described by their contract alone."""
 
 import asyncio
-import json
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -13,13 +11,13 @@ from proctor.contracts.errors import InvalidInput
 from proctor.contracts.tool import (
     Failed,
     HttpImplementation,
-    Idempotency,
     ToolContract,
     ToolInvocation,
     ToolOutcome,
     Unknown,
 )
 from proctor.tools.authoring import ToolResources
+from proctor.tools.http_answers import MAX_RESPONSE_BYTES, Answer, judge
 from proctor.tools.http_request import (
     host_of,
     request_body,
@@ -28,14 +26,9 @@ from proctor.tools.http_request import (
     resolve_base,
     unresolved_host,
 )
-from proctor.tools.results import confirm, lost, oversize, unusable
+from proctor.tools.results import lost
 
-MAX_RESPONSE_BYTES = 1024 * 1024
 IDEMPOTENCY_HEADER = "Idempotency-Key"
-
-_NOT_PROCESSED = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-_PERHAPS_PROCESSED = {HTTPStatus.FOUND, HTTPStatus.SEE_OTHER}
-"""Redirects by which a server may answer a request that it has carried out."""
 
 
 @dataclass
@@ -49,14 +42,6 @@ class _Flight:
         del details
         if event.endswith("send_request_headers.started"):
             self.dispatched = True
-
-
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    body: bytes
-    complete: bool
-    encoding: str
 
 
 class HttpAdapter:
@@ -87,7 +72,7 @@ class HttpAdapter:
             return Unknown(error=f"{contract.name} was cancelled after its request was sent")
         except (TimeoutError, httpx.HTTPError) as error:
             return _broken(contract, flight, error)
-        return _judge(contract, answer)
+        return judge(contract, answer)
 
     def egress_hosts(self, contract: ToolContract, arguments: dict[str, Any]) -> tuple[str, ...]:
         """Name the host of the base URL: arguments cannot change it."""
@@ -123,7 +108,7 @@ class HttpAdapter:
         client = self._resources.http
         return client.build_request(implementation.method, url, headers=headers, json=body, extensions=extensions)
 
-    async def _exchange(self, request: httpx.Request) -> _Answer:
+    async def _exchange(self, request: httpx.Request) -> Answer:
         response = await self._resources.http.send(request, stream=True)
         try:
             received, complete = bytearray(), True
@@ -132,8 +117,7 @@ class HttpAdapter:
                 if len(received) > MAX_RESPONSE_BYTES:
                     complete = False
                     break
-            encoding = response.headers.get("Content-Encoding", "identity")
-            return _Answer(response.status_code, bytes(received), complete, encoding)
+            return Answer(response.status_code, bytes(received), complete, response.headers)
         finally:
             await response.aclose()
 
@@ -150,42 +134,3 @@ def _broken(contract: ToolContract, flight: _Flight, error: Exception) -> ToolOu
         return lost(contract, why)
     may_pass = not isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError)
     return Failed(error=f"{why}; the request was not sent", retryable=may_pass)
-
-
-def _judge(contract: ToolContract, answer: _Answer) -> ToolOutcome:
-    if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-        return _result(contract, answer)
-    why = f"{contract.name}: HTTP {answer.status} {summarize(answer.body[:2000].decode('utf-8', 'replace'))}".strip()
-    if contract.is_read:
-        may_pass = answer.status in _NOT_PROCESSED or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        return Failed(error=why, retryable=may_pass)
-    return _refused_effect(contract, answer.status, why)
-
-
-def _refused_effect(contract: ToolContract, status: int, why: str) -> ToolOutcome:
-    """Judge an effect that was answered with an error. `Failed` claims that nothing happened, so doubt is `Unknown`.
-
-    With native idempotency 409 means that the first request with this key is still at work
-    (draft-ietf-httpapi-idempotency-key-header, section 2.6), and 503 that the same key may be sent again.
-    """
-    native = contract.idempotency is Idempotency.NATIVE
-    if status in _NOT_PROCESSED or (native and status == HTTPStatus.SERVICE_UNAVAILABLE):
-        return Failed(error=why, retryable=True)
-    in_doubt = status in _PERHAPS_PROCESSED or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    if in_doubt or (native and status == HTTPStatus.CONFLICT):
-        return lost(contract, why)
-    return Failed(error=why)
-
-
-def _result(contract: ToolContract, answer: _Answer) -> ToolOutcome:
-    if not answer.complete:
-        return oversize(contract, f"the response has more than {MAX_RESPONSE_BYTES} bytes", None)
-    if not answer.body:
-        return confirm(contract, None)
-    try:
-        if answer.encoding != "identity":
-            raise ValueError(f"it is compressed as {answer.encoding}")  # noqa: TRY301 - one way out for all of these
-        value = json.loads(answer.body.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        return unusable(contract, f"the response is not JSON: {error}", answer.body.decode("utf-8", "replace"))
-    return confirm(contract, value)
