@@ -1,10 +1,10 @@
-"""`proctor agents`, `tools`, `validate`: what is in the files, without Temporal and without a database."""
+"""`proctor agents`, `validate`: what is in the files, without Temporal and without a database."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.output import Format, emit, plain, print_json, print_one, print_rows, say
+from gateway.cli.output import Format, emit, print_one, print_rows, say
 from gateway.cli.session import OutputOption, wiring_of
 from gateway.cli.visible import visible_line
 
@@ -20,15 +20,6 @@ _AGENT_COLUMNS = {
     "TOOLS": "tools",
     "PROBLEM": "problem",
 }
-_TOOL_COLUMNS = {
-    "TOOL": "name",
-    "VERSION": "version",
-    "EFFECT": "effect",
-    "RISK": "risk",
-    "IDEMPOTENCY": "idempotency",
-    "COMPENSATION": "compensation.tool",
-    "AGENTS": "agents",
-}
 
 
 def register(app: typer.Typer) -> None:
@@ -39,10 +30,6 @@ def register(app: typer.Typer) -> None:
     agents_group.command("ls")(list_agents)
     agents_group.command("show")(show_agent)
     app.add_typer(agents_group)
-    tools_group = typer.Typer(name="tools", help="The tools of this project's agents.", no_args_is_help=True)
-    tools_group.command("ls")(list_tools)
-    tools_group.command("show")(show_tool)
-    app.add_typer(tools_group)
 
 
 def agents(context: typer.Context) -> None:
@@ -88,56 +75,6 @@ def show_agent(
     bundle = load_agent(catalog_of(context), name)
     fields = {key: key for key in ("name", "version", "owner", "description", "autonomy", "approval_timeout_s")}
     print_one(bundle.manifest if output is Format.TABLE else bundle, output, fields)
-
-
-def list_tools(
-    context: typer.Context,
-    agent: Annotated[str | None, typer.Option(help="Only the tools of this agent.")] = None,
-    output: OutputOption = Format.TABLE,
-) -> None:
-    """List the tools, with the agents that use them."""
-    print_rows(_tools(context, agent), output, _TOOL_COLUMNS)
-
-
-def show_tool(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="TOOL")],
-    output: OutputOption = Format.JSON,
-) -> None:
-    """Show a tool's contract in every version that an agent uses; JSON unless told otherwise."""
-    from proctor.contracts.errors import UnknownName
-
-    tools = _tools(context, None)
-    found = [tool for tool in tools if tool["name"] == name]
-    if not found:
-        known = ", ".join(sorted({tool["name"] for tool in tools})) or "none"
-        raise UnknownName(f"there is no tool {name}", hint=f"the tools here: {known}")
-    if output is Format.JSON and len(found) == 1:
-        print_json(found[0])
-    else:
-        print_rows(found, output, _TOOL_COLUMNS)
-
-
-def _tools(context: typer.Context, agent: str | None) -> list[dict[str, Any]]:
-    from gateway.agents import load_agent
-    from proctor.contracts.canonical import digest_json
-    from proctor.contracts.errors import InvalidDocument
-
-    catalog = catalog_of(context)
-    found: dict[str, dict[str, Any]] = {}
-    for name in [agent] if agent is not None else catalog.names():
-        try:
-            bundle = load_agent(catalog, name)
-        except InvalidDocument as error:
-            if agent is not None:
-                raise
-            say(f"agent {name} is left out: {error.diagnostics()}")
-            continue
-        for tool in bundle.tools:
-            contract = plain(tool)
-            entry = found.setdefault(digest_json(contract), {**contract, "agents": []})
-            entry["agents"].append(bundle.manifest.name)
-    return sorted(found.values(), key=lambda tool: (tool["name"], tool["version"]))
 
 
 def validate(

@@ -27,6 +27,7 @@ from gateway.cli import (
     reviews,
     runs,
     standing,
+    tools,
     watch,
 )
 from gateway.cli.output import say
@@ -49,7 +50,7 @@ app = typer.Typer(
 
 _PARTS = (
     *(runs, watch, explain, decide, standing, control, reviews, autonomy, policy),
-    *(kills, drills, audit, catalog, principals, access, outside, operate),
+    *(kills, drills, audit, catalog, tools, principals, access, outside, operate),
 )
 for _part in _PARTS:
     _part.register(app)
