@@ -9,6 +9,7 @@
     ├── NotAuthorised             this person may not do this                           exit 4
     ├── Refused                   policy, a fence or the state of the run forbids it    exit 6
     │   ├── Fenced                a kill covers this action                             exit 6
+    │   ├── EgressDenied          no entry allows to connect there                      exit 6
     │   └── PolicyMoved           another policy became active in between               exit 6, retryable
     ├── Unavailable               a part that we need does not answer                   exit 1, retryable
     ├── PlannerFailed             a planner gave nothing usable                         exit 5
@@ -81,6 +82,10 @@ class Refused(ProctorError):
 
 class Fenced(Refused):
     """A kill covers this action."""
+
+
+class EgressDenied(Refused):
+    """No entry allows to connect there."""
 
 
 class PolicyMoved(Refused):
