@@ -44,7 +44,8 @@ class TimedKills:
         self._kills = kills
         self.fenced_at_s = 0.0
         """Seconds since the epoch."""
-        self.covered, self.release, self.active = kills.covered, kills.release, kills.active
+        self.covered, self.waiting, self.end_waiting = kills.covered, kills.waiting, kills.end_waiting
+        self.release, self.active = kills.release, kills.active
         self.receipt, self.receipts, self.knows = kills.receipt, kills.receipts, kills.knows
 
     async def raise_fence(self, order: KillOrder, by: Principal) -> Fence:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from proctor.contracts.ids import RunId
-from proctor.contracts.run import AuditHead, RunRecord
+from proctor.contracts.run import AuditHead, RunOutcome, RunRecord
 from proctor.contracts.wire import RequestDecided, RunSteered
 
 Standing = Literal["open", "closed", "absent"]
@@ -33,6 +33,9 @@ class RunEngine(Protocol):
 
     async def stop(self, run_id: RunId, reason: str) -> Standing:
         """Cancel a workflow, paused or not, and say how it stood; only an `open` one was cancelled."""
+
+    async def end_closed(self, run_id: RunId, outcome: RunOutcome, reason: str) -> None:
+        """Terminate the workflow of a run that the store has ended already; its history keeps how, as a witness."""
 
     async def end_stuck(self, run_id: RunId, reason: str) -> bool:
         """Terminate a workflow whose next task keeps failing, so that it can never heed a cancel; False for others."""

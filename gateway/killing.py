@@ -12,16 +12,20 @@ from proctor.contracts.human import Principal
 from proctor.contracts.ids import RunId
 from proctor.contracts.kill import Fence, KillOrder, KillScope, Receipt
 from proctor.contracts.ports import AgentCatalog, KillSwitch, RunArchive, RunJournal
-from proctor.contracts.run import RunStatus
+from proctor.contracts.run import RunOutcome, RunStatus
 
 T = TypeVar("T")
 
 STOPS_AT_ONCE = 64
+TERMINATED_AT_ONCE = 8
+"""The engine has work with each termination, and more at once only make it wait for itself."""
 WAIT_S = 30.0
 POLL_S = 0.1
 STALLED_S = 3.0
 """When no run has ended for so long, we look whether those left can end at all."""
 RECEIPTS_AT_ONCE = 500
+ENDED_TOGETHER = 100
+"""Waiting runs that one transaction ends."""
 STUCK = "its workflow could not go on and was terminated; nothing was taken back: proctor undo"
 
 
@@ -97,12 +101,12 @@ async def kill(
     fence = await kills.raise_fence(order, by)
     fenced_s = time.monotonic() - ordered
     run_ids = await kills.covered(fence)
-    stopping = _Stopping(fence, archive, journal, engine)
-    troubles = await _each(run_ids, stopping.stop)
-    reached = [run_id for run_id, trouble in zip(run_ids, troubles, strict=True) if not trouble]
+    stopping = _Stopping(fence, kills, archive, journal, engine)
+    troubles = await stopping.stop_all(run_ids)
+    reached = [run_id for run_id in run_ids if not troubles[run_id]]
     await stopping.wait_for_end(reached, wait_s)
     report = await _report(fence, run_ids, kills, archive)
-    return replace(report, trouble=next((trouble for trouble in troubles if trouble), ""), fenced_s=fenced_s)
+    return replace(report, trouble=next(filter(None, troubles.values()), ""), fenced_s=fenced_s)
 
 
 @dataclass(frozen=True)
@@ -110,9 +114,44 @@ class _Stopping:
     """Stopping the workflows under one fence."""
 
     fence: Fence
+    kills: KillSwitch
     archive: RunArchive
     journal: RunJournal
     engine: RunEngine
+
+    async def stop_all(self, run_ids: Sequence[RunId]) -> dict[RunId, str]:
+        """Stop every run; gives for each what stood in the way, if anything.
+
+        A kill that freezes ends those that only wait itself, and their workflows need no worker for it; those that
+        work are cancelled at the same time, so that nobody's running tool waits for the others.
+        """
+        waiting = await self.kills.waiting(run_ids) if self.fence.mode == "freeze" else set()
+        working = [run_id for run_id in run_ids if run_id not in waiting]
+        only_wait = [run_id for run_id in run_ids if run_id in waiting]
+        cancelled, ended = await asyncio.gather(self._stop_each(working), self._end_waiting(only_wait))
+        return cancelled | ended
+
+    async def _stop_each(self, run_ids: Sequence[RunId]) -> dict[RunId, str]:
+        return dict(zip(run_ids, await _each(run_ids, self.stop), strict=True))
+
+    async def _end_waiting(self, run_ids: Sequence[RunId]) -> dict[RunId, str]:
+        """End runs in the store, then their workflows; what has begun something meanwhile is stopped like others."""
+        ended: dict[RunId, RunOutcome] = {}
+        for batch in _batches(run_ids, ENDED_TOGETHER):
+            ended |= await self.kills.end_waiting(batch)
+
+        async def terminate(run_id: RunId) -> str:
+            try:
+                await self.engine.end_closed(run_id, ended[run_id], f"fence {self.fence.epoch}: {self.fence.reason}")
+            except Unavailable as error:
+                return error.message
+            return ""
+
+        begun, troubles = await asyncio.gather(
+            self._stop_each([run_id for run_id in run_ids if run_id not in ended]),
+            _each(list(ended), terminate, at_once=TERMINATED_AT_ONCE),
+        )
+        return begun | dict(zip(ended, troubles, strict=True))
 
     async def stop(self, run_id: RunId) -> str:
         """Cancel a workflow; close the run itself where none is open. Gives what stood in the way, if anything."""
@@ -153,8 +192,10 @@ class _Stopping:
         await self.journal.close_run(run_id, RunStatus.KILLED, f"fence {self.fence.epoch}: {why}")
 
 
-async def _each(run_ids: Sequence[RunId], work: Callable[[RunId], Awaitable[T]]) -> list[T]:
-    limit = asyncio.Semaphore(STOPS_AT_ONCE)
+async def _each(
+    run_ids: Sequence[RunId], work: Callable[[RunId], Awaitable[T]], *, at_once: int = STOPS_AT_ONCE
+) -> list[T]:
+    limit = asyncio.Semaphore(at_once)
 
     async def one(run_id: RunId) -> T:
         async with limit:
@@ -163,11 +204,15 @@ async def _each(run_ids: Sequence[RunId], work: Callable[[RunId], Awaitable[T]])
     return await asyncio.gather(*(one(run_id) for run_id in run_ids))
 
 
+def _batches(run_ids: Sequence[RunId], size: int) -> list[Sequence[RunId]]:
+    return [run_ids[first : first + size] for first in range(0, len(run_ids), size)]
+
+
 async def _report(fence: Fence, run_ids: Sequence[RunId], kills: KillSwitch, archive: RunArchive) -> KillReport:
     still_open = await archive.still_open(run_ids)
     ended = [run_id for run_id in run_ids if run_id not in still_open]
     receipts: list[Receipt] = []
-    for first in range(0, len(ended), RECEIPTS_AT_ONCE):
-        receipts += await kills.receipts(ended[first : first + RECEIPTS_AT_ONCE])
+    for batch in _batches(ended, RECEIPTS_AT_ONCE):
+        receipts += await kills.receipts(batch)
     left = tuple(run_id for run_id in run_ids if run_id in still_open)
     return KillReport(fence=fence, receipts=tuple(receipts), still_open=left)

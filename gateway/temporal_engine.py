@@ -26,7 +26,7 @@ from gateway.witnesses import heads_of_event
 from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import NotAuthorised, ProctorError, Unavailable
 from proctor.contracts.ids import RunId
-from proctor.contracts.run import AuditHead, RunRecord, RunStart
+from proctor.contracts.run import AuditHead, RunOutcome, RunRecord, RunStart
 from proctor.contracts.wire import (
     REQUEST_DECIDED,
     RUN_STEERED,
@@ -43,6 +43,8 @@ RPC_TIMEOUT = timedelta(seconds=5)
 SUMMARY_CHARACTERS = 150
 STUCK_AFTER = 3
 """Failed attempts of one workflow task after which we no longer believe that the workflow will ever go on."""
+
+TERMINATIONS = 3
 
 OPEN = {
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
@@ -143,6 +145,24 @@ class TemporalRunEngine:
             if status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED:
                 await self._unpause(client, run_id, reason)
         return _standing_of(status)
+
+    async def end_closed(self, run_id: RunId, outcome: RunOutcome, reason: str) -> None:
+        """Terminate the workflow, which has nothing left to do; one that has closed stays as it is.
+
+        Continue-as-new can be between us and the run that we mean: then the one that goes on is terminated.
+        """
+        async with self._answering() as client:
+            for _ in range(TERMINATIONS):
+                try:
+                    await client.get_workflow_handle(run_id).terminate(
+                        outcome, reason=summarize(reason), rpc_timeout=RPC_TIMEOUT
+                    )
+                except RPCError as error:
+                    if error.status is not RPCStatusCode.NOT_FOUND:
+                        raise
+                    if _standing_of(await self._status(client, run_id)) == "open":
+                        continue
+                return
 
     async def end_stuck(self, run_id: RunId, reason: str) -> bool:
         """Terminate a workflow whose task failed `STUCK_AFTER` times in a row; one that makes progress is left alone.

@@ -17,8 +17,9 @@ RESULT_ATTRIBUTES = (
     "marker_recorded_event_attributes",
     "workflow_execution_completed_event_attributes",
     "workflow_execution_continued_as_new_event_attributes",
+    "workflow_execution_terminated_event_attributes",
 )
-"""Where our own code writes results. Signals and inputs come from outside and witness nothing."""
+"""Where our own code writes results, a kill among it. Signals and inputs come from outside and witness nothing."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 

@@ -35,6 +35,7 @@ from proctor.contracts.run import (
     PlanRecord,
     RequestRef,
     RequestStanding,
+    RunOutcome,
     RunRecord,
     RunStatus,
     StepPlan,
@@ -323,6 +324,15 @@ class KillSwitch(Protocol):
         """List the runs under a fence that have not ended.
 
         For a tool: those with a call to it that has not come to its end, and those taking an effect back with it.
+        """
+
+    async def waiting(self, run_ids: Sequence[RunId]) -> set[RunId]:
+        """Tell which of the runs do nothing but wait for a person, as far as one look can tell; changes nothing."""
+
+    async def end_waiting(self, run_ids: Sequence[RunId]) -> dict[RunId, RunOutcome]:
+        """End, in one transaction, those of the runs that only wait under a fence that freezes; give how they ended.
+
+        A run with anything under way, or that somebody writes about meanwhile, is left as it is.
         """
 
     async def release(self, epoch: int, by: Principal) -> Fence:

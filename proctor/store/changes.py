@@ -1,5 +1,6 @@
 """Everything that one transaction writes about a run, collected and written in one statement."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -167,7 +168,13 @@ class Changes:
 
         """
         head = self.seal()
-        at_head = {} if head is None else {"audit_n": head.n, "audit_hash": head.hash}
+        if await connection.fetchval(query("record"), *self._arguments()) is None:
+            raise Overtaken
+        return head
+
+    def _arguments(self) -> tuple[Any, ...]:
+        """Give what the statement takes, once everything is sealed."""
+        at_head = {} if self._head is None else {"audit_n": self._head.n, "audit_hash": self._head.hash}
         contents = [{"digest": digest, "body": body} for digest, body in self._content.items()]
         rows = (
             contents,
@@ -190,11 +197,14 @@ class Changes:
             self._notices,
         )
         run = {**self._run, **at_head, "transcript_n": self._n}
-        arguments = (*(r or None for r in rows), *self._known, *(g or None for g in governing))
-        written = await connection.fetchval(query("record"), self.run_id, run, *arguments)
-        if written is None:
-            raise Overtaken
-        return head
+        return (self.run_id, run, *(r or None for r in rows), *self._known, *(g or None for g in governing))
+
+
+async def write_all(connection: Connection, batches: Sequence[Changes]) -> list[AuditHead | None]:
+    """Write the batches of many locked runs without waiting for an answer to each; gives the heads."""
+    heads = [batch.seal() for batch in batches]
+    await connection.executemany(query("record"), [batch._arguments() for batch in batches])  # noqa: SLF001 - its own
+    return heads
 
 
 def _summary(kind: str, content: Any, body: str) -> str:

@@ -11,6 +11,7 @@ from proctor.contracts.run import AuditHead, CallRef, RequestRef, RequestStandin
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes
 from proctor.store.database import Connection, Database
+from proctor.store.ending import end_run, stop_run
 from proctor.store.escalating import escalate
 from proctor.store.governing import AFTER_A_DENIAL, recorded_decision, remember_denial
 from proctor.store.kills import insert_fence
@@ -83,25 +84,11 @@ class ClosingJournal:
 
     async def _close(self, connection: Connection, locked: LockedRun, status: RunStatus, reason: str) -> None:
         bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
-        receipt = await build_receipt(
-            connection, {**dict(locked.run), "status": status, "status_reason": reason}, bundle
-        )
-        withdrawn = await connection.fetch(query("withdraw_requests"), locked.run_id)
+        ended = {**dict(locked.run), "status": status, "status_reason": reason}
+        receipt = await build_receipt(connection, ended, bundle)
+        withdrawn = await connection.fetch(query("withdraw_requests"), [locked.run_id])
         changes = Changes.to(locked)
-        digest = changes.content(receipt.model_dump(mode="json"))
-        changes.run(status=status, status_reason=reason, closed_at=locked.at, receipt_digest=digest)
-        changes.audit(
-            "run_closed",
-            status=status,
-            reason=reason,
-            steps=locked.run["steps"],
-            cost_usd=locked.spent_usd,
-            report=locked.run["report_digest"],
-            receipt=digest,
-            epoch=locked.run["fence_epoch"],
-            withdrawn=[row["id"] for row in withdrawn],
-            open_items=receipt.open_items,
-        )
+        end_run(changes, locked, receipt, [row["id"] for row in withdrawn])
         await changes.write(connection)
 
 
@@ -156,7 +143,6 @@ async def _acknowledge(connection: Connection, run_id: RunId) -> Fence | None:
     fence = locked.fence_over([row["tool"] for row in tools])
     if fence is not None and not locked.has_ended and locked.run["fence_epoch"] is None:
         changes = Changes.to(locked)
-        changes.run(status=RunStatus.STOPPING, status_reason=fence.reason, fence_epoch=fence.epoch)
-        changes.audit("run_stopping", epoch=fence.epoch, scope=fence.scope, by=fence.actor, mode=fence.mode)
+        stop_run(changes, fence)
         await changes.write(connection)
     return fence

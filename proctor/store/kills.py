@@ -6,6 +6,7 @@ from proctor.contracts.errors import NotAuthorised, UnknownName
 from proctor.contracts.human import Principal, Role
 from proctor.contracts.ids import PrincipalName, RunId
 from proctor.contracts.kill import Fence, KillOrder, KillScope, Receipt
+from proctor.contracts.run import RunOutcome
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes
 from proctor.store.database import Connection, Database
@@ -14,6 +15,7 @@ from proctor.store.queries import query
 from proctor.store.receipts import build_receipts
 from proctor.store.rows import to_fence
 from proctor.store.storable import clean
+from proctor.store.waiting import end_waiting_runs
 
 _MAY_KILL = frozenset({Role.OPERATOR, Role.OWNER})
 
@@ -37,6 +39,15 @@ class PostgresKillSwitch:
         """List the runs under a fence that have not ended; for a tool, those that are about to use it, or do."""
         rows = await self._database.rows("covered_runs", fence.scope, fence.value)
         return [RunId(row["run_id"]) for row in rows]
+
+    async def waiting(self, run_ids: Sequence[RunId]) -> set[RunId]:
+        """Tell which of the runs do nothing but wait for a person, as far as one look can tell."""
+        return {RunId(row["run"]["run_id"]) for row in await self._database.rows("waiting_runs", list(run_ids))}
+
+    async def end_waiting(self, run_ids: Sequence[RunId]) -> dict[RunId, RunOutcome]:
+        """End those of the runs that only wait under a fence that freezes (ADR 12)."""
+        async with self._database.transaction() as connection:
+            return await end_waiting_runs(connection, self._bundles, run_ids)
 
     async def release(self, epoch: int, by: Principal) -> Fence:
         """Lift a fence; a second person must. Repeated: as first."""
