@@ -1,13 +1,14 @@
 """Tool contracts, and what a call to a tool comes back with."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from proctor.contracts.base import Contract
 from proctor.contracts.credentials import CredentialUse
 from proctor.contracts.egress import EgressEntry
+from proctor.contracts.http_call import HttpBody, HttpParameter
 from proctor.contracts.ids import Digest, EffectKey, RunId, ToolName
 from proctor.contracts.labels import Confidentiality, Labels
 from proctor.contracts.sandboxing import SandboxProfile
@@ -81,16 +82,30 @@ class HttpImplementation(Contract):
     """An HTTP call; `{name}` in `path` and `${arguments.PATH}` elsewhere are filled from the arguments.
 
     `base_url` may be `env:NAME`, read by the worker at start. The effect's key travels as the
-    `Idempotency-Key` header.
+    `Idempotency-Key` header, or where the contract's `key_at` says.
     """
 
     kind: Literal["http"] = "http"
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    method: Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
     base_url: str
     path: str = "/"
     query: dict[str, Any] = Field(default_factory=dict)
     headers: dict[str, str] = Field(default_factory=dict)
     body: dict[str, Any] | Literal["arguments"] | None = None
+    parameters: tuple[HttpParameter, ...] = ()
+    """Arguments that travel in a style of OpenAPI; besides what the templates above fill."""
+    payload: HttpBody | None = None
+    """A body that is not a template: of another type than JSON, or of members whose names are not the arguments'."""
+    accepts: tuple[str, ...] = ()
+    """Media types that it asks for. Answers in those that are not JSON become `{"content_type", "text" | "base64"}`."""
+    shows: tuple[str, ...] = ()
+    """Headers of an answer that reach the agent. With any, the result is `{"body", "headers", "links"}`."""
+
+    @model_validator(mode="after")
+    def _check_body(self) -> Self:
+        if self.body is not None and self.payload is not None:
+            raise ValueError("an HTTP call has `body:` or `payload:`, not both")
+        return self
 
 
 class McpServer(Contract):
@@ -113,8 +128,11 @@ class McpImplementation(Contract):
     tool: str
     """Its name there."""
     reviewed: Digest
-    """Digest of what the server said of the tool (description, schemas, annotations) when a person accepted it; a
-    server that says something else is refused."""
+    """Digest of what the server said of the tool (name, title, description, schemas, annotations) when a person
+    accepted it; a server that says something else is refused."""
+    errors: Literal["unknown", "failed"] = "unknown"
+    """What an error of the tool itself means for an effect. The tool ran, so a part of it may have happened; `failed`
+    is for whoever knows that this tool does nothing when it gives an error."""
 
 
 class ProcessImplementation(Contract):
