@@ -18,17 +18,8 @@ from proctor.contracts.tool import (
 )
 from proctor.tools.authoring import ToolResources
 from proctor.tools.http_answers import MAX_RESPONSE_BYTES, Answer, judge
-from proctor.tools.http_request import (
-    host_of,
-    request_body,
-    request_headers,
-    request_url,
-    resolve_base,
-    unresolved_host,
-)
+from proctor.tools.http_request import host_of, outgoing, resolve_base, unresolved_host
 from proctor.tools.results import lost
-
-IDEMPOTENCY_HEADER = "Idempotency-Key"
 
 
 @dataclass
@@ -97,16 +88,12 @@ class HttpAdapter:
         """Hold nothing: the client belongs to the resources."""
 
     def _request(self, contract: ToolContract, invocation: ToolInvocation, flight: _Flight) -> httpx.Request:
-        implementation, environment = _implementation(contract), self._resources.environment
-        url = request_url(resolve_base(implementation, environment), implementation, invocation.arguments)
-        headers = httpx.Headers(request_headers(implementation, invocation.arguments, environment))
-        if not contract.is_read:
-            headers[IDEMPOTENCY_HEADER] = invocation.key
-        body = request_body(implementation, invocation.arguments)
+        going = outgoing(contract, invocation, self._resources.environment)
         limits = httpx.Timeout(contract.timeout_s).as_dict()
         extensions = {"trace": flight.trace, "timeout": limits}
-        client = self._resources.http
-        return client.build_request(implementation.method, url, headers=headers, json=body, extensions=extensions)
+        return self._resources.http.build_request(
+            going.method, going.url, headers=going.headers, content=going.content, extensions=extensions
+        )
 
     async def _exchange(self, request: httpx.Request) -> Answer:
         response = await self._resources.http.send(request, stream=True)

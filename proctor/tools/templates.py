@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -33,15 +34,16 @@ def fill_request(template: Any, roots: dict[str, Any]) -> Any:
         raise InvalidInput(str(error)) from error
 
 
-def fill_path(template: str, arguments: dict[str, Any]) -> str:
+def fill_path(template: str, arguments: dict[str, Any], written: Mapping[str, str] | None = None) -> str:
     """Fill `{name}` in a URL path, percent-encoding each value as a part of one segment.
 
-    Raises `InvalidInput` when a value is missing, is not a scalar, or would make a segment empty, `.` or `..`: a
-    value never reaches another resource than the template names.
+    `written` gives values that are encoded already, by their names. Raises `InvalidInput` when a value is missing, is
+    not a scalar, or would make a segment empty, `.` or `..`: a value never reaches another resource than the template
+    names.
     """
     if not template.startswith("/"):
         raise InvalidInput(f"the path {template!r} does not begin with /")
-    return "/".join(_fill_segment(segment, arguments) for segment in template.split("/"))
+    return "/".join(_fill_segment(segment, arguments, written or {}) for segment in template.split("/"))
 
 
 def as_text(name: str, value: Any) -> str:
@@ -51,8 +53,12 @@ def as_text(name: str, value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _fill_segment(segment: str, arguments: dict[str, Any]) -> str:
-    filled = _PATH_REFERENCE.sub(lambda found: _encode(found[1], arguments), segment)
+def _fill_segment(segment: str, arguments: dict[str, Any], written: Mapping[str, str]) -> str:
+    def value_of(found: re.Match[str]) -> str:
+        name = found[1]
+        return written[name] if name in written else _encode(name, arguments)
+
+    filled = _PATH_REFERENCE.sub(value_of, segment)
     if filled != segment and filled in _UNSAFE_SEGMENTS:
         raise InvalidInput(f"the arguments make the path segment {segment} {filled!r}, which names another resource")
     return filled
