@@ -20,6 +20,7 @@ from proctor.store.postgres import PostgresStore
 from proctor.telemetry.metrics import Metrics
 from proctor.tools.authoring import ToolResources
 from proctor.tools.dispatcher import ToolDispatcher
+from proctor.tools.mcp.adapter import McpAdapter
 from workers.logbook import ActivityLog
 from workers.metering import MeteredPlanner, MeteredTools, count_pending, metered_journal
 from workers.process import WorkerParts
@@ -74,7 +75,8 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
 
     """
     store = await PostgresStore.connect(settings.endpoints().database_url, min_size=2, max_size=24)
-    tools = ToolDispatcher(ToolResources(store.knowledge, tool_environment(os.environ)))
+    resources = ToolResources(store.knowledge, tool_environment(os.environ))
+    tools = ToolDispatcher(resources, adapters=(McpAdapter(),))
     journal = metered_journal(store.journal, metrics)
     metered_tools, policies = MeteredTools(tools, metrics), PolicyShelf()
     planner = PlannerRouter(ModelAccess.from_environment(os.environ))
