@@ -18,6 +18,7 @@ from proctor.contracts.ports import (
     RunJournal,
 )
 from proctor.contracts.session_ports import WebSessions
+from proctor.contracts.traffic import Traffic
 from proctor.store.addresses import PostgresAddresses
 from proctor.store.admissions import PostgresAdmissions
 from proctor.store.api_keys import PostgresApiKeys
@@ -39,6 +40,7 @@ from proctor.store.people import PostgresPeople
 from proctor.store.register import PostgresPolicyRegister
 from proctor.store.seen_messages import PostgresSeenMessages
 from proctor.store.spoken import PostgresSpokenWords
+from proctor.store.traffic import PostgresTraffic
 from proctor.store.undoing import PostgresUndoing
 from proctor.store.web_sessions import PostgresWebSessions
 from proctor.store.webhooks import PostgresWebhooks
@@ -73,6 +75,7 @@ class PostgresStore:
         self.beginnings: Beginnings = PostgresBeginnings(database)
         self.web_sessions: WebSessions = PostgresWebSessions(database)
         self.knowledge: Knowledge = PostgresKnowledge(database)
+        self.traffic: Traffic = PostgresTraffic(database)
 
     @classmethod
     async def connect(cls, dsn: str, *, min_size: int = 1, max_size: int = 20) -> "PostgresStore":

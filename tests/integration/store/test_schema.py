@@ -31,6 +31,7 @@ APPEND_ONLY += [
 APPEND_ONLY += ["control", "control_act", "set_aside", "grant_use"]
 PROJECTIONS = ["run", "effect", "request", "fence", "spend", "principal", "api_key", "web_session"]
 PROJECTIONS += ["approver_key", "delegation", "standing_grant", "webhook", "hook", "schedule", "channel"]
+PROJECTIONS += ["breaker", "bucket"]
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+SELECT * FROM proctor.breakers_seen('', $1)

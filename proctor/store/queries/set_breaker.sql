@@ -1,0 +1,1 @@
+SELECT proctor.set_breaker($1, $2, $3, $4)
