@@ -15,7 +15,10 @@ class EgressEntry(Contract):
 
     scheme: Literal["https", "http"] = "https"
     host: str
-    """A host name, `*.suffix` (never the suffix itself), or an address, which is matched only by itself."""
+    """A host name, `*.suffix` (never the suffix itself), or an address, which is matched only by itself.
+
+    `env:NAME` takes scheme, host, port and the beginning of the path from a base URL that the worker reads at start.
+    """
     port: Port | None = None
     """None: the scheme's own."""
     methods: tuple[Method, ...] = ()
@@ -23,7 +26,8 @@ class EgressEntry(Contract):
     path_prefix: str = Field(default="/", pattern=r"^/")
     """Compared by whole segments, on the path as it is sent."""
     cidrs: tuple[IPvAnyNetwork, ...] = ()
-    """Addresses that the host may resolve to; every answer must lie in one. Empty: public addresses only.
+    """Addresses that the host may resolve to; every answer must lie in one. Empty: public addresses only, or the
+    address itself where the host is one.
 
     Loopback, link-local and metadata addresses are never meant unless a network here lies wholly among them.
     """

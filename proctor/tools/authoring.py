@@ -1,17 +1,16 @@
 """What the author of a Python tool imports: the two errors to raise, and the resources to ask for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from dataclasses import dataclass, field, replace
 
-import httpx
-
-from proctor.contracts.errors import InvalidInput
+from proctor.contracts.credentials import Credentials, Secret
+from proctor.contracts.egress import EgressEntry
+from proctor.contracts.errors import InvalidInput, NotAuthorised
 from proctor.contracts.ports import Knowledge
-
-KEEPALIVE_S = 2.0
-"""Idle connections are dropped before a server drops them: a request on a dead one would be an unknown outcome."""
+from proctor.contracts.tool import ToolContract
+from proctor.tools.egress.client import EgressClient
+from proctor.tools.egress.clients import EgressClients
+from proctor.tools.egress.settings import settled
 
 
 class ToolFailed(Exception):
@@ -34,11 +33,20 @@ class OutcomeUnknown(Exception):
 class ToolResources:
     """What tools may be given; a function asks for it with a parameter named `resources`.
 
-    Tools read their settings from `environment`, which the worker chooses, never from the process environment.
+    Tools read their settings from `environment`, which the worker chooses, never from the process environment. Each
+    call sees them as they are for its own tool: `for_tool`.
     """
 
     knowledge: Knowledge
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    credentials: Credentials | None = None
+    clients: EgressClients = field(default_factory=EgressClients, repr=False)
+    tool: ToolContract | None = None
+    """Whose call this is; None: nobody's, who may reach nothing."""
+
+    def for_tool(self, contract: ToolContract) -> "ToolResources":
+        """Give the same resources, with what this tool's contract allows."""
+        return replace(self, tool=contract)
 
     def setting(self, name: str) -> str:
         """Give a setting. Raises `InvalidInput` when it is missing."""
@@ -47,18 +55,32 @@ class ToolResources:
             raise InvalidInput(f"{name} is not set", hint=f"set {name} in the environment of the worker")
         return value
 
-    @cached_property
-    def http(self) -> httpx.AsyncClient:
-        """One HTTP client for all tools: no proxies, no redirects, no cookies, no compression, no retries."""
-        return httpx.AsyncClient(
-            trust_env=False,
-            follow_redirects=False,
-            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-            headers={"User-Agent": "proctor", "Accept-Encoding": "identity"},
-            limits=httpx.Limits(keepalive_expiry=KEEPALIVE_S),
-        )
+    @property
+    def http(self) -> EgressClient:
+        """An HTTP client that reaches what the tool's `egress` names and nothing else.
+
+        No proxies, no cookies, no compression, no retries; redirects are answers. A request that is not allowed
+        raises `RequestDenied`. Raises `InvalidInput` where an entry of the contract cannot be meant as written.
+        """
+        return self.clients.bound_to(self.egress())
+
+    def egress(self) -> tuple[EgressEntry, ...]:
+        """Give the tool's entries, those that a setting names filled in. Raises `InvalidInput` when one is missing."""
+        return () if self.tool is None else settled(self.tool.egress, self.environment)
+
+    async def secret(self, name: str) -> Secret:
+        """Give a credential that the tool's contract declares, fresh enough for a call that begins now.
+
+        Raises `NotAuthorised` for any other, and what `Credentials.resolve` raises.
+        """
+        uses = () if self.tool is None else self.tool.credentials
+        use = next((use for use in uses if use.name == name), None)
+        if use is None or self.tool is None:
+            raise NotAuthorised(f"the tool declares no credential {name}", hint="name it in the tool's `credentials:`")
+        if self.credentials is None:
+            raise NotAuthorised(f"the credential {name} cannot be had here", hint="this worker has no credentials")
+        return await self.credentials.resolve(use, self.tool.name)
 
     async def aclose(self) -> None:
-        """Close the HTTP client, if it was ever used."""
-        if "http" in self.__dict__:
-            await self.http.aclose()
+        """Close the HTTP clients that were used."""
+        await self.clients.aclose()

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from proctor.contracts.canonical import summarize
-from proctor.contracts.errors import InvalidInput
+from proctor.contracts.errors import EgressDenied, InvalidInput
 from proctor.contracts.tool import (
     Failed,
     HttpImplementation,
@@ -17,6 +17,8 @@ from proctor.contracts.tool import (
     Unknown,
 )
 from proctor.tools.authoring import ToolResources
+from proctor.tools.egress.client import EgressClient
+from proctor.tools.egress.settings import with_base
 from proctor.tools.http_answers import MAX_RESPONSE_BYTES, Answer, judge
 from proctor.tools.http_request import host_of, outgoing, resolve_base, unresolved_host
 from proctor.tools.results import lost
@@ -51,12 +53,13 @@ class HttpAdapter:
         """Send the request once. See `ToolPort.invoke`."""
         flight = _Flight()
         try:
-            request = self._request(contract, invocation, flight)
-        except InvalidInput as error:
+            client = self._client(contract)
+            request = self._request(contract, invocation, flight, client)
+        except (InvalidInput, EgressDenied) as error:
             return Failed(error=error.diagnostics())
         try:
             async with asyncio.timeout(contract.timeout_s):
-                answer = await self._exchange(request)
+                answer = await _exchange(client, request)
         except asyncio.CancelledError:
             if not flight.dispatched:
                 raise
@@ -79,7 +82,7 @@ class HttpAdapter:
         implementation = _implementation(contract)
         found = [] if implementation.path.startswith("/") else [f"the path {implementation.path!r} must begin with /"]
         try:
-            resolve_base(implementation, self._resources.environment)
+            self._client(contract)
         except InvalidInput as error:
             found.append(error.diagnostics())
         return found
@@ -87,26 +90,35 @@ class HttpAdapter:
     async def aclose(self) -> None:
         """Hold nothing: the client belongs to the resources."""
 
-    def _request(self, contract: ToolContract, invocation: ToolInvocation, flight: _Flight) -> httpx.Request:
+    def _client(self, contract: ToolContract) -> EgressClient:
+        """Give the client that reaches the tool's own base URL and its egress entries, and nothing else."""
+        base = resolve_base(_implementation(contract), self._resources.environment)
+        entries = self._resources.for_tool(contract).egress()
+        return self._resources.clients.bound_to(with_base(str(base), entries))
+
+    def _request(
+        self, contract: ToolContract, invocation: ToolInvocation, flight: _Flight, client: EgressClient
+    ) -> httpx.Request:
         going = outgoing(contract, invocation, self._resources.environment)
         limits = httpx.Timeout(contract.timeout_s).as_dict()
         extensions = {"trace": flight.trace, "timeout": limits}
-        return self._resources.http.build_request(
+        return client.build_request(
             going.method, going.url, headers=going.headers, content=going.content, extensions=extensions
         )
 
-    async def _exchange(self, request: httpx.Request) -> Answer:
-        response = await self._resources.http.send(request, stream=True)
-        try:
-            received, complete = bytearray(), True
-            async for chunk in response.aiter_raw():
-                received += chunk
-                if len(received) > MAX_RESPONSE_BYTES:
-                    complete = False
-                    break
-            return Answer(response.status_code, bytes(received), complete, response.headers)
-        finally:
-            await response.aclose()
+
+async def _exchange(client: EgressClient, request: httpx.Request) -> Answer:
+    response = await client.send(request, stream=True)
+    try:
+        received, complete = bytearray(), True
+        async for chunk in response.aiter_raw():
+            received += chunk
+            if len(received) > MAX_RESPONSE_BYTES:
+                complete = False
+                break
+        return Answer(response.status_code, bytes(received), complete, response.headers)
+    finally:
+        await response.aclose()
 
 
 def _implementation(contract: ToolContract) -> HttpImplementation:
@@ -119,5 +131,5 @@ def _broken(contract: ToolContract, flight: _Flight, error: Exception) -> ToolOu
     why = summarize(f"{contract.name}: {what} {error}".strip(), 500)
     if flight.dispatched:
         return lost(contract, why)
-    may_pass = not isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError)
+    may_pass = not isinstance(error, EgressDenied | httpx.UnsupportedProtocol | httpx.LocalProtocolError)
     return Failed(error=f"{why}; the request was not sent", retryable=may_pass)

@@ -11,6 +11,7 @@ from proctor.contracts.errors import InvalidInput
 from proctor.contracts.http_call import FRAMING_HEADERS, HttpParameter, is_token
 from proctor.contracts.templates import Reference, parse_template
 from proctor.contracts.tool import HttpImplementation, ToolContract, ToolInvocation
+from proctor.tools.egress.settings import read_base
 from proctor.tools.http_body import Body, write_body
 from proctor.tools.http_styles import encoded, exploded_names, header_text, json_text, path_text, query_pairs
 from proctor.tools.templates import as_text, fill_path, fill_request
@@ -27,13 +28,7 @@ def resolve_base(implementation: HttpImplementation, environment: Mapping[str, s
         text = environment.get(name, "")
         if not text:
             raise InvalidInput(f"{name} is not set", hint=f"set {name} in the environment of the worker")
-    try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL as error:
-        raise InvalidInput(f"the base URL is not usable: {error}") from error
-    if url.scheme not in {"http", "https"} or not url.host or url.query or url.userinfo:
-        raise InvalidInput("the base URL must be http(s)://HOST[:PORT][/PATH] without user or query")
-    return url
+    return httpx.URL(read_base(text).text)
 
 
 def host_of(url: httpx.URL) -> str:

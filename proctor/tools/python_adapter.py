@@ -13,9 +13,10 @@ import httpx
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from proctor.contracts.canonical import summarize
-from proctor.contracts.errors import InvalidInput
+from proctor.contracts.errors import EgressDenied, InvalidInput
 from proctor.contracts.tool import Failed, PythonImplementation, ToolContract, ToolInvocation, ToolOutcome, Unknown
 from proctor.tools.authoring import OutcomeUnknown, ToolFailed, ToolResources
+from proctor.tools.egress.settings import UNKNOWN_HOST, hosts_of
 from proctor.tools.results import confirm, lost, unusable
 from proctor.tools.signature import IDEMPOTENCY_KEY, RESOURCES, Signature, load_signature
 
@@ -49,7 +50,7 @@ class PythonAdapter:
             arguments = signature.bind(invocation.arguments)
         except InvalidInput as error:
             return Failed(error=error.diagnostics())
-        gifts = {RESOURCES: self._resources, IDEMPOTENCY_KEY: invocation.key}
+        gifts = {RESOURCES: self._resources.for_tool(contract), IDEMPOTENCY_KEY: invocation.key}
         arguments |= {name: gifts[name] for name in signature.injected}
         call = partial(signature.function, **arguments)
         if signature.is_async:
@@ -58,14 +59,21 @@ class PythonAdapter:
         return lost(contract, _late(contract)) if ended is None else _outcome(contract, ended)
 
     def egress_hosts(self, contract: ToolContract, arguments: dict[str, Any]) -> tuple[str, ...]:
-        """Name no host: the call stays in this process."""
-        del contract, arguments
-        return ()
+        """Name the hosts of its egress entries: by `ToolResources.http` it reaches no other."""
+        del arguments
+        try:
+            return hosts_of(self._resources.for_tool(contract).egress())
+        except InvalidInput:
+            return (UNKNOWN_HOST,)
 
     def problems(self, contract: ToolContract) -> list[str]:
         """Say why the contract cannot be called as it stands."""
         try:
             derived = _signature(contract).input_schema()
+        except InvalidInput as error:
+            return [error.diagnostics()]
+        try:
+            hosts_of(self._resources.for_tool(contract).egress())
         except InvalidInput as error:
             return [error.diagnostics()]
         taken, declared = set(derived.get("properties", {})), set(contract.input_schema.get("properties", {}))
@@ -167,6 +175,7 @@ def _failure(contract: ToolContract, error: BaseException) -> ToolOutcome:
         case OutcomeUnknown():
             return lost(contract, text)
         case _ if contract.is_read:
-            may_pass = isinstance(error, OSError | TimeoutError | httpx.TransportError)
+            passing = isinstance(error, OSError | TimeoutError | httpx.TransportError)
+            may_pass = passing and not isinstance(error, EgressDenied)
             return Failed(error=f"{type(error).__name__}: {text}", retryable=may_pass)
     return lost(contract, f"{type(error).__name__}: {text}")

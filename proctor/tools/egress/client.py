@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
@@ -25,11 +26,20 @@ _KEPT_ON_THE_WAY: Final = ("accept", "accept-language", "user-agent", "accept-en
 """Headers that go along to another origin; credentials and keys do not."""
 
 
+class RequestDenied(EgressDenied, httpx.TransportError):
+    """No entry allows this request. Nothing of it left."""
+
+    def __init__(self, denied: EgressDenied) -> None:
+        """Say the same to whoever knows httpx's errors only."""
+        EgressDenied.__init__(self, denied.message, hint="name the place in the tool's egress entries")
+        self._request = None
+
+
 class EgressClient(httpx.AsyncClient):
     """An `httpx.AsyncClient` bound to allow entries, without any of the ways around them.
 
     No proxies, no `.netrc`, no cookies, no compression, no retries. Redirects are answers; where a call follows them,
-    each hop is judged again. A request that is not allowed raises `EgressDenied` before anything leaves.
+    each hop is judged again. A request that is not allowed raises `RequestDenied` before anything of it leaves.
     """
 
     def __init__(
@@ -51,7 +61,8 @@ class EgressClient(httpx.AsyncClient):
     def build_request(self, method: str, url: httpx.URL | str, **how: Any) -> httpx.Request:
         """Build a request; a URL that is given as text is judged as it was written, before anything tidies it up."""
         if isinstance(url, str):
-            read_url(url)
+            with _as_transport_error():
+                read_url(url)
         return super().build_request(method, url, **how)
 
     async def send(self, request: httpx.Request, *, stream: bool = False, **how: Any) -> httpx.Response:
@@ -64,9 +75,10 @@ class EgressClient(httpx.AsyncClient):
                 return answer
             await answer.aclose()
             hops += 1
-            if hops > MAX_REDIRECTS:
-                raise EgressDenied(f"more than {MAX_REDIRECTS} redirects")
-            request = self._redirected(request, answer)
+            with _as_transport_error():
+                if hops > MAX_REDIRECTS:
+                    raise EgressDenied(f"more than {MAX_REDIRECTS} redirects")
+                request = self._redirected(request, answer)
 
     def _redirected(self, request: httpx.Request, answer: httpx.Response) -> httpx.Request:
         here = read_url(str(request.url))
@@ -87,8 +99,9 @@ class EgressTransport(httpx.AsyncBaseTransport):
         self._pools: dict[tuple[tuple[Network, ...], ...], httpcore.AsyncConnectionPool] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request. Raises `EgressDenied` before anything leaves, and httpx's errors of transport."""
-        admitted = self._rules.admit(judged(request), request.method)
+        """Send one request. Raises `RequestDenied` before anything leaves, and httpx's errors of transport."""
+        with _as_transport_error():
+            admitted = self._rules.admit(judged(request), request.method)
         pool = self._pool(admitted)
         assert isinstance(request.stream, httpx.AsyncByteStream)
         try:
@@ -198,10 +211,22 @@ class _Body(httpx.AsyncByteStream):
 
 def _translated(error: Exception, request: httpx.Request) -> Exception:
     """Give httpx's error for httpcore's, which has the same name; anything else stays as it is."""
+    if isinstance(error, EgressDenied):
+        return RequestDenied(error)
     if not type(error).__module__.startswith("httpcore"):
         return error
     kind: type[httpx.TransportError] = getattr(httpx, type(error).__name__, httpx.TransportError)
     return kind(str(error), request=request)
+
+
+@contextmanager
+def _as_transport_error() -> Iterator[None]:
+    try:
+        yield
+    except RequestDenied:
+        raise
+    except EgressDenied as error:
+        raise RequestDenied(error) from None
 
 
 @cache

@@ -12,6 +12,7 @@ from proctor.tools.egress.paths import is_under
 from proctor.tools.egress.reading import PORTS, Url
 
 _ANY_BELOW = "*."
+_ANYONE = "_anyone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,13 @@ class Place:
         if self.is_suffix:
             return url.host.endswith(f".{self.host}") and not is_address(url.host)
         return url.host == self.host
+
+    @property
+    def judged_host(self) -> str:
+        """Name the host as policy judges it; below a suffix one that no list holds."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == PORTS[self.scheme] else f":{self.port}"
+        return f"{_ANYONE}.{host}{port}" if self.is_suffix else f"{host}{port}"
 
 
 class EgressRules:
