@@ -32,8 +32,10 @@ from proctor.documents.manifest import SchemaOrFile, VersionText
 from proctor.documents.problems import Problem, Problems, did_you_mean, from_error, read_form
 from proctor.documents.schema import check_schema, is_open, property_at
 from proctor.documents.source import Source
+from proctor.documents.tool_tests import ToolCase
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+_NOT_OF_CONTRACT = frozenset({"input", "output", "tests"})
 
 
 class SchemaSource(Protocol):
@@ -74,6 +76,8 @@ class ToolForm(Contract):
     deprecated: Deprecation | None = None
     provenance: Provenance | None = None
     implementation: Implementation | None = None
+    tests: tuple[ToolCase, ...] = ()
+    """Cases for `proctor tools test`; no part of the contract."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class ToolDocument:
     contract: ToolContract
     source: Source
     place: Place
+    tests: tuple[ToolCase, ...] = ()
 
 
 def is_bare_schema(data: Any) -> bool:
@@ -171,9 +176,9 @@ class _ToolReader:
         self._check(form, place)
         self._check_arguments(form, input_schema, place)
         if len(self.problems.found) == before:
-            same = {name: getattr(form, name) for name in ToolForm.model_fields if name not in {"input", "output"}}
+            same = {name: getattr(form, name) for name in ToolForm.model_fields if name not in _NOT_OF_CONTRACT}
             contract = ToolContract(**same, input_schema=input_schema, output_schema=output_schema)
-            self.documents.append(ToolDocument(contract, self.problems.source, place))
+            self.documents.append(ToolDocument(contract, self.problems.source, place, form.tests))
 
     def _schemas(self, form: ToolForm, place: Place) -> tuple[dict[str, Any], dict[str, Any]]:
         before = len(self.problems.found)
