@@ -21,6 +21,7 @@ from proctor.telemetry.metrics import Metrics
 from proctor.tools.authoring import ToolResources
 from proctor.tools.dispatcher import ToolDispatcher
 from proctor.tools.mcp.adapter import McpAdapter
+from proctor.tools.mcp.surroundings import Surroundings
 from workers.logbook import ActivityLog
 from workers.metering import MeteredPlanner, MeteredTools, count_pending, metered_journal
 from workers.process import WorkerParts
@@ -76,7 +77,8 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
     """
     store = await PostgresStore.connect(settings.endpoints().database_url, min_size=2, max_size=24)
     resources = ToolResources(store.knowledge, tool_environment(os.environ))
-    tools = ToolDispatcher(resources, adapters=(McpAdapter(),))
+    mcp = McpAdapter(Surroundings(resources.environment, root=settings.root))
+    tools = ToolDispatcher(resources, adapters=(mcp,))
     journal = metered_journal(store.journal, metrics)
     metered_tools, policies = MeteredTools(tools, metrics), PolicyShelf()
     planner = PlannerRouter(ModelAccess.from_environment(os.environ))

@@ -3,10 +3,11 @@
 import asyncio
 import importlib
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from proctor.contracts.credentials import Credentials
+from proctor.contracts.errors import InvalidInput
 from proctor.contracts.tool import Failed, McpImplementation, ToolContract, ToolInvocation, ToolOutcome
+from proctor.tools.egress.settings import UNKNOWN_HOST, hosts_of, with_base
+from proctor.tools.mcp.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from proctor.tools.mcp.calling import McpCalls
@@ -23,9 +24,9 @@ class McpAdapter:
 
     kind = "mcp"
 
-    def __init__(self, credentials: Credentials | None = None) -> None:
-        """Take what resolves credentials; None: tools that use any cannot be called."""
-        self._credentials = credentials
+    def __init__(self, surroundings: Surroundings) -> None:
+        """Take what servers are given here."""
+        self._surroundings = surroundings
         self._calls: McpCalls | None = None
 
     async def invoke(self, contract: ToolContract, invocation: ToolInvocation) -> ToolOutcome:
@@ -40,14 +41,24 @@ class McpAdapter:
     def egress_hosts(self, contract: ToolContract, arguments: dict[str, Any]) -> tuple[str, ...]:
         """Name the host of the server's URL. What a command reaches cannot be told."""
         del arguments
-        url = _implementation(contract).server.url
-        return (urlsplit(url).netloc.rpartition("@")[2],) if url else ()
+        server = _implementation(contract).server
+        try:
+            url = self._surroundings.settled(server).url
+            return hosts_of(with_base(url, contract.egress)) if url else ()
+        except InvalidInput:
+            return (UNKNOWN_HOST,) if server.url else ()
 
     def problems(self, contract: ToolContract) -> list[str]:
         """Say why the contract cannot be called as it stands."""
         server, found = _implementation(contract).server, []
         if bool(server.command) == bool(server.url):
             found.append(f"the server {server.name} needs either a command or a url")
+        try:
+            settled = self._surroundings.settled(server)
+            if settled.url:
+                with_base(settled.url, contract.egress)
+        except InvalidInput as error:
+            found.append(error.diagnostics())
         place = "header" if server.url else "env"
         found += [
             f"the credential {use.name} of {contract.name} must go to {place}:NAME, not to {use.at or 'nowhere'}"
@@ -70,7 +81,7 @@ class McpAdapter:
         if self._calls is None:
             from proctor.tools.mcp.calling import McpCalls
 
-            self._calls = McpCalls(self._credentials)
+            self._calls = McpCalls(self._surroundings)
         return self._calls
 
 

@@ -7,7 +7,6 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED
 
 from proctor.contracts.canonical import summarize
-from proctor.contracts.credentials import Credentials
 from proctor.contracts.errors import ProctorError, Refused, Unavailable
 from proctor.contracts.tool import Failed, McpImplementation, ToolContract, ToolInvocation, ToolOutcome, Unknown
 from proctor.tools.mcp.answers import judge, judge_error
@@ -16,6 +15,7 @@ from proctor.tools.mcp.said import digest_of
 from proctor.tools.mcp.secrets import Granted, granted
 from proctor.tools.mcp.session import Answer, McpSession, NotUnderstood, Said
 from proctor.tools.mcp.sessions import McpSessions
+from proctor.tools.mcp.surroundings import Surroundings
 from proctor.tools.results import lost
 
 KEY_META = "proctor/idempotencyKey"
@@ -29,9 +29,9 @@ NO_SESSION = 404
 class McpCalls:
     """Carries out calls, and holds the sessions that they go through."""
 
-    def __init__(self, credentials: Credentials | None) -> None:
-        self._credentials = credentials
-        self._sessions = McpSessions()
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._credentials = surroundings.credentials
+        self._sessions = McpSessions(surroundings)
         self._given_up: set[asyncio.Task[Answer]] = set()
 
     async def invoke(self, contract: ToolContract, invocation: ToolInvocation) -> ToolOutcome:
@@ -40,7 +40,8 @@ class McpCalls:
         try:
             async with asyncio.timeout_at(deadline):
                 grant = await granted(contract, self._credentials)
-                session = await self._reviewed_session(contract, grant)
+                session, said = await self._session(contract, grant)
+                _check_reviewed(contract, said)
         except TimeoutError:
             return Failed(error=f"{contract.name}: its server is not ready; the call was not sent", retryable=True)
         except ProctorError as error:
@@ -56,17 +57,20 @@ class McpCalls:
         for task in self._given_up:
             task.cancel()
 
-    async def _reviewed_session(self, contract: ToolContract, grant: Granted) -> McpSession:
-        """Give an open session on which the server says of the tool what was reviewed."""
+    async def said(self, contract: ToolContract) -> Said:
+        """Ask what the contract's server says of its tools now. Raises `ProctorError`."""
+        grant = await granted(contract, self._credentials)
+        return (await self._session(contract, grant))[1]
+
+    async def _session(self, contract: ToolContract, grant: Granted) -> tuple[McpSession, Said]:
+        """Give an open session, and what the server says of its tools on it."""
         token = FLIGHT.set(Flight(headers=grant.headers))
         try:
             session = self._sessions.usable(contract, grant)
             await asyncio.shield(session.opened)
-            said = await _said(session)
+            return session, await _said(session)
         finally:
             FLIGHT.reset(token)
-        _check_reviewed(contract, said)
-        return session
 
     async def _outcome(
         self,

@@ -73,7 +73,7 @@ class ChildServer:
             del self._tail[:-KEPT_STDERR_BYTES]
 
 
-async def start(command: tuple[str, ...], environment: Mapping[str, str]) -> ChildServer:
+async def start(command: tuple[str, ...], environment: Mapping[str, str], root: Path | None) -> ChildServer:
     """Start the command. It gets `environment`, a PATH, and a HOME of its own that is gone afterwards; nothing else.
 
     Raises:
@@ -81,7 +81,7 @@ async def start(command: tuple[str, ...], environment: Mapping[str, str]) -> Chi
         OSError: no process can be started.
 
     """
-    found = find(command[0])
+    found = find(command[0], root)
     own = {"PATH": f"{Path(found).parent}:{SYSTEM_PATH}", **environment}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-S", str(_KEEPER), str(os.getpid()), found, *command[1:]),
@@ -89,18 +89,20 @@ async def start(command: tuple[str, ...], environment: Mapping[str, str]) -> Chi
         stdout=PIPE,
         stderr=PIPE,
         env=own,
+        cwd=root,
         limit=MAX_MESSAGE_BYTES,
     )
     return ChildServer(process)
 
 
-def find(command: str) -> str:
-    """Find a command: a path as it stands, a name beside this Python, then where the worker looks, then the system.
+def find(command: str, root: Path | None) -> str:
+    """Find a command: a path from `root`, a name beside this Python, then where the worker looks, then the system.
 
     Raises `InvalidInput` where there is none.
     """
     places = (str(Path(sys.executable).parent), os.environ.get("PATH", ""), SYSTEM_PATH)
-    found = shutil.which(command, path=os.pathsep.join(filter(None, places)))
+    named = str((root or Path.cwd()) / command) if "/" in command else command
+    found = shutil.which(named, path=os.pathsep.join(filter(None, places)))
     if found is None:
         raise InvalidInput(f"there is no command {command}", hint="install the server where the worker runs")
     return str(Path(found).absolute())

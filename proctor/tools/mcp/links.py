@@ -3,35 +3,31 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-import httpx
-
 from proctor.contracts.errors import Unavailable
 from proctor.contracts.tool import McpImplementation, McpServer, ToolContract
+from proctor.tools.egress.client import EgressClient
+from proctor.tools.egress.settings import with_base
 from proctor.tools.mcp.child import start
 from proctor.tools.mcp.secrets import Granted
 from proctor.tools.mcp.stdio import Link, stdio_link
 from proctor.tools.mcp.streamable import http_link
+from proctor.tools.mcp.surroundings import Surroundings
 
 
-def open_link(contract: ToolContract, grant: Granted) -> AbstractAsyncContextManager[Link]:
+def open_link(contract: ToolContract, grant: Granted, surroundings: Surroundings) -> AbstractAsyncContextManager[Link]:
     """Give what opens the way to the contract's server, and closes it."""
     assert isinstance(contract.implementation, McpImplementation)
-    server = contract.implementation.server
+    server = surroundings.settled(contract.implementation.server)
     if server.url:
-        return http_link(server.url, _client(contract))
-    return _child_link(server, grant)
+        return http_link(server.url, EgressClient(with_base(server.url, contract.egress)))
+    return _child_link(server, grant, surroundings)
 
 
 @asynccontextmanager
-async def _child_link(server: McpServer, grant: Granted) -> AsyncIterator[Link]:
+async def _child_link(server: McpServer, grant: Granted, surroundings: Surroundings) -> AsyncIterator[Link]:
     try:
-        child = await start(server.command, {**server.environment, **grant.environment})
+        child = await start(server.command, {**server.environment, **grant.environment}, surroundings.root)
     except OSError as error:
         raise Unavailable(f"{server.name} cannot be started: {error.strerror}") from error
     async with stdio_link(child) as link:
         yield link
-
-
-def _client(contract: ToolContract) -> httpx.AsyncClient:
-    del contract
-    return httpx.AsyncClient(trust_env=False, follow_redirects=False)

@@ -10,6 +10,7 @@ from proctor.tools.mcp.links import open_link
 from proctor.tools.mcp.secrets import Granted
 from proctor.tools.mcp.session import McpSession
 from proctor.tools.mcp.stdio import Link
+from proctor.tools.mcp.surroundings import Surroundings
 
 _Key = tuple[str, str]
 
@@ -17,7 +18,8 @@ _Key = tuple[str, str]
 class McpSessions:
     """Holds sessions until they are over; those that no further call begins on as well."""
 
-    def __init__(self) -> None:
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
         self._usable: dict[_Key, McpSession] = {}
         self._all: set[McpSession] = set()
 
@@ -39,7 +41,7 @@ class McpSessions:
 
     def _open(self, contract: ToolContract, grant: Granted) -> McpSession:
         assert isinstance(contract.implementation, McpImplementation)
-        link: partial[AbstractAsyncContextManager[Link]] = partial(open_link, contract, grant)
+        link: partial[AbstractAsyncContextManager[Link]] = partial(open_link, contract, grant, self._surroundings)
         session = McpSession(contract.implementation.server.name, link)
         self._all.add(session)
         session.when_over(lambda: self._all.discard(session))
