@@ -1,5 +1,6 @@
 """An agent's folder: manifest, tools, policy, playbook and prompts, read together."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,15 +9,18 @@ from proctor.contracts.errors import InvalidDocument
 from proctor.contracts.manifest import AgentBundle, ModelPlannerSpec, PlannerSpec, PlaybookPlannerSpec
 from proctor.contracts.playbook_check import playbook_problems
 from proctor.contracts.policy import PolicyDocument
-from proctor.documents.agreement import Tools, disagreements, needed_tools
-from proctor.documents.folder import Folder
+from proctor.documents.agreement import disagreements, needed_tools
+from proctor.documents.folder import Folder, Stamp
 from proctor.documents.lines import Place
 from proctor.documents.manifest import AgentForm, ModelForm, PlaybookForm, read_manifest, to_manifest
 from proctor.documents.policy import POLICY, read_policy, review
 from proctor.documents.problems import Problem, Problems, from_error
+from proctor.documents.resolution import Tools, resolve
 from proctor.documents.schema import check_schema
 from proctor.documents.source import Source
 from proctor.documents.tool import SUFFIXES, SchemaSource, load_schema, read_tools
+from proctor.documents.tool_catalog import ToolCatalog, catalog_beside
+from proctor.documents.tool_tests import is_tests_file
 
 MANIFEST = "manifest.yaml"
 
@@ -31,9 +35,15 @@ class AgentReading:
     """Present when there are no problems."""
     policy: Source | None = None
     """The policy document, where there is one that could be parsed."""
+    catalog: ToolCatalog | None = None
+    """The shared tools beside the agents."""
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     """What does not keep the agent from running, and is hardly meant."""
+
+    def stamps(self) -> tuple[Stamp, ...]:
+        """Describe everything that was read."""
+        return (*self.folder.stamps(), *(self.catalog.stamps() if self.catalog is not None else ()))
 
 
 def read_agent(root: Path, derive: SchemaSource | None, model: str | None = None) -> AgentReading:
@@ -48,6 +58,7 @@ def read_agent(root: Path, derive: SchemaSource | None, model: str | None = None
     reading.problems += problems
     tools = _read_all_tools(reading, derive)
     policy = _read_policy(reading)
+    reading.catalog = ToolCatalog(catalog_beside(root / os.pardir), derive)
     _read_rest(reading, source, tools, policy, model)
     return reading
 
@@ -69,26 +80,32 @@ def _read_rest(
     reading: AgentReading, source: Source, tools: Tools, policy: PolicyDocument | None, model: str | None
 ) -> None:
     form = reading.form
-    if form is None:
+    if form is None or reading.catalog is None:
         return
+    resolved = resolve(source, form, tools, reading.catalog)
+    tools = resolved.tools
+    reading.problems += resolved.problems
     problems = Problems(source)
     if form.name != reading.folder.root.resolve().name:
         message = f"the agent is named {form.name}, and its folder {reading.folder.root.resolve().name}"
         problems.add(("agent", "name"), message, "give both the same name")
     planner = _planner(form, model, reading.folder, problems)
     schemas = {name: _schema(form, name, reading.folder, problems) for name in ("input_schema", "output_schema")}
-    reading.problems += problems.found + disagreements(source, form, tools)
+    reading.problems += problems.found + disagreements(source, form, resolved)
     if not reading.problems:
         manifest = to_manifest(form, planner, schemas)
         bundle = AgentBundle(manifest=manifest, policy=policy, tools=tuple(needed_tools(form, tools)))
         if reading.policy is not None:
             reading.problems, reading.warnings = review(reading.policy, bundle)
+        reading.warnings = [*resolved.warnings, *reading.warnings]
         reading.bundle = bundle if not reading.problems else None
 
 
 def _read_all_tools(reading: AgentReading, derive: SchemaSource | None) -> Tools:
     tools: Tools = {}
     for name in reading.folder.list("tools", SUFFIXES):
+        if is_tests_file(name):
+            continue
         try:
             source = reading.folder.source(name)
         except InvalidDocument as error:

@@ -11,11 +11,9 @@ from proctor.contracts.tool import CompensationRule, HttpImplementation, Idempot
 from proctor.documents.lines import Place
 from proctor.documents.manifest import AgentForm
 from proctor.documents.problems import Problem, Problems, did_you_mean
+from proctor.documents.resolution import Resolution, Tools
 from proctor.documents.schema import is_number, is_open, property_at
 from proctor.documents.source import Source
-from proctor.documents.tool import ToolDocument
-
-Tools = dict[ToolName, ToolDocument]
 
 
 def needed_tools(form: AgentForm, tools: Tools) -> list[ToolContract]:
@@ -31,18 +29,18 @@ def needed_tools(form: AgentForm, tools: Tools) -> list[ToolContract]:
     return list(found.values())
 
 
-def disagreements(source: Source, form: AgentForm, tools: Tools) -> list[Problem]:
+def disagreements(source: Source, form: AgentForm, resolved: Resolution) -> list[Problem]:
     """List where the manifest says something that its tools do not bear out."""
-    problems = Problems(source)
+    problems, tools = Problems(source), resolved.tools
     for n, name in enumerate(form.allowed_tools):
-        if name not in tools:
-            hint = did_you_mean(name, list(tools)) or "add its contract to tools/"
-            problems.add(("agent", "allowed_tools", n), f"{name} has no contract in tools/", hint)
+        if name not in tools and name not in resolved.told:
+            hint = did_you_mean(name, resolved.known) or "add its contract to tools/"
+            problems.add(("agent", "allowed_tools", n), f"{name} has no contract in tools/ or the catalog", hint)
     for n, threshold in enumerate(form.thresholds):
         if threshold.tool in tools:
             place = ("agent", "thresholds", n, "argument")
             _check_threshold(threshold.argument, tools[threshold.tool].contract, problems, place)
-    return problems.found + _tool_disagreements(form, tools)
+    return problems.found + _tool_disagreements(form, resolved)
 
 
 def _check_threshold(argument: str, tool: ToolContract, problems: Problems, place: Place) -> None:
@@ -55,17 +53,18 @@ def _check_threshold(argument: str, tool: ToolContract, problems: Problems, plac
         problems.add(place, f"the argument {argument!r} of {tool.name} is not a number", hint)
 
 
-def _tool_disagreements(form: AgentForm, tools: Tools) -> list[Problem]:
+def _tool_disagreements(form: AgentForm, resolved: Resolution) -> list[Problem]:
     found: list[Problem] = []
+    tools = resolved.tools
     for contract in needed_tools(form, tools):
         document = tools[contract.name]
         problems = Problems(document.source)
         if contract.implementation is None:
-            hint = "add `implementation:` with kind python or http"
+            hint = "add `implementation:` with kind python, http, mcp or process"
             problems.add(document.place, f"{contract.name} has no implementation", hint)
-        if contract.probe is not None and contract.idempotency is Idempotency.READ_BACK:
+        if contract.probe not in {None, *resolved.told} and contract.idempotency is Idempotency.READ_BACK:
             _check_probe(contract, tools, problems, (*document.place, "probe"))
-        if contract.compensation is not None:
+        if contract.compensation is not None and contract.compensation.tool not in resolved.told:
             _check_compensation(contract, contract.compensation, tools, problems, (*document.place, "compensation"))
         if contract.name in form.allowed_tools and isinstance(contract.implementation, HttpImplementation):
             place = (*document.place, "implementation", "base_url")
@@ -78,7 +77,7 @@ def _check_probe(contract: ToolContract, tools: Tools, problems: Problems, place
     probe = tools.get(contract.probe) if contract.probe else None
     if probe is None:
         hint = did_you_mean(str(contract.probe), list(tools))
-        problems.add(place, f"the probe {contract.probe} has no contract in tools/", hint)
+        problems.add(place, f"the probe {contract.probe} has no contract in tools/ or the catalog", hint)
     elif not probe.contract.is_read:
         problems.add(place, f"the probe {contract.probe} is not a read", "a probe declares `effect: read`")
     elif misfits(probe.contract.input_schema, {"idempotency_key": "key"}):
@@ -92,7 +91,7 @@ def _check_compensation(
     target = tools.get(rule.tool)
     if target is None:
         hint = did_you_mean(rule.tool, list(tools))
-        problems.add((*place, "tool"), f"the compensation {rule.tool} has no contract in tools/", hint)
+        problems.add((*place, "tool"), f"the compensation {rule.tool} has no contract in tools/ or the catalog", hint)
         return
     if target.contract.is_read:
         problems.add((*place, "tool"), f"the compensation {rule.tool} only reads", "name a tool with an effect")

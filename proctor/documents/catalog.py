@@ -17,7 +17,7 @@ _MODEL = re.compile(r"[a-z][a-z0-9_-]*:.+")
 
 
 class FileAgentCatalog:
-    """`AgentCatalog` over a folder: `ROOT/<agent>/{manifest.yaml, tools/, playbook.yaml, prompts/}`.
+    """`AgentCatalog` over a folder: `ROOT/<agent>/{manifest.yaml, tools/, playbook.yaml, prompts/}`, and `catalog/`.
 
     What was read is kept until a file changes, so that loading the same agent again costs a few `stat` calls.
     """
@@ -65,7 +65,7 @@ class FileAgentCatalog:
         reading = read_agent(self._root / name, self._derive, model)
         raise_first(reading.problems)
         bundle = _runnable(reading)
-        self._kept[name, model is not None] = (reading.folder.stamps(), bundle)
+        self._kept[name, model is not None] = (reading.stamps(), bundle)
         return bundle
 
 

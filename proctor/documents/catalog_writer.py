@@ -1,13 +1,13 @@
 """Writes what importers found into `catalog/<source>/`: one file a tool, made to be read and edited by people.
 
 Importing again never overwrites silently. Of an operation about which the source says the same as before, the file
-stays as people left it. Of one that changed, the parts that come from the source are replaced, and only on request; what
-people declared stays, except what they had accepted of the old claims.
+stays as people left it. Of one that changed, the parts that come from the source are replaced, and only on request;
+what people declared stays, except what they had accepted of the old claims.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import unified_diff
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from proctor.contracts.errors import InvalidInput, Refused
 from proctor.contracts.tool import Provenance, ToolContract
 from proctor.documents.catalog_files import CatalogReading, CatalogTool, read_catalog
 from proctor.documents.catalog_lock import write_whole
+from proctor.documents.claims import accepted, claims_read
 from proctor.documents.tool import SchemaSource
 from proctor.documents.tool_text import tool_text
 
@@ -83,8 +84,12 @@ class ImportPlan:
         return written
 
 
-def plan_import(root: Path, found: Imported, derive: SchemaSource | None = None) -> ImportPlan:
+def plan_import(
+    root: Path, found: Imported, derive: SchemaSource | None = None, *, accept_reads_by: str | None = None
+) -> ImportPlan:
     """Work out what an import would do to the catalog at `root`.
+
+    With `accept_reads_by` claims that a tool only reads become facts in that person's name, where it is new or changed.
 
     Raises:
         InvalidInput: the source's name cannot be a folder, two contracts have one name, or a tool of that name and
@@ -106,10 +111,18 @@ def plan_import(root: Path, found: Imported, derive: SchemaSource | None = None)
         if key in seen:
             raise InvalidInput(f"the import holds {contract.name} {contract.version} twice", hint="name one otherwise")
         seen.add(key)
-        changes.append(_change(contract, held.get(key), found, root, taken))
+        change = _change(contract, held.get(key), found, root, taken)
+        if accept_reads_by is not None and change.kind != "unchanged" and claims_read(change.contract):
+            change = _with(change, accepted(change.contract, accept_reads_by), found, held.get(key))
+        changes.append(change)
     if found.is_whole:
         changes += _gone(reading, found, seen)
     return ImportPlan(root, tuple(changes))
+
+
+def _with(change: FileChange, contract: ToolContract, found: Imported, held: CatalogTool | None) -> FileChange:
+    after = tool_text(contract, found.heading, held.tests if held is not None else ())
+    return replace(change, contract=contract, after=after)
 
 
 def _raise_own_problems(reading: CatalogReading, source: str) -> None:
@@ -153,7 +166,7 @@ def _said(contract: ToolContract) -> tuple[Any, ...]:
 
 
 def _gone(reading: CatalogReading, found: Imported, seen: set[tuple[str, str]]) -> Iterator[FileChange]:
-    versions = {contract.version for contract in found.contracts}
+    versions = {contract.version for contract in found.contracts} or {tool.contract.version for tool in reading.tools}
     for tool in reading.tools:
         contract = tool.contract
         is_mine = tool.source == found.source and contract.provenance is not None and contract.version in versions
