@@ -18,6 +18,7 @@ from gateway.cli import (
     control,
     decide,
     drills,
+    egress,
     explain,
     kills,
     operate,
@@ -50,7 +51,7 @@ app = typer.Typer(
 
 _PARTS = (
     *(runs, watch, explain, decide, standing, control, reviews, autonomy, policy),
-    *(kills, drills, audit, catalog, tools, principals, access, outside, operate),
+    *(kills, drills, egress, audit, catalog, tools, principals, access, outside, operate),
 )
 for _part in _PARTS:
     _part.register(app)

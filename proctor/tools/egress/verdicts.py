@@ -28,15 +28,14 @@ class Verdict:
     is_usable: bool = True
     """Whether the line itself could be read; one that could not is denied."""
 
+    def told(self) -> dict[str, Any]:
+        """Give what is printed of it."""
+        verdict = "allow" if self.is_allowed else "deny"
+        return {"id": self.id, "url": self.url, "verdict": verdict, "reason": self.reason}
+
     def line(self) -> str:
-        """Write it as one line of JSON."""
-        told = {
-            "id": self.id,
-            "url": self.url,
-            "verdict": "allow" if self.is_allowed else "deny",
-            "reason": self.reason,
-        }
-        return json.dumps(told, ensure_ascii=True)
+        """Write it as one line of JSON, in ASCII: a URL may hold anything."""
+        return json.dumps(self.told(), ensure_ascii=True)
 
 
 class EgressJudge:
@@ -54,7 +53,7 @@ class EgressJudge:
 
     def _verdict(self, number: int, text: str) -> Verdict:
         try:
-            line = json.loads(text)
+            line = json.loads(text, object_pairs_hook=_once)
         except (ValueError, RecursionError) as error:
             return Verdict(None, None, is_allowed=False, reason=f"line {number} is not JSON: {error}", is_usable=False)
         if not isinstance(line, dict):
@@ -97,6 +96,14 @@ class _Asked:
         self.answers: Sequence[Sequence[str]] | None = _answers(line.get("dns_answers"))
         self.networks: tuple[Network, ...] | None = _networks(line.get("allowed_cidrs"))
         self.redirect: tuple[int, Any] | None = _redirect(line.get("redirect"))
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a name that stands twice, of which readers of JSON take the first or the last."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
 
 
 def _method(value: Any) -> str:
