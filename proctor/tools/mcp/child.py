@@ -18,6 +18,7 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 STDIN_GRACE_S = 2.0
 TERM_GRACE_S = 4.0
 """Longer than the keeper's own time to end everything."""
+LAST_WORDS_S = 0.5
 _KEEPER = Path(__file__).with_name("keeper.py")
 
 
@@ -41,15 +42,16 @@ class ChildServer:
         """Give the end of what it wrote to its standard error."""
         return self._tail.decode("utf-8", "replace").strip()
 
-    async def end(self) -> None:
+    async def end(self, grace_s: float = STDIN_GRACE_S) -> None:
         """Close its input, then end it and all that it started; takes at most a few seconds."""
         with suppress(OSError):
             self.stdin.close()
-        if not await self._gone(STDIN_GRACE_S):
+        if not await self._gone(grace_s):
             self._send("terminate")
             if not await self._gone(TERM_GRACE_S):
                 self._send("kill")
-                await self._gone(STDIN_GRACE_S)
+                await self._gone(TERM_GRACE_S)
+        await asyncio.wait({self._draining}, timeout=LAST_WORDS_S)
         self._draining.cancel()
         # Without this an unread pipe keeps the transport open, which warns when it is collected.
         self._process._transport.close()  # type: ignore[attr-defined] # noqa: SLF001 - asyncio has no public way

@@ -24,6 +24,7 @@ LIST_TIMEOUT_S = 10.0
 MAX_PAGES = 50
 MAX_TOOLS = 2000
 CLOSE_TIMEOUT_S = 12.0
+WORDS_CHARS = 200
 
 Answer = types.CallToolResult | types.InputRequiredResult
 Said = dict[str, dict[str, Any]]
@@ -51,6 +52,7 @@ class McpSession:
         self._is_stale, self._is_retired = False, False
         self._listing = asyncio.Lock()
         self._leave = asyncio.Event()
+        self._words: Callable[[], str] = str
         self._live: tuple[ClientSession, Link] | None = None
         loop = asyncio.get_running_loop()
         self.opened: asyncio.Future[None] = loop.create_future()
@@ -143,6 +145,7 @@ class McpSession:
 
     async def _open(self, stack: AsyncExitStack) -> Link:
         link = await stack.enter_async_context(self._link())
+        self._words = link.last_words
         session = ClientSession(
             link.read,
             link.write,
@@ -206,16 +209,17 @@ class McpSession:
     def _failed(self, error: Exception) -> None:
         _log.debug("the session with %s failed", self.name, exc_info=error)
         if not self.opened.done():
-            self.opened.set_exception(_as_ours(self.name, error))
+            self.opened.set_exception(_as_ours(self.name, error, self._words()))
 
 
-def _as_ours(name: str, error: Exception) -> ProctorError:
+def _as_ours(name: str, error: Exception, words: str) -> ProctorError:
     if isinstance(error, ExceptionGroup):
-        return _as_ours(name, error.exceptions[0])
+        return _as_ours(name, error.exceptions[0], words)
     if isinstance(error, ProctorError) and not isinstance(error, Corrupted):
         return error
     what = f"gave no greeting within {OPEN_TIMEOUT_S:g} s" if isinstance(error, TimeoutError) else str(error)
-    return Unavailable(f"{name} cannot be reached: {summarize(what or type(error).__name__)}")
+    told = f"; it said: {summarize(words[-WORDS_CHARS:])}" if words else ""
+    return Unavailable(f"{name} cannot be reached: {summarize(what or type(error).__name__)}{told}")
 
 
 async def _first(tasks: set[asyncio.Task[Any]]) -> None:

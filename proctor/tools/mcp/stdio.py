@@ -1,7 +1,7 @@
 """The SDK's transport over the pipes of a server's process, with bounds that the SDK's own has not."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -30,6 +30,8 @@ class Link:
     write: Any
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     why: str = "the connection ended"
+    last_words: Callable[[], str] = str
+    """What the server wrote to its standard error at last, if it has one."""
 
     def end(self, why: str) -> None:
         """Say that nothing will come of it any more; the first reason stands."""
@@ -42,7 +44,7 @@ class Link:
 async def stdio_link(child: ChildServer) -> AsyncIterator[Link]:
     """Speak over the pipes of a child; ends it afterwards."""
     deliver, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-    link = Link(read, None)
+    link = Link(read, None, last_words=child.last_words)
     link.write = _Outlet(child, link)
     reading = asyncio.ensure_future(_read(child, deliver, link))
     try:
@@ -51,7 +53,9 @@ async def stdio_link(child: ChildServer) -> AsyncIterator[Link]:
         reading.cancel()
         await asyncio.wait({reading})
         read.close()
-        await asyncio.shield(asyncio.ensure_future(child.end()))
+        # A server that broke the rules is not asked to leave.
+        ending = child.end(0.0) if link.ended.is_set() else child.end()
+        await asyncio.shield(asyncio.ensure_future(ending))
 
 
 class _Outlet:
