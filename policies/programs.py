@@ -10,9 +10,9 @@ from policies.facts import ARGUMENTS, TOOL
 from policies.loading import Reading, read, readings_of
 from policies.rules import Facts, Rule
 from policies.trees import comparisons, simplified
+from proctor.contracts.arguments import arguments_checker, arguments_fit
 from proctor.contracts.canonical import summarize
 from proctor.contracts.ids import ToolName
-from proctor.contracts.schemas import checker, fits
 from proctor.contracts.tool import ToolContract
 
 Values = dict[tuple[str, tuple[str, ...] | None], Any]
@@ -104,7 +104,7 @@ def make_program(rules: Iterable[Rule], tool: ToolName | None, contract: ToolCon
 
 def _check(contract: ToolContract) -> ArgumentsCheck:
     try:
-        return ArgumentsCheck(fits(contract.input_schema), checker(contract.input_schema))
+        return ArgumentsCheck(arguments_fit(contract.input_schema), arguments_checker(contract.input_schema))
     except ValueError:
         return ArgumentsCheck(lambda _: False, lambda _: ["its input schema is not usable"])
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from policies.change.changes import Change
 from policies.change.schemas import is_narrower
+from proctor.contracts.closing import closed
 from proctor.contracts.governing import ChangeKind
 from proctor.contracts.ids import ToolName
 from proctor.contracts.tool import ArgumentRole, Effect, Idempotency, Risk, ToolContract
@@ -51,7 +52,9 @@ def _schemas(old: ToolContract, new: ToolContract) -> Iterator[tuple[str, Change
     for field, name in (("input_schema", "input schema"), ("output_schema", "output schema")):
         before, after = getattr(old, field), getattr(new, field)
         if before != after:
-            yield schema_change(name, before, after)
+            # What an input schema leaves unsaid, it refuses: to say that it is open is a change.
+            means = closed if field == "input_schema" else dict
+            yield schema_change(name, means(before), means(after))
 
 
 def schema_change(name: str, old: dict[str, Any], new: dict[str, Any]) -> tuple[str, ChangeKind]:

@@ -7,7 +7,7 @@ from policies.reasoning.amounts import LARGEST
 from policies.reasoning.expressions import read_expression
 from policies.reasoning.texts import Shape, find_text
 from policies.reasoning.undecided import Undecided
-from proctor.contracts.schemas import fits
+from proctor.contracts.arguments import arguments_fit
 
 _DEEPEST: Final = 12
 _FORMATS: Final = {
@@ -32,7 +32,7 @@ def instance(schema: dict[str, Any], given: Given) -> dict[str, Any] | None:
     """
     try:
         made = _Maker(schema).make(schema, (), given)
-        return made if isinstance(made, dict) and fits(schema)(made) else None
+        return made if isinstance(made, dict) and arguments_fit(schema)(made) else None
     except (ValueError, RecursionError):
         return None
 

@@ -7,8 +7,6 @@ from proctor.contracts.decision import RecordedDecision
 from proctor.contracts.human import HumanRequest
 from proctor.contracts.ids import PrincipalName, RequestId, RunId, ToolName
 from proctor.contracts.run import CallPlan
-from proctor.contracts.schemas import problems
-from proctor.contracts.tool import ToolContract
 
 
 class EditRef(Contract):
@@ -44,10 +42,3 @@ class EditToJudge(Contract):
     recorded: RecordedDecision | None = None
     """Set when it was judged before: then this is what stands."""
     request: HumanRequest | None = None
-
-
-def argument_problems(contract: ToolContract, arguments: object) -> list[str]:
-    """List at most five ways in which a tool does not take `arguments`, each `at PATH: what`; empty means it does."""
-    if not isinstance(arguments, dict):
-        return ["at $: not an object"]
-    return problems(contract.input_schema, arguments)

@@ -8,8 +8,9 @@ from typing import Any
 import jsonschema_rs
 
 from proctor.contracts.canonical import summarize
-
-MAX_PROBLEMS = 5
+from proctor.contracts.closing import closed
+from proctor.contracts.misfits import described, schema_error
+from proctor.contracts.schema_cost import MAX_PLACES, cost_of
 
 
 def schema_problem(schema: dict[str, Any]) -> str | None:
@@ -24,47 +25,57 @@ def schema_problem(schema: dict[str, Any]) -> str | None:
     except SchemaError as error:
         where = "/".join(str(part) for part in error.absolute_path) or "(root)"
         return f"at {where}: {summarize(error.message)}"
+    except jsonschema_rs.ValidationError as error:
+        return schema_error(error)
     except ValueError as error:
         return summarize(str(error))
     return None
 
 
 def problems(schema: dict[str, Any], value: object) -> list[str]:
-    """List at most five ways in which `value` does not fit, each `at PATH: what`; empty means it fits."""
+    """List at most five ways in which `value` does not fit, each `at PATH: what`; empty means it fits.
+
+    The words say what would fit, hold no value, and are of at most `misfits.MAX_PROBLEMS_BYTES` bytes.
+    """
     return checker(schema)(value)
 
 
-def checker(schema: dict[str, Any]) -> Callable[[object], list[str]]:
-    """Compile `schema` for repeated use; the result gives what `problems` gives."""
-    if not schema:
+def checker(schema: dict[str, Any], *, is_closed: bool = False) -> Callable[[object], list[str]]:
+    """Compile `schema` for repeated use; the result gives what `problems` gives.
+
+    `is_closed`: read it as the schema of arguments, which takes nothing that it does not declare (`closing`).
+    """
+    if not schema and not is_closed:
         return lambda _: []
-    validator = _validator(json.dumps(schema, sort_keys=True))
+    validator, applied = _compiled(json.dumps(schema, sort_keys=True), is_closed)
 
     def check(value: object) -> list[str]:
-        if validator.is_valid(value):
-            return []
-        return [_render(error) for _, error in zip(range(MAX_PROBLEMS), validator.iter_errors(value), strict=False)]
+        return [] if validator.is_valid(value) else described(validator.iter_errors(value), applied)
 
     return check
 
 
-def fits(schema: dict[str, Any]) -> Callable[[object], bool]:
+def fits(schema: dict[str, Any], *, is_closed: bool = False) -> Callable[[object], bool]:
     """Compile `schema` to a bare yes or no, for the hot path; raises what the library raises for what is not JSON."""
-    if not schema:
+    if not schema and not is_closed:
         return lambda _: True
-    test: Callable[[object], bool] = _validator(json.dumps(schema, sort_keys=True)).is_valid
+    test: Callable[[object], bool] = _compiled(json.dumps(schema, sort_keys=True), is_closed)[0].is_valid
     return test
 
 
-def _render(error: Any) -> str:
-    where = "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
-    return f"at {where}: {summarize(error.message, 160)}"
-
-
-@lru_cache(maxsize=1024)
 def _validator(schema_json: str) -> Any:
+    return _compiled(schema_json, False)[0]
+
+
+@lru_cache(maxsize=2048)
+def _compiled(schema_json: str, is_closed: bool) -> tuple[Any, Any]:
+    """Give the validator and the schema that it applies, whose keywords its problems name by their path."""
+    schema = json.loads(schema_json)
+    if cost_of(schema) > MAX_PLACES:
+        raise ValueError(f"one value would be held against more than {MAX_PLACES} schemas: its references multiply")
+    applied = closed(schema) if is_closed else schema
     validator = jsonschema_rs.Draft202012Validator(
-        json.loads(schema_json),
+        applied,
         validate_formats=True,
         pattern_options=jsonschema_rs.RegexOptions(),
         retriever=_refuse_to_retrieve,
@@ -72,7 +83,7 @@ def _validator(schema_json: str) -> Any:
     # On its first use in a process the library looks up Python's types through the builtins of whoever calls it. Called
     # first by generated code, which has none, it would take no value for what it is until the process ends.
     validator.is_valid(None)
-    return validator
+    return validator, applied
 
 
 def _refuse_to_retrieve(uri: str) -> Any:

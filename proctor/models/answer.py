@@ -1,6 +1,5 @@
 """Reading a model's answer: a proposal, or what is wrong with it in words that go back to the model."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +15,8 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 
-from proctor.contracts.canonical import canonical_json, summarize
+from proctor.contracts.arguments import argument_misfits, json_flaw, read_arguments
+from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import InvalidInput
 from proctor.contracts.ids import ToolName
 from proctor.contracts.planning import CallsProposal, DeclaredPlan, FinalProposal, ProposedCall, QuestionProposal
@@ -161,7 +161,8 @@ def _fault(name: str, arguments: dict[str, Any], offer: Offer) -> str | None:
         return "this is not the name of a tool"
     if name not in offer.tools:
         return f"{name} cannot be said now" if name in ANSWERS else None
-    found = problems(offer.tools[name], arguments)
+    check = problems if name in ANSWERS else argument_misfits
+    found = check(offer.tools[name], arguments)
     if found:
         return f"{name} does not take these arguments: {'; '.join(found)}"
     if name == DECLARE:
@@ -170,13 +171,10 @@ def _fault(name: str, arguments: dict[str, Any], offer: Offer) -> str | None:
 
 
 def _read_arguments(raw: str | dict[str, Any] | None) -> tuple[dict[str, Any], str | None]:
-    try:
-        value = json.loads(raw or "{}") if isinstance(raw, str) else raw or {}
-        if not isinstance(value, dict):
-            return {}, "the arguments are not a JSON object"
-        canonical_json(value)
-    except (ValueError, RecursionError) as error:
-        return {}, f"the arguments are not JSON: {summarize(str(error))}"
-    except InvalidInput as error:
-        return {}, f"the arguments cannot be used: {error.message}"
-    return value, None
+    if isinstance(raw, str):
+        try:
+            return read_arguments(raw or "{}"), None
+        except InvalidInput as error:
+            return {}, error.message
+    flaw = json_flaw(raw or {})
+    return (raw or {}, None) if flaw is None else ({}, flaw)

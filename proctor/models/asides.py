@@ -3,10 +3,10 @@
 import re
 from typing import Any
 
+from proctor.contracts.arguments import argument_misfits
 from proctor.contracts.canonical import summarize
 from proctor.contracts.ids import ToolName
 from proctor.contracts.planning import CallsProposal, DeclaredArgument, DeclaredCall, DeclaredPlan, ProposedCall
-from proctor.contracts.schemas import problems
 from proctor.models.offer import ANSWERS, Offer
 
 TOOL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
@@ -60,7 +60,7 @@ def other_fault(arguments: dict[str, Any], offer: Offer) -> str | None:
     for call in arguments["calls"]:
         if call["tool"] in ANSWERS or not TOOL_NAME.fullmatch(call["tool"]):
             return f"{summarize(call['tool'], 64)} is not the name of a tool"
-        found = problems(offer.tools[call["tool"]], call["arguments"]) if offer.is_tool(call["tool"]) else []
+        found = argument_misfits(offer.tools[call["tool"]], call["arguments"]) if offer.is_tool(call["tool"]) else []
         if found:
             return f"{call['tool']} does not take these arguments: {'; '.join(found)}"
     return None

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from proctor.contracts.arguments import argument_problems
 from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import InvalidInput, PlannerFailed
 from proctor.contracts.manifest import PlaybookPlannerSpec
@@ -178,7 +179,7 @@ class _Walk:
         arguments = self._fill(order.id, order.arguments)
         contract = self._situation.bundle.tool(order.call)
         # A tool outside the bundle is proposed as it is: policy denies it, and the denial is on record.
-        wrong = problems(contract.input_schema, arguments) if contract else []
+        wrong = argument_problems(contract, arguments) if contract else []
         if wrong:
             raise PlannerFailed(f"node {order.id}: {order.call} does not take these arguments: {'; '.join(wrong)}")
         derivation = derive(order.arguments, self._facts)

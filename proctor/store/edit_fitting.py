@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from proctor.contracts.edits import argument_problems
+from proctor.contracts.arguments import argument_problems
 from proctor.contracts.errors import InvalidInput
 from proctor.store.bundles import BundleShelf
 from proctor.store.database import Connection

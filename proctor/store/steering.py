@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from proctor.contracts.arguments import argument_problems
 from proctor.contracts.canonical import canonical_json, digest_json, summarize
 from proctor.contracts.control import ControlOrder, ControlWord
-from proctor.contracts.edits import argument_problems
 from proctor.contracts.errors import (
     IdempotencyConflict,
     InvalidInput,

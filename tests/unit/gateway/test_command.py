@@ -118,7 +118,7 @@ def test_same_key_again_waits_for_the_same_run(proctor: Call, installation: Fake
         ('{"a": 1, "a": 2}', "'a' occurs twice"),
         ("[" * 100_000, "nested too deeply"),
         ('{"service": 7}', "at $.service"),
-        ("{}", '"service" is a required property'),
+        ("{}", '"service" is missing'),
         (" " * (4 * 1024 * 1024 + 1), "more than 4194304 bytes"),
         ('{"service": "' + "x" * 1_100_000 + '"}', "at most 262144"),
     ],

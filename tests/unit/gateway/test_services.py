@@ -83,7 +83,7 @@ async def test_used_idempotency_key_gives_the_same_run() -> None:
         ({}, {"owner": ""}, OPERATOR, Refused, "has no owner"),
         ({}, {"planner": None}, OPERATOR, Refused, "has no planner"),
         ({"idempotency_key": "a b"}, {}, OPERATOR, InvalidInput, "'a b' cannot be used"),
-        ({"input": {"service": 7}}, {}, OPERATOR, InvalidInput, "at $.service: 7 is not of type"),
+        ({"input": {"service": 7}}, {}, OPERATOR, InvalidInput, "at $.service: must be string, not integer"),
         ({"input": {"service": "x" * MAX_INPUT_BYTES}}, {}, OPERATOR, OversizeInput, "at most 262144"),
     ],
 )

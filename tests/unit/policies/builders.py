@@ -10,12 +10,16 @@ REFUND_SCHEMA = {
     "required": ["order"],
     "properties": {"order": {"type": "string"}, "amount": {}, "note": {"type": "object"}},
 }
-SEARCH = ToolContract(name="Search", input_schema={"type": "object"}, effect="read", risk="low")
+SEARCH = ToolContract(
+    name="Search", input_schema={"type": "object", "additionalProperties": True}, effect="read", risk="low"
+)
 REFUND = ToolContract(name="Refund", input_schema=REFUND_SCHEMA, effect="write", risk="low")
-PAY = ToolContract(name="Pay", input_schema={"type": "object"}, effect="irreversible", risk="high")
+PAY = ToolContract(
+    name="Pay", input_schema={"type": "object", "additionalProperties": True}, effect="irreversible", risk="high"
+)
 POST = ToolContract(
     name="Post",
-    input_schema={"type": "object"},
+    input_schema={"type": "object", "additionalProperties": True},
     effect="write",
     risk="low",
     implementation=HttpImplementation(method="POST", base_url="https://api.example.com"),

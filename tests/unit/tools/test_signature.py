@@ -22,7 +22,7 @@ def test_input_schema_follows_types_defaults_and_leaves_out_what_is_injected() -
     assert schema["properties"]["note"]["default"] == "none"
     assert problems(schema, {"price": {"amount": 1}, "on": "2026-01-01"}) == []
     assert problems(schema, {"price": {"amount": -1}, "on": "2026-01-01"}) == [
-        "at $.price.amount: -1 is less than the minimum of 0"
+        "at $.price.amount: must be at least 0"
     ]
     assert problems(schema, {"price": {"amount": 1}, "on": "2026-01-01", "idempotency_key": "mine"})
 
