@@ -59,6 +59,9 @@ class McpAdapter:
                 with_base(settled.url, contract.egress)
         except InvalidInput as error:
             found.append(error.diagnostics())
+        if server.sandbox is not None and self._surroundings.sandbox is not None:
+            refusal = self._surroundings.sandbox.refusal(server.sandbox)
+            found += [refusal] if refusal else []
         place = "header" if server.url else "env"
         found += [
             f"the credential {use.name} of {contract.name} must go to {place}:NAME, not to {use.at or 'nowhere'}"

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from proctor.contracts.errors import Unavailable
 from proctor.contracts.tool import McpImplementation, McpServer, ToolContract
 from proctor.tools.egress.client import EgressClient
 from proctor.tools.egress.settings import with_base
@@ -25,9 +24,5 @@ def open_link(contract: ToolContract, grant: Granted, surroundings: Surroundings
 
 @asynccontextmanager
 async def _child_link(server: McpServer, grant: Granted, surroundings: Surroundings) -> AsyncIterator[Link]:
-    try:
-        child = await start(server.command, {**server.environment, **grant.environment}, surroundings.root)
-    except OSError as error:
-        raise Unavailable(f"{server.name} cannot be started: {error.strerror}") from error
-    async with stdio_link(child) as link:
+    async with stdio_link(await start(server, grant.environment, surroundings)) as link:
         yield link

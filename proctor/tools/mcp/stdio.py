@@ -12,8 +12,9 @@ from anyio.streams.memory import MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCResponse, jsonrpc_message_adapter
 
-from proctor.tools.mcp.child import MAX_MESSAGE_BYTES, ChildServer
+from proctor.tools.mcp.child import ServerProcess
 from proctor.tools.mcp.flight import FLIGHT
+from proctor.tools.mcp.lines import MAX_MESSAGE_BYTES, TooLongError, lines
 
 MAX_UNASKED = 5000
 """Messages that answer nothing, and lines that are none, between two answers; more ends the session."""
@@ -41,7 +42,7 @@ class Link:
 
 
 @asynccontextmanager
-async def stdio_link(child: ChildServer) -> AsyncIterator[Link]:
+async def stdio_link(child: ServerProcess) -> AsyncIterator[Link]:
     """Speak over the pipes of a child; ends it afterwards."""
     deliver, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     link = Link(read, None, last_words=child.last_words)
@@ -61,7 +62,7 @@ async def stdio_link(child: ChildServer) -> AsyncIterator[Link]:
 class _Outlet:
     """The stream on which the SDK writes. It never waits for a server that does not read."""
 
-    def __init__(self, child: ChildServer, link: Link) -> None:
+    def __init__(self, child: ServerProcess, link: Link) -> None:
         self._child, self._link = child, link
 
     async def send(self, item: SessionMessage) -> None:
@@ -94,11 +95,11 @@ class _Outlet:
         return None
 
 
-async def _read(child: ChildServer, deliver: MemoryObjectSendStream[SessionMessage | Exception], link: Link) -> None:
+async def _read(child: ServerProcess, deliver: MemoryObjectSendStream[SessionMessage | Exception], link: Link) -> None:
     unasked = 0
     async with deliver:
         try:
-            while line := await child.stdout.readuntil(b"\n"):
+            async for line in lines(child.stdout):
                 message = _parse(line)
                 is_answer = message is not None and isinstance(message.message, JSONRPCResponse | JSONRPCError)
                 unasked = 0 if is_answer else unasked + 1
@@ -107,9 +108,10 @@ async def _read(child: ChildServer, deliver: MemoryObjectSendStream[SessionMessa
                     return
                 if message is not None:
                     await deliver.send(message)
-        except asyncio.LimitOverrunError:
+            link.end("the server's process ended")
+        except TooLongError:
             link.end(f"the server sent a message of more than {MAX_MESSAGE_BYTES} bytes")
-        except (asyncio.IncompleteReadError, OSError):
+        except OSError:
             link.end("the server's process ended")
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             link.end("the session ended")

@@ -12,8 +12,8 @@ from mcp_types import INTERNAL_ERROR
 
 from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import ProctorError
-from proctor.tools.mcp.child import MAX_MESSAGE_BYTES
 from proctor.tools.mcp.flight import FLIGHT
+from proctor.tools.mcp.lines import MAX_MESSAGE_BYTES
 from proctor.tools.mcp.stdio import Link
 
 ANSWER_BYTES = 2 * MAX_MESSAGE_BYTES
