@@ -25,7 +25,7 @@ class Arguments:
         """Add an argument; gives the name it has among the others."""
         argument = self._free(_identifier(name), place)
         if argument != name:
-            self.notes.add("assumed", f"{place} {name}", f"its argument has another name, {argument}")
+            self.notes.add("assumed", f"{place} {name}: {argument}", "its argument has another name")
         self.properties[argument] = _described(schema, description)
         if required:
             self.required.append(argument)

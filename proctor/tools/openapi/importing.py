@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from proctor.contracts.base import Contract
 from proctor.contracts.canonical import canonical_json
@@ -126,6 +126,7 @@ class _Importing:
                 "method": operation.method,
                 "base_url": base,
                 "path": path,
+                "query": _fixed_query(operation),
                 "parameters": taken.parameters,
                 "payload": body,
                 "accepts": answers.accepts,
@@ -183,9 +184,12 @@ class _Importing:
 
 def _path(operation: Operation, taken: Taken, arguments: Arguments) -> str:
     """Write the path's template with the names of arguments; what it names and nobody declares is text."""
-    if "?" in operation.path or "#" in operation.path or not operation.path.startswith("/"):
-        raise OperationLeftOut("its path holds a query or fragment, or does not begin with /")
-    names = _IN_PATH.findall(operation.path)
+    path = operation.path.partition("?")[0]
+    if "#" in path or not path.startswith("/"):
+        raise OperationLeftOut("its path holds a fragment, or does not begin with /")
+    if any(part in {".", ".."} for part in path.split("/")):
+        raise OperationLeftOut("its path holds . or .. as a segment")
+    names = _IN_PATH.findall(path)
     for name in names:
         if name not in taken.path_names:
             arguments.notes.add("assumed", f"path parameter {name}", "nothing declares it: text is taken")
@@ -194,12 +198,19 @@ def _path(operation: Operation, taken: Taken, arguments: Arguments) -> str:
     if any(one.get("x-multi-segment") is True for one in operation.parameters if isinstance(one, dict)):
         reason = "a value with slashes is sent percent-encoded, as one segment"
         arguments.notes.add("weakened", "path parameter of several segments", reason)
-    pieces = _IN_PATH.split(operation.path)
+    pieces = _IN_PATH.split(path)
     literals = [quote(piece, safe=_LITERAL) for piece in pieces[::2]]
-    if any(part in {".", ".."} for part in operation.path.split("/")):
-        raise OperationLeftOut("its path holds . or .. as a segment")
     filled = [f"{{{taken.path_names[name]}}}" for name in pieces[1::2]]
     return "".join(part for pair in zip(literals, [*filled, ""], strict=True) for part in pair)
+
+
+def _fixed_query(operation: Operation) -> dict[str, Any]:
+    """Give the query that stands in the path itself, as some documents have it to tell operations apart."""
+    text = operation.path.partition("?")[2]
+    pairs = parse_qsl(text, keep_blank_values=True)
+    if "#" in text or "{" in text or len({name for name, _ in pairs}) != len(pairs):
+        raise OperationLeftOut("the query in its path cannot be written as it is")
+    return dict(pairs)
 
 
 def _leave_out_unnamed(names: list[str], taken: Taken, arguments: Arguments) -> None:
