@@ -10,6 +10,7 @@ from gateway.command_trace import CommandTrace
 from gateway.engine import RunEngine
 from gateway.on_demand import on_demand
 from proctor.contracts.approving_ports import ApproverKeys, Delegations, SpokenWords
+from proctor.contracts.catalog import ToolUse
 from proctor.contracts.chat_ports import SeenMessages
 from proctor.contracts.control_ports import Controls, Undoing
 from proctor.contracts.drilling import Drills
@@ -121,6 +122,10 @@ class Store(Protocol):
     @property
     def beginnings(self) -> Beginnings:
         """Hooks and schedules."""
+
+    @property
+    def tool_use(self) -> ToolUse:
+        """How tools were used."""
 
     @property
     def controls(self) -> Controls:

@@ -25,6 +25,8 @@ from gateway.front_models import (
     RunQuery,
     SubmittedRun,
     TaskOrder,
+    ToolReport,
+    ToolUsageQuery,
     UndoOutcome,
 )
 from proctor.contracts.approving import ApproverKey, Delegation, Grant
@@ -173,6 +175,9 @@ class CatalogFront(Protocol):
 
     async def agent(self, name: str, model: str | None = None) -> AgentBundle:
         """Show an agent with its tools, as it is understood."""
+
+    async def tool_usage(self, query: ToolUsageQuery) -> Sequence[ToolReport]:
+        """Say how tools were used, and who may use them; those that were never called too. No requester may."""
 
 
 class Front(RunsFront, PeopleFront, ControlFront, IdentityFront, CatalogFront, Protocol):

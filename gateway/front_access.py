@@ -7,9 +7,18 @@ from dataclasses import dataclass
 
 from gateway.agents import load_agent
 from gateway.connections import Gateway
-from gateway.front_models import AgentSummary, ApiKeyOrder, CreatedApiKey, IdentityOrder
+from gateway.front_models import (
+    AgentSummary,
+    ApiKeyOrder,
+    CreatedApiKey,
+    IdentityOrder,
+    ToolReport,
+    ToolUsageQuery,
+)
 from gateway.front_people import EVERYBODY
-from gateway.front_runs import needs_role
+from gateway.front_runs import SEES_ALL, needs_role
+from gateway.policy_records import looked_back
+from gateway.tool_reports import tool_reports
 from proctor.contracts.errors import InvalidDocument
 from proctor.contracts.human import Principal, Role
 from proctor.contracts.identity_ports import ApiKey, Identity, NewApiKey, OtherSystem
@@ -82,6 +91,12 @@ class LocalAccess:
         """Show an agent with its tools, as it is understood."""
         needs_role(self.principal, EVERYBODY, "see the agents")
         return load_agent(self.gateway.catalog, name, model)
+
+    async def tool_usage(self, query: ToolUsageQuery) -> Sequence[ToolReport]:
+        """Say how tools were used, and who may use them; those that were never called too."""
+        needs_role(self.principal, SEES_ALL, "see how tools are used")
+        used = await self.gateway.store.tool_use.usage(looked_back(query.since), query.tool)
+        return tool_reports(self.gateway.catalog, used, query.tool)
 
     def _whose(self, principal: PrincipalName | None) -> PrincipalName | None:
         return principal if self.principal.roles & SEES_ACCESS else self.principal.name

@@ -7,10 +7,11 @@ from pydantic import AwareDatetime, Field
 from gateway.auditing import Witness
 from proctor.contracts.audit import AuditRecord
 from proctor.contracts.base import Contract
+from proctor.contracts.catalog import ToolUsage
 from proctor.contracts.control import ControlEntry, UndoPreview, Wheel
 from proctor.contracts.human import DecisionReceipt, HumanRequest, Role, Signature
 from proctor.contracts.identity_ports import LONGEST_KEY_S, ApiKey, OtherSystem
-from proctor.contracts.ids import AgentName, PrincipalName, RunId
+from proctor.contracts.ids import AgentName, PrincipalName, RunId, ToolName
 from proctor.contracts.kill import Fence, KillScope, Receipt
 from proctor.contracts.run import AuditHead, RunRecord
 
@@ -174,3 +175,31 @@ class AgentSummary(Contract):
     planner: str | None = None
     tools: tuple[str, ...] = ()
     problem: str | None = None
+
+
+class ToolUsageQuery(Contract):
+    """Which tools, and how far to look back."""
+
+    tool: ToolName | None = None
+    since: str = Field(default="30d", max_length=20)
+    """An age such as 30d or 24h."""
+
+
+class ToolUser(Contract):
+    """An agent that may use a tool, who answers for it, and how far it goes alone there."""
+
+    agent: AgentName
+    owner: str
+    autonomy: str
+
+
+class ToolReport(Contract):
+    """How one version of a tool is used, and by whom it may be."""
+
+    tool: ToolName
+    version: str
+    owner: str = ""
+    may_use: tuple[ToolUser, ...] = ()
+    usage: tuple[ToolUsage, ...] = ()
+    marks: tuple[str, ...] = ()
+    """`unused`: no agent has it. `never called`, `failing`, `unowned`, `deprecated`."""

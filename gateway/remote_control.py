@@ -11,6 +11,8 @@ from gateway.front_models import (
     KillCommand,
     KillOutcome,
     RunControl,
+    ToolReport,
+    ToolUsageQuery,
     UndoOutcome,
 )
 from proctor.contracts.control import ControlOrder, ControlReceipt, UndoPreview
@@ -93,3 +95,7 @@ class RemoteControl:
     async def agent(self, name: str, model: str | None = None) -> AgentBundle:
         """Show an agent with its tools."""
         return await self._link.get(AgentBundle, "agents", name, model=model)
+
+    async def tool_usage(self, query: ToolUsageQuery) -> Sequence[ToolReport]:
+        """Say how tools were used."""
+        return await self._link.get(list[ToolReport], "tools", "usage", tool=query.tool, since=query.since)

@@ -100,7 +100,8 @@ class ToolUsage(Contract):
 class ToolUse(Protocol):
     """What the ledger says of how tools were used."""
 
-    async def usage(
-        self, *, tool: ToolName | None = None, agent: AgentName | None = None, since: datetime | None = None
-    ) -> list[ToolUsage]:
-        """Count calls by tool, version, agent and tenant, most used first."""
+    async def usage(self, within_s: float, tool: ToolName | None = None) -> list[ToolUsage]:
+        """Count the calls of the last seconds by tool, version, agent and tenant, most used first.
+
+        A compensation counts as a call of its tool; its version is empty, as no plan named one.
+        """

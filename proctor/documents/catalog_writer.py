@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from proctor.contracts.catalog import CLAIMABLE, Imported
 from proctor.contracts.errors import InvalidInput, Refused
-from proctor.contracts.tool import Provenance, ToolContract
+from proctor.contracts.tool import McpImplementation, Provenance, ToolContract
 from proctor.documents.catalog_files import CatalogReading, CatalogTool, read_catalog
 from proctor.documents.catalog_lock import write_whole
 from proctor.documents.claims import accepted, claims_read
@@ -157,6 +157,10 @@ def taken_over(held: ToolContract, fresh: ToolContract) -> ToolContract:
         update |= {name: getattr(fresh, name) for name in CLAIMABLE if name in held.provenance.claims}
     if fresh.implementation is None:
         update.pop("implementation", None)
+    elif isinstance(fresh.implementation, McpImplementation) and isinstance(held.implementation, McpImplementation):
+        # How a server is confined is people's word, and no server's.
+        server = fresh.implementation.server.model_copy(update={"sandbox": held.implementation.server.sandbox})
+        update["implementation"] = fresh.implementation.model_copy(update={"server": server})
     return held.model_copy(update=update)
 
 

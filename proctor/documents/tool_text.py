@@ -9,6 +9,7 @@ from proctor.documents.yaml_writer import to_yaml
 
 _FIRST = ("name", "version", "owner", "description", "effect", "risk", "idempotency", "key_at", "probe", "compensation")
 _LAST = ("implementation", "input", "output", "provenance", "tests")
+CLAIMED = "Its source claims:"
 _ALWAYS = frozenset({"name", "owner", "effect", "risk", "idempotency"})
 
 
@@ -47,4 +48,4 @@ def _claimed(contract: ToolContract) -> list[str]:
     claims = [f"{name} {origin.claims[name]}" for name in CLAIMABLE if name in origin.claims]
     if not claims:
         return []
-    return [f"Its source claims: {', '.join(claims)}. `proctor tools accept {contract.name}` takes that for a fact."]
+    return [f"{CLAIMED} {', '.join(claims)}. `proctor tools accept {contract.name}` takes that for a fact."]

@@ -1,6 +1,7 @@
 """The store on Postgres, as one object."""
 
 from proctor.contracts.approving_ports import ApproverKeys, Delegations, SpokenWords
+from proctor.contracts.catalog import ToolUse
 from proctor.contracts.chat_ports import SeenMessages
 from proctor.contracts.control_ports import Controls, Undoing
 from proctor.contracts.drilling import Drills
@@ -40,6 +41,7 @@ from proctor.store.people import PostgresPeople
 from proctor.store.register import PostgresPolicyRegister
 from proctor.store.seen_messages import PostgresSeenMessages
 from proctor.store.spoken import PostgresSpokenWords
+from proctor.store.tool_use import PostgresToolUse
 from proctor.store.traffic import PostgresTraffic
 from proctor.store.undoing import PostgresUndoing
 from proctor.store.web_sessions import PostgresWebSessions
@@ -75,6 +77,7 @@ class PostgresStore:
         self.beginnings: Beginnings = PostgresBeginnings(database)
         self.web_sessions: WebSessions = PostgresWebSessions(database)
         self.knowledge: Knowledge = PostgresKnowledge(database)
+        self.tool_use: ToolUse = PostgresToolUse(database)
         self.traffic: Traffic = PostgresTraffic(database)
 
     @classmethod

@@ -5,12 +5,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from gateway.front_models import AgentSummary, ApiKeyOrder, CreatedApiKey, IdentityOrder
+from gateway.front_models import (
+    AgentSummary,
+    ApiKeyOrder,
+    CreatedApiKey,
+    IdentityOrder,
+    ToolReport,
+    ToolUsageQuery,
+)
 from gateway.http.callers import CallersFront
 from gateway.http.forms import Name, NamePath, NameQuery
 from proctor.contracts.human import Principal
 from proctor.contracts.identity_ports import ApiKey, Identity, OtherSystem
-from proctor.contracts.ids import PrincipalName
+from proctor.contracts.ids import PrincipalName, ToolName
 from proctor.contracts.manifest import AgentBundle
 
 
@@ -26,6 +33,7 @@ def build_routes() -> APIRouter:
     router.delete("/identities/{system}", tags=["access"])(unlink_identity)
     router.get("/agents", tags=["catalog"])(agents)
     router.get("/agents/{name}", tags=["catalog"])(agent)
+    router.get("/tools/usage", tags=["catalog"])(tool_usage)
     return router
 
 
@@ -78,3 +86,12 @@ async def agent(
 ) -> AgentBundle:
     """Show an agent with its tools, as it is understood."""
     return await front.agent(name, model)
+
+
+async def tool_usage(
+    front: CallersFront,
+    tool: Annotated[Name | None, Query(description="Only this tool.")] = None,
+    since: Annotated[str, Query(max_length=20, description="How far to look back: 30d, 24h.")] = "30d",
+) -> Sequence[ToolReport]:
+    """Say how tools were used, and which agents may use them; those that were never called too. No requester may."""
+    return await front.tool_usage(ToolUsageQuery(tool=None if tool is None else ToolName(tool), since=since))
