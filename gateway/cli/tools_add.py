@@ -2,9 +2,9 @@
 
 import typer
 
-from gateway.cli import add_openapi, add_python
+from gateway.cli import add_mcp, add_openapi, add_python
 
-_PARTS = (add_openapi, add_python)
+_PARTS = (add_mcp, add_openapi, add_python)
 
 
 def register(tools: typer.Typer) -> None:
