@@ -10,7 +10,7 @@ from typing import Final
 from proctor.contracts.sandboxing import SandboxProfile
 from proctor.tools.sandbox import bpf, landlock
 from proctor.tools.sandbox.host import Host
-from proctor.tools.sandbox.landlock import DEVICE, READ, READ_ONE
+from proctor.tools.sandbox.landlock import DEVICE, READ, READ_DIR, READ_ONE
 from proctor.tools.sandbox.landlock import SCRATCH as SCRATCH_ACCESS
 from proctor.tools.sandbox.launch.plan import Plan
 from proctor.tools.sandbox.layout import DEVICES, FILES, SCRATCH, SEALED, search_path, system_layout
@@ -86,5 +86,6 @@ def _rules(abi: int, visible: Sequence[str]) -> list[tuple[str, int]]:
     rules = [(path, READ if Path(path).is_dir() else READ_ONE) for path in visible]
     rules += [(path, READ_ONE) for path in FILES if path != SEALED]
     rules += [(path, DEVICE) for path in DEVICES]
-    rules += [("/proc", READ), (SCRATCH, SCRATCH_ACCESS)]
+    # Listing is harmless: the view holds nothing else, and Python imports by listing.
+    rules += [("/proc", READ), (SCRATCH, SCRATCH_ACCESS), ("/", READ_DIR)]
     return [(path, access & handled) for path, access in rules]

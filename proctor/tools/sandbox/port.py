@@ -105,8 +105,8 @@ class Sandbox(Protocol):
         """Run a command to its end.
 
         `environment` is all that it finds besides PATH, HOME, TMPDIR and LANG. `shows` are files and folders that it
-        can read besides the profile's. A cancelled call ends the command first. What cannot be given is `refused`, never
-        less than was asked for.
+        can read besides the profile's. A cancelled call ends the command first. What cannot be
+        given is `refused`: never is less given than was asked for.
 
         Raises:
             SandboxRefused: the profile, or `stdin`, is beyond what this host gives; nothing was started.

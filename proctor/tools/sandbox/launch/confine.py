@@ -18,18 +18,19 @@ def become(plan: Plan, report: int) -> None:
     begins.
     """
     os.setsid()
-    _keep_only(report)
-    os.chdir(plan["directory"])
+    keep_only(report)
     os.umask(0o077)
     _limit(plan)
     _change_user(plan)
+    os.chdir(plan["directory"])
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     _enter_landlock(plan)
     kernel.filter_calls(plan["seccomp"])
     os.execvpe(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606 - no shell is the point
 
 
-def _keep_only(report: int) -> None:
+def keep_only(report: int) -> None:
+    """Close every descriptor but the standard ones and `report`, which becomes number 3 and closes at exec."""
     if report != REPORT:
         os.dup2(report, REPORT)
     os.set_inheritable(REPORT, False)

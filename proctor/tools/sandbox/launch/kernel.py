@@ -101,7 +101,7 @@ def enter_root(path: str) -> None:
 
 
 def prctl(option: int, value: int = 0) -> None:
-    """Set an attribute of this process, as in prctl(2)."""
+    """Set an attribute of this process."""
     zero = ctypes.c_ulong(0)
     _done(_libc.prctl(ctypes.c_int(option), ctypes.c_ulong(value), zero, zero, zero), f"prctl({option})")
 

@@ -23,8 +23,9 @@ def build(plan: Plan) -> None:
     for path, tree in trees:
         _attach(path, tree)
     _make_small_things(plan)
-    _mount_processes()
-    _mount_scratch(plan)
+    for path in ("/proc", plan["scratch"]):
+        os.makedirs(BASE + path, mode=0o755)
+    furnish(BASE, plan)
     kernel.limit_mount(BASE, kernel.MOUNT_ATTR_RDONLY)
     kernel.enter_root(BASE)
 
@@ -59,19 +60,19 @@ def _make_small_things(plan: Plan) -> None:
             os.symlink(says, BASE + path)
 
 
-def _mount_processes() -> None:
+def furnish(base: str, plan: Plan) -> None:
+    """Mount what each sandbox has of its own: its processes in /proc, and the scratch folder."""
+    _mount_processes(base)
+    size, user = plan["scratch_mb"], plan["user"]
+    if size:
+        options = f"size={size}m,nr_inodes={1024 + 64 * size},mode=700,uid={user},gid={user}"
+        kernel.mount("tmpfs", base + plan["scratch"], "tmpfs", _SMALL, options)
+
+
+def _mount_processes(base: str) -> None:
     """Show the sandbox's own processes and nothing of the machine; where the host forbids it, not even those."""
-    os.mkdir(BASE + "/proc", 0o555)
     try:
         flags = kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
-        kernel.mount("proc", BASE + "/proc", "proc", flags, "subset=pid")
+        kernel.mount("proc", base + "/proc", "proc", flags, "subset=pid")
     except OSError:
         return
-
-
-def _mount_scratch(plan: Plan) -> None:
-    target, size = BASE + plan["scratch"], plan["scratch_mb"]
-    os.makedirs(target, mode=0o755)
-    if size:
-        owner = f"uid={plan['user']},gid={plan['user']}"
-        kernel.mount("tmpfs", target, "tmpfs", _SMALL, f"size={size}m,nr_inodes={1024 + 64 * size},mode=700,{owner}")
