@@ -8,6 +8,7 @@ from typing import Final
 import idna
 
 from proctor.contracts.errors import EgressDenied
+from proctor.tools.egress.networks import carries_ipv4
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _QUAD = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}", re.ASCII)
@@ -58,6 +59,8 @@ def _read_ipv6(text: str) -> str:
         address = IPv6Address(written)
     except AddressValueError:
         raise EgressDenied("the host in brackets is not an IPv6 address without a zone") from None
+    if carries_ipv4(address):
+        raise EgressDenied("the host is an IPv6 address that carries an IPv4 one")
     if str(address) != written:
         raise EgressDenied(f"the host is an odd spelling of the IPv6 address {address}")
     return written

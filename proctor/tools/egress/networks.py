@@ -31,6 +31,8 @@ _SPECIAL = (
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 """All that IANA hands out: what lies elsewhere in IPv6 is reserved, private, multicast or link-local."""
 
+_LOOPBACK: Final = IPv6Address("::1")
+
 _GUARDED: Final = tuple(ip_network(text) for text in (*_METADATA, *_THIS_MACHINE, "fec0::/10"))
 _CARRIERS: Final = tuple(IPv6Network(text) for text in _EMBEDDING)
 _NOT_PUBLIC: Final = (*_GUARDED, *_CARRIERS, *(ip_network(text) for text in _SPECIAL))
@@ -53,11 +55,16 @@ def is_public(address: Address) -> bool:
     return not any(address in network for network in _NOT_PUBLIC)
 
 
+def carries_ipv4(address: IPv6Address) -> bool:
+    """Whether an IPv6 address stands for an IPv4 one, which nobody would check. `::` and `::1` stand for themselves."""
+    return address > _LOOPBACK and any(address in carrier for carrier in _CARRIERS)
+
+
 def why_not(address: Address, networks: Sequence[Network]) -> str:
     """Say why an address may not be reached under an entry's networks; empty when it may. No networks: public only."""
     if not networks:
         return "" if is_public(address) else f"{address} is not a public address"
-    if isinstance(address, IPv6Address) and address != IPv6Address("::1") and _carries(address):
+    if isinstance(address, IPv6Address) and carries_ipv4(address):
         return f"{address} carries an IPv4 address"
     holding = [network for network in networks if address in network]
     if not holding:
@@ -66,10 +73,6 @@ def why_not(address: Address, networks: Sequence[Network]) -> str:
     if guards and not any(_within(network, guard) for network in holding for guard in guards):
         return f"{address} is loopback, link-local or metadata, and no network of the entry lies wholly among those"
     return ""
-
-
-def _carries(address: IPv6Address) -> bool:
-    return any(address in carrier for carrier in _CARRIERS)
 
 
 def _within(network: Network, guard: Network) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ class ScriptedServer:
 
 
 @asynccontextmanager
-async def serving(script: Script) -> AsyncIterator[ScriptedServer]:
+async def serving(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedServer]:
     """Serve one request for each connection, then close it."""
     server = ScriptedServer()
 
@@ -46,7 +47,7 @@ async def serving(script: Script) -> AsyncIterator[ScriptedServer]:
         finally:
             writer.close()
 
-    listener = await asyncio.start_server(connected, "127.0.0.1", 0)
+    listener = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
     server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     async with listener:
         yield server
