@@ -8,6 +8,7 @@ from proctor.contracts.drilling import Drills
 from proctor.contracts.events import Addresses, Outbox
 from proctor.contracts.governing_ports import AutonomyRecord, PolicyRegister
 from proctor.contracts.granting_ports import Grants
+from proctor.contracts.host_ports import HostRecord
 from proctor.contracts.identity_ports import ApiKeys, Identities
 from proctor.contracts.outside import Beginnings, Webhooks
 from proctor.contracts.ports import (
@@ -32,6 +33,7 @@ from proctor.store.database import Database
 from proctor.store.delegations import PostgresDelegations
 from proctor.store.drills import PostgresDrills
 from proctor.store.grants import PostgresGrants
+from proctor.store.hosts import PostgresHostRecord
 from proctor.store.identities import PostgresIdentities
 from proctor.store.journal import PostgresRunJournal
 from proctor.store.kills import PostgresKillSwitch
@@ -59,6 +61,7 @@ class PostgresStore:
         self.people: People = PostgresPeople(database)
         self.kills: KillSwitch = PostgresKillSwitch(database)
         self.drills: Drills = PostgresDrills(database)
+        self.hosts: HostRecord = PostgresHostRecord(database)
         self.archive: RunArchive = PostgresRunArchive(database)
         self.policies: PolicyRegister = PostgresPolicyRegister(database)
         self.autonomy: AutonomyRecord = PostgresAutonomyRecord(database)

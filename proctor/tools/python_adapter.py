@@ -18,6 +18,7 @@ from proctor.contracts.tool import Failed, PythonImplementation, ToolContract, T
 from proctor.tools.authoring import OutcomeUnknown, ToolFailed, ToolResources
 from proctor.tools.egress.settings import UNKNOWN_HOST, hosts_of
 from proctor.tools.results import confirm, lost, unusable
+from proctor.tools.sandboxed_python import SandboxedPython
 from proctor.tools.signature import IDEMPOTENCY_KEY, RESOURCES, Signature, load_signature
 
 STOP_GRACE_S = 0.5
@@ -39,12 +40,17 @@ class PythonAdapter:
 
     kind = "python"
 
-    def __init__(self, resources: ToolResources) -> None:
-        self._resources = resources
+    def __init__(self, resources: ToolResources, sandboxed: SandboxedPython | None = None) -> None:
+        """Take what tools may ask for, and what calls those with a sandbox profile; None: they are not called."""
+        self._resources, self._sandboxed = resources, sandboxed
         self._strays: set[asyncio.Future[_Ended]] = set()
 
     async def invoke(self, contract: ToolContract, invocation: ToolInvocation) -> ToolOutcome:
         """Call the function with typed arguments. See `ToolPort.invoke`."""
+        if contract.sandbox is not None:
+            if self._sandboxed is None:
+                return Failed(error=_unsandboxed(contract))
+            return await self._sandboxed.invoke(contract, invocation)
         try:
             signature = _signature(contract)
             arguments = signature.bind(invocation.arguments)
@@ -67,7 +73,9 @@ class PythonAdapter:
             return (UNKNOWN_HOST,)
 
     def problems(self, contract: ToolContract) -> list[str]:
-        """Say why the contract cannot be called as it stands."""
+        """Say why the contract cannot be called as it stands. A sandboxed function is not even imported here."""
+        if contract.sandbox is not None:
+            return [_unsandboxed(contract)] if self._sandboxed is None else self._sandboxed.problems(contract)
         try:
             derived = _signature(contract).input_schema()
         except InvalidInput as error:
@@ -99,6 +107,10 @@ class PythonAdapter:
         if ended is None or isinstance(ended.error, asyncio.CancelledError):
             return Unknown(error=f"{contract.name} was cancelled") if cancelled else lost(contract, _late(contract))
         return _outcome(contract, ended)
+
+
+def _unsandboxed(contract: ToolContract) -> str:
+    return f"{contract.name} is to run in a sandbox, and there is none here"
 
 
 def _signature(contract: ToolContract) -> Signature:
