@@ -14,9 +14,10 @@ from activities.dispatch import Dispatcher, Effect
 from activities.facts import PRODUCTION
 from activities.guarding import guarded
 from activities.judging import DispatchJudge
+from activities.passing import UNDO_PATIENCE_S, Ends, Patience, jittered, lane_of
 from activities.pinning import check_call
 from activities.stopping import Stop, heeding
-from proctor.contracts.dispatching import Admitted, EffectStanding, Prior, Refusal
+from proctor.contracts.dispatching import Admitted, EffectStanding, Prior, Refusal, Waiting
 from proctor.contracts.errors import Corrupted, PolicyMoved
 from proctor.contracts.ids import Digest, ToolName, compensation_key
 from proctor.contracts.manifest import AgentBundle
@@ -24,6 +25,7 @@ from proctor.contracts.ports import Judge, RunJournal, ToolPort
 from proctor.contracts.run import CallPlan, CallRef, CallReport
 from proctor.contracts.templates import MissingValueError, descend, fill
 from proctor.contracts.tool import Failed, ToolContract, ToolInvocation, ToolOutcome, Unknown
+from proctor.contracts.traffic import Lane, Traffic
 
 POLICY_MOVES: Final = 5
 """How often another policy may become active while one call is begun."""
@@ -34,12 +36,17 @@ class ActingActivities:
     """Carries out recorded calls. What to call and with what comes from the record, never from the workflow."""
 
     def __init__(
-        self, journal: RunJournal, tools: ToolPort, policies: PolicyShelf, environment: str = PRODUCTION
+        self,
+        journal: RunJournal,
+        tools: ToolPort,
+        policies: PolicyShelf,
+        traffic: Traffic,
+        environment: str = PRODUCTION,
     ) -> None:
         """Take the ports, and where this is."""
         self._journal, self._tools, self._policies = journal, tools, policies
         self._environment = environment
-        self._dispatcher = Dispatcher(tools)
+        self._ends, self._dispatcher = Ends(traffic), Dispatcher(tools, traffic)
 
     @activity.defn
     @speaks_temporal
@@ -52,11 +59,17 @@ class ActingActivities:
     async def read_tool(self, ref: CallRef) -> CallReport:
         """Carry out one read. Repeating it is harmless; the first recorded result stands."""
         plan, bundle = await self._recorded(ref)
-        begun, plan = await self._begun(self._journal.begin_read, ref, plan, bundle)
-        if isinstance(begun, Refusal):
-            return begun.report
-        outcome = await self._read(bundle, plan)
-        return await self._journal.record_read(ref, guarded(outcome, plan, bundle.manifest.guardrails))
+        pauses = iter(_contract(bundle, plan.tool).retry.pauses_s())
+        while True:
+            begun, judge = await self._begun(self._journal.begin_read, ref, plan, bundle, Patience())
+            if isinstance(begun, Refusal):
+                return begun.report
+            outcome = await self._read(bundle, judge, begun)
+            pause_s = next(pauses, None) if isinstance(outcome, Failed) and outcome.retryable else None
+            if pause_s is None:
+                seen = guarded(outcome, judge.judged_plan, bundle.manifest.guardrails)
+                return await self._journal.record_read(ref, seen)
+            await asyncio.sleep(jittered(pause_s))
 
     @activity.defn
     @speaks_temporal
@@ -75,14 +88,24 @@ class ActingActivities:
         plan, bundle = await self._recorded(ref)
         async with beating():
             stop.raise_if_told()
-            begun, plan = await self._begun(self._journal.begin_effect, ref, plan, bundle)
-            return await self._dispatcher.carry_out(self._effect(ref, plan, bundle), begun, stop)
+            begun, judge = await self._begun(self._journal.begin_effect, ref, plan, bundle, Patience(stop))
+            effect = self._effect(ref, judge.judged_plan, bundle)
+            if isinstance(begun, Waiting):
+                return await effect.settle(Failed(error=begun.passage.reason), True)
+            return await self._dispatcher.carry_out(effect, begun, stop)
 
     async def _take_back(self, ref: CallRef, stop: Stop) -> CallReport:
-        begun = await self._journal.begin_compensation(ref)
+        lane = await self._undo_lane(ref)
+        begun = await self._journal.begin_compensation(ref, lane)
         if isinstance(begun, Prior) and begun.is_of_call:
             await self._settle_lost_call(ref, begun.standing, stop)
-            begun = await self._journal.begin_compensation(ref)
+            begun = await self._journal.begin_compensation(ref, lane)
+        patience = Patience(stop)
+        while isinstance(begun, Waiting) and not begun.passage.is_over:
+            await patience.wait(begun)
+            begun = await self._journal.begin_compensation(ref, lane)
+        if isinstance(begun, Waiting):
+            return await self._journal.settle_compensation(ref, Failed(error=begun.passage.reason), final=True)
         if isinstance(begun, Refusal):
             return begun.report
         try:
@@ -106,14 +129,31 @@ class ActingActivities:
         return plan, await self._journal.bundle(plan.run.bundle_digest)
 
     async def _begun(
+        self,
+        begin: Callable[[CallRef, Judge], Awaitable[Begun]],
+        ref: CallRef,
+        plan: CallPlan,
+        bundle: AgentBundle,
+        patience: Patience,
+    ) -> tuple[Begun, DispatchJudge]:
+        """Begin a call as soon as there is room, judged by the policy that is active at that very moment.
+
+        Gives who judged it, too. `Waiting` comes back when the call's patience is over.
+        """
+        while True:
+            begun, judge = await self._judged(begin, ref, plan, bundle)
+            if not isinstance(begun, Waiting) or begun.passage.is_over:
+                return begun, judge
+            await patience.wait(begun)
+
+    async def _judged(
         self, begin: Callable[[CallRef, Judge], Awaitable[Begun]], ref: CallRef, plan: CallPlan, bundle: AgentBundle
-    ) -> tuple[Begun, CallPlan]:
-        """Begin a call, judged by the policy that is active at that very moment; gives the plan as it was judged."""
+    ) -> tuple[Begun, DispatchJudge]:
         active = plan.active_bundle
         for _ in range(POLICY_MOVES):
             judge = await self._judge(plan, bundle, active)
             try:
-                return await begin(ref, judge), judge.judged_plan
+                return await begin(ref, judge), judge
             except PolicyMoved as moved:
                 active = Digest(moved.bundle_digest)
         raise PolicyMoved(str(active))
@@ -126,28 +166,29 @@ class ActingActivities:
         bench = Bench(plan.run, rulings, self._tools, self._environment)
         return DispatchJudge(plan, bench, frozenset({pinned, active or pinned}))
 
-    async def _read(self, bundle: AgentBundle, plan: CallPlan) -> ToolOutcome:
-        contract = _contract(bundle, plan.tool)
+    async def _read(self, bundle: AgentBundle, judge: DispatchJudge, begun: Admitted | Waiting) -> ToolOutcome:
+        if isinstance(begun, Waiting):
+            return Failed(error=begun.passage.reason)
+        plan = judge.judged_plan
         invocation = ToolInvocation(run_id=plan.run.run_id, key=plan.key, arguments=plan.arguments)
-        outcome = await self._tools.invoke(contract, invocation)
-        for pause_s in contract.retry.pauses_s():
-            if not (isinstance(outcome, Failed) and outcome.retryable):
-                break
-            await asyncio.sleep(pause_s)
-            outcome = await self._tools.invoke(contract, invocation)
+        outcome = await self._tools.invoke(_contract(bundle, plan.tool), invocation)
+        assert judge.lane is not None
+        await self._ends.tell(judge.lane, plan.key, begun, outcome)
         return outcome
 
     def _effect(self, ref: CallRef, plan: CallPlan, bundle: AgentBundle) -> Effect:
-        async def retry() -> Admitted | Refusal:
-            return await self._journal.retry_effect(ref)
+        contract = _contract(bundle, plan.tool)
+        lane = lane_of(contract, plan.arguments, plan.run.tenant, self._tools)
+
+        async def retry() -> Admitted | Refusal | Waiting:
+            return await self._journal.retry_effect(ref, lane)
 
         async def settle(outcome: ToolOutcome, final: bool) -> CallReport:
             seen = guarded(outcome, plan, bundle.manifest.guardrails)
             return await self._journal.settle_effect(ref, seen, final=final)
 
-        contract = _contract(bundle, plan.tool)
         invocation = ToolInvocation(run_id=ref.run_id, key=plan.key, arguments=plan.arguments)
-        return Effect(contract, _probe(bundle, contract), invocation, retry, settle)
+        return Effect(contract, _probe(bundle, contract), invocation, lane, retry, settle)
 
     async def _compensation(self, ref: CallRef) -> Effect:
         """Build the effect that takes the recorded one back."""
@@ -162,14 +203,27 @@ class ActingActivities:
             arguments=fill(rule.arguments, lambda path: descend(values, path.parts)),
         )
 
-        async def retry() -> Admitted | Refusal:
-            return await self._journal.retry_compensation(ref)
+        contract = _contract(bundle, rule.tool)
+        lane = self._lane_back(plan, contract)
+
+        async def retry() -> Admitted | Refusal | Waiting:
+            return await self._journal.retry_compensation(ref, lane)
 
         async def settle(outcome: ToolOutcome, final: bool) -> CallReport:
             return await self._journal.settle_compensation(ref, outcome, final=final)
 
-        contract = _contract(bundle, rule.tool)
-        return Effect(contract, _probe(bundle, contract), invocation, retry, settle)
+        return Effect(contract, _probe(bundle, contract), invocation, lane, retry, settle)
+
+    async def _undo_lane(self, ref: CallRef) -> Lane | None:
+        """Give what the compensation of a call passes through, if it has one."""
+        plan, bundle = await self._recorded(ref)
+        contract = bundle.tool(plan.tool)
+        rule = None if contract is None else contract.compensation
+        back = None if rule is None else bundle.tool(rule.tool)
+        return None if back is None else self._lane_back(plan, back)
+
+    def _lane_back(self, plan: CallPlan, contract: ToolContract) -> Lane:
+        return lane_of(contract, {}, plan.run.tenant, self._tools, patience_s=UNDO_PATIENCE_S)
 
 
 def _contract(bundle: AgentBundle, name: ToolName) -> ToolContract:

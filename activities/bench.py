@@ -12,7 +12,7 @@ from policies.offering import judged_risk
 from policies.rules import Facts
 from proctor.contracts.decision import Decision, Verdict
 from proctor.contracts.governing import WindowQuery
-from proctor.contracts.ids import Digest
+from proctor.contracts.ids import Digest, ToolName
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.obligations import Signed
 from proctor.contracts.planning import ProposedCall
@@ -20,6 +20,7 @@ from proctor.contracts.policy import PolicyDocument
 from proctor.contracts.ports import ToolPort
 from proctor.contracts.run import RunRecord
 from proctor.contracts.tool import Risk
+from proctor.contracts.traffic import breaker_names
 
 Kept = TypeVar("Kept")
 POLICIES_KEPT = 64
@@ -113,6 +114,11 @@ class Bench:
             }
         )
         return self.bundle.model_copy(update={"policy": narrowed})
+
+    def breakers_of(self, tool: ToolName) -> tuple[str, ...]:
+        """Name the breakers of a tool, of the hosts too that it reaches whatever its arguments are."""
+        contract = self.bundle.tool(tool)
+        return breaker_names(tool, () if contract is None else self.tools.egress_hosts(contract, {}))
 
     def queries(self, call: ProposedCall) -> tuple[WindowQuery, ...]:
         """Ask for the windows of a call; a window belongs to the policy that names it."""

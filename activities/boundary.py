@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 from pydantic import ValidationError
 from temporalio.exceptions import ApplicationError
 
-from proctor.contracts.errors import PlannerUnavailable, ProctorError
+from proctor.contracts.errors import NoRoom, PlannerUnavailable, ProctorError
 
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 def as_application_error(error: ProctorError) -> ApplicationError:
     """Convert one of our errors: its class is the type, and the class says whether it may be retried."""
-    after = error.retry_after_s if isinstance(error, PlannerUnavailable) else None
+    after = error.retry_after_s if isinstance(error, PlannerUnavailable | NoRoom) else None
     return ApplicationError(
         error.diagnostics(),
         type=type(error).__name__,

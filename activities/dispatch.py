@@ -6,12 +6,14 @@ The same story serves calls and compensations; they differ in how they are begun
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
+from activities.passing import Ends, Patience, jittered
 from activities.stopping import Stop
-from proctor.contracts.dispatching import Admitted, EffectStanding, Prior, Refusal
+from proctor.contracts.dispatching import Admitted, EffectStanding, Prior, Refusal, Waiting
 from proctor.contracts.errors import Unavailable
 from proctor.contracts.ports import ToolPort
 from proctor.contracts.run import CallReport
@@ -25,6 +27,7 @@ from proctor.contracts.tool import (
     ToolOutcome,
     Unknown,
 )
+from proctor.contracts.traffic import Lane, Traffic
 
 STOPPING_GRACE_S = 0.25
 """How long the answer of another system is waited for after a stop: to hang up does not stop it, it only loses it."""
@@ -48,16 +51,17 @@ class Effect:
     contract: ToolContract
     probe: ToolContract | None
     invocation: ToolInvocation
-    retry: Callable[[], Awaitable[Admitted | Refusal]]
+    lane: Lane
+    retry: Callable[[], Awaitable[Admitted | Refusal | Waiting]]
     settle: Callable[[ToolOutcome, bool], Awaitable[CallReport]]
 
 
 class Dispatcher:
     """Attempts effects, and settles what earlier attempts left behind."""
 
-    def __init__(self, tools: ToolPort) -> None:
-        """Take the tools."""
-        self._tools = tools
+    def __init__(self, tools: ToolPort, traffic: Traffic) -> None:
+        """Take the tools, and what their calls pass through."""
+        self._tools, self._ends = tools, Ends(traffic)
 
     async def carry_out(self, effect: Effect, begun: Admitted | Prior | Refusal, stop: Stop) -> CallReport:
         """Bring an effect to a recorded outcome, or raise to be tried again. Never dispatches without an intent."""
@@ -66,6 +70,8 @@ class Dispatcher:
         if isinstance(begun, Refusal):
             return begun.report
         outcome = await self._attempt(effect, stop)
+        sent = None if outcome is NOT_SENT else outcome
+        await self._ends.tell(effect.lane, effect.invocation.key, begun, sent, is_stopped=stop.is_told)
         return await self._settle(effect, outcome, attempt=begun.attempt, stop=stop)
 
     async def settle_lost(self, effect: Effect, standing: EffectStanding, stop: Stop) -> CallReport:
@@ -96,7 +102,8 @@ class Dispatcher:
         await _written(effect, outcome, final=False)
         if stop.ends_run:  # told while it was written: there will be no further attempt
             return await _written(effect, outcome, final=True)
-        raise ApplicationError(_error_of(outcome), type="ToolAttemptFailed")
+        pause = timedelta(seconds=_pause_s(effect.contract, attempt))
+        raise ApplicationError(_error_of(outcome), type="ToolAttemptFailed", next_retry_delay=pause)
 
     async def _after_lost_attempt(self, effect: Effect, standing: EffectStanding, stop: Stop) -> Admitted | Refusal:
         """Decide what an intent without an outcome means, before anything is sent again."""
@@ -115,11 +122,21 @@ class Dispatcher:
         """Get the intent for a further attempt. Where a stop forbids it, settle as `otherwise` or as read back."""
         if not stop.ends_run:
             stop.raise_if_told()
-            again = await effect.retry()
+            again = await self._room(effect, stop)
+            if isinstance(again, Waiting):
+                over = otherwise if isinstance(otherwise, Unknown) else Failed(error=again.passage.reason)
+                return Refusal(report=await _written(effect, over, final=True))
             if isinstance(again, Admitted) or again.report.status != "fenced":
                 return again
         outcome = await self._read_back(effect) or otherwise if isinstance(otherwise, Unknown) else otherwise
         return Refusal(report=await _written(effect, outcome, final=True))
+
+    async def _room(self, effect: Effect, stop: Stop) -> Admitted | Refusal | Waiting:
+        """Get the intent for a further attempt, once there is room; `Waiting` when its patience is over."""
+        patience = Patience(stop)
+        while isinstance(again := await effect.retry(), Waiting) and not again.passage.is_over:
+            await patience.wait(again)
+        return again
 
     async def _find_out(self, effect: Effect, standing: EffectStanding, stop: Stop) -> ToolOutcome | None:
         """Read a lost attempt back, once it cannot be under way any more."""
@@ -154,6 +171,11 @@ def _may_try_again(contract: ToolContract, outcome: ToolOutcome) -> bool:
     if isinstance(outcome, Unknown):
         return _may_resend(contract)
     return isinstance(outcome, Failed) and outcome.retryable
+
+
+def _pause_s(contract: ToolContract, attempt: int) -> float:
+    pauses = contract.retry.pauses_s()
+    return jittered(pauses[min(attempt, len(pauses)) - 1]) if pauses else 0.0
 
 
 def _error_of(outcome: ToolOutcome) -> str:

@@ -7,8 +7,10 @@ from typing import Any
 
 from activities.bench import FLOW_FACTS, Bench
 from activities.facts import Moment
+from activities.passing import lane_of
 from activities.pinning import fingerprint_of
 from activities.standing import Answered, nobody_answers
+from policies.degrading import degraded
 from policies.flow.goals import covers, goal_of
 from policies.guardrails import scrub_pii
 from policies.manifest_policy import tightened
@@ -25,6 +27,7 @@ from proctor.contracts.labels import Flow
 from proctor.contracts.planning import ProposedCall
 from proctor.contracts.run import CallPlan, PlannedCall
 from proctor.contracts.tool import RetryRule
+from proctor.contracts.traffic import Breaker, Lane
 
 
 def request_id(run_id: RunId, step: int, call: int, kind: RequestKind, occasion: str = "") -> RequestId:
@@ -68,6 +71,16 @@ class DispatchJudge:
         return self.bench.queries(self._call)
 
     @property
+    def lane(self) -> Lane | None:
+        """What the call passes through; None where there is no contract, and policy denies it."""
+        contract, manifest = self.bench.bundle.tool(self.plan.tool), self.bench.bundle.manifest
+        if contract is None:
+            return None
+        to = manifest.degradation.get(self.plan.tool)
+        despite = to is not None and to.to == "ask_person"
+        return lane_of(contract, self.plan.arguments, self.plan.run.tenant, self.bench.tools, despite_open=despite)
+
+    @property
     def _call(self) -> ProposedCall:
         return ProposedCall(tool=self.plan.tool, arguments=self.plan.arguments, node=self.plan.node)
 
@@ -88,8 +101,14 @@ class DispatchJudge:
             flows=flows,
         )
         judged, _ = self.bench.judge(self._call, moment)
-        self.decision = tightened(recorded.decision, judged)
+        self.decision = self._degraded(tightened(recorded.decision, judged), live.breakers)
         return self.decision
+
+    def _degraded(self, decision: Decision, breakers: Sequence[Breaker]) -> Decision:
+        contract = self.bench.bundle.tool(self.plan.tool)
+        if not breakers or contract is None:
+            return decision
+        return degraded(decision, self.bench.bundle.manifest, contract, breakers, self.bench.breakers_of)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 from proctor.contracts.decision import Verdict
-from proctor.contracts.dispatching import Admitted, Prior, Refusal
+from proctor.contracts.dispatching import Admitted, Prior, Refusal, Waiting
 from proctor.contracts.human import HumanRequest, RequestKind
 from proctor.contracts.ids import RunId
 from proctor.contracts.kill import Fence
@@ -24,9 +24,10 @@ from proctor.contracts.run import (
     StepRef,
 )
 from proctor.contracts.tool import ToolContract, ToolInvocation, ToolOutcome
+from proctor.contracts.traffic import Traffic
 from proctor.telemetry.metrics import Metrics
 
-Begun = TypeVar("Begun", bound=Admitted | Prior | Refusal)
+Begun = TypeVar("Begun", bound=Admitted | Prior | Refusal | Waiting)
 
 
 class MeteredTools:
@@ -95,10 +96,10 @@ class _MeteredJournal:
             self._metrics.fenced("plan")
         return await self._journal.record_halt(plan, ref, request)
 
-    async def begin_effect(self, ref: CallRef, judge: Judge) -> Admitted | Prior | Refusal:
+    async def begin_effect(self, ref: CallRef, judge: Judge) -> Admitted | Prior | Refusal | Waiting:
         return self._counted(await self._journal.begin_effect(ref, judge))
 
-    async def begin_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal:
+    async def begin_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal | Waiting:
         return self._counted(await self._journal.begin_read(ref, judge))
 
     def _counted(self, begun: Begun) -> Begun:
@@ -106,6 +107,8 @@ class _MeteredJournal:
             self._metrics.call_denied("at_dispatch")
         if isinstance(begun, Refusal) and begun.report.status == "fenced":
             self._metrics.fenced("call")
+        if isinstance(begun, Waiting):
+            self._metrics.call_waits(begun.passage.breaker or begun.passage.lacks)
         return begun
 
     async def read_request(self, ref: RequestRef) -> RequestStanding:
@@ -135,3 +138,8 @@ async def count_pending(people: People, metrics: Metrics) -> None:
     counted = Counter(request.kind for request in await people.pending())
     for kind in RequestKind:
         metrics.requests_pending(kind.value, counted[kind])
+
+
+async def show_breakers(traffic: Traffic, metrics: Metrics) -> None:
+    """Show which breakers are open or half-open now; closed ones that were shown before, too."""
+    metrics.breakers({breaker.name: breaker.state.value for breaker in await traffic.breakers()})

@@ -23,7 +23,7 @@ from proctor.tools.dispatcher import ToolDispatcher
 from proctor.tools.mcp.adapter import McpAdapter
 from proctor.tools.mcp.surroundings import Surroundings
 from workers.logbook import ActivityLog
-from workers.metering import MeteredPlanner, MeteredTools, count_pending, metered_journal
+from workers.metering import MeteredPlanner, MeteredTools, count_pending, metered_journal, show_breakers
 from workers.process import WorkerParts
 from workflows.agent_task import AgentTaskWorkflow
 from workflows.undo_run import UndoRunWorkflow
@@ -86,7 +86,7 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
     planning = PlanningActivities(
         journal, MeteredPlanner(planner, metrics), metered_tools, policies, settings.environment
     )
-    acting = ActingActivities(journal, metered_tools, policies, settings.environment)
+    acting = ActingActivities(journal, metered_tools, policies, store.traffic, settings.environment)
     steering = SteeringActivities(journal, metered_tools, policies, settings.environment)
     undoing = UndoActivities(store.undoing)
     worker = Worker(
@@ -125,6 +125,7 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
 
     async def observe() -> None:
         await count_pending(store.people, metrics)
+        await show_breakers(store.traffic, metrics)
 
     return WorkerParts(worker=worker, ping_store=store.ping, close=close, observe=observe)
 

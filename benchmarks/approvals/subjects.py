@@ -128,6 +128,11 @@ class OtherPolicy:
         """What the store must answer."""
         return self.judge.windows
 
+    @property
+    def lane(self) -> Any:
+        """What the call passes through."""
+        return self.judge.lane
+
     def __call__(self, live: LiveFacts) -> Decision:
         """Decide."""
         made = self.judge(live)

@@ -9,6 +9,7 @@ from proctor.contracts.governing import CellLevel, DeniedGoal, WindowAnswer
 from proctor.contracts.ids import Digest
 from proctor.contracts.manifest import Autonomy
 from proctor.contracts.run import CallReport
+from proctor.contracts.traffic import Breaker, Passage
 
 
 class EffectStanding(Contract):
@@ -37,12 +38,24 @@ class LiveFacts(Contract):
     denied_goals: tuple[DeniedGoal, ...] = ()
     active_bundle: Digest | None = None
     """Bundle of the policy version that is active now for the agent; None: none was recorded yet."""
+    breakers: tuple[Breaker, ...] = ()
+    """Every breaker that is not at rest."""
 
 
 class Admitted(Contract):
     """The intent is written: the effect may be attempted now, once."""
 
     attempt: int
+    turn: int = 0
+    """Names the room that it holds (see `Traffic.leave`); 0: none."""
+    is_watched: bool = False
+    """Whether a breaker is waiting to hear that it succeeds; a fault is told in any case."""
+
+
+class Waiting(Contract):
+    """There is no room for the call now: nothing was written and nothing may be dispatched."""
+
+    passage: Passage
 
 
 class Prior(Contract):

@@ -12,6 +12,7 @@
     │   ├── EgressDenied          no entry allows to connect there                      exit 6
     │   └── PolicyMoved           another policy became active in between               exit 6, retryable
     ├── Unavailable               a part that we need does not answer                   exit 1, retryable
+    ├── NoRoom                    a rate limit, full room or open breaker holds it up    exit 1, retryable
     ├── PlannerFailed             a planner gave nothing usable                         exit 5
     │   └── PlannerUnavailable    the model's provider asks us to come back             exit 5, retryable
     └── Corrupted                 stored state contradicts itself                       exit 1
@@ -103,6 +104,17 @@ class Unavailable(ProctorError):
     """A part that Proctor needs does not answer."""
 
     retryable = True
+
+
+class NoRoom(ProctorError):
+    """There is no room for this call now."""
+
+    retryable = True
+
+    def __init__(self, message: str = "", *, hint: str = "", retry_after_s: float) -> None:
+        """Say when to ask again, in seconds."""
+        self.retry_after_s = retry_after_s
+        super().__init__(message, hint=hint)
 
 
 class PlannerFailed(ProctorError):

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from proctor.contracts.audit import AuditRecord
 from proctor.contracts.control_ports import PeoplesCalls
 from proctor.contracts.decision import Decision
-from proctor.contracts.dispatching import Admitted, LiveFacts, Prior, Refusal
+from proctor.contracts.dispatching import Admitted, LiveFacts, Prior, Refusal, Waiting
 from proctor.contracts.governing import (
     WindowAnswer,
     WindowQuery,
@@ -43,6 +43,7 @@ from proctor.contracts.run import (
     TaskRequest,
 )
 from proctor.contracts.tool import ToolContract, ToolInvocation, ToolOutcome
+from proctor.contracts.traffic import Lane
 
 
 class AgentCatalog(Protocol):
@@ -126,6 +127,10 @@ class Judge(Protocol):
     def windows(self) -> tuple[WindowQuery, ...]:
         """What the store must answer before it asks for the decision."""
 
+    @property
+    def lane(self) -> Lane | None:
+        """What the call must pass through once it is allowed; None: nothing."""
+
     def __call__(self, live: LiveFacts) -> Decision:
         """Decide on live facts, never looser than recorded.
 
@@ -182,7 +187,7 @@ class RunJournal(PeoplesCalls, Protocol):
     async def call_plan(self, ref: CallRef) -> CallPlan:
         """Read a recorded call. Raises `UnknownName` when the plan is not recorded."""
 
-    async def begin_effect(self, ref: CallRef, judge: Judge) -> Admitted | Prior | Refusal:
+    async def begin_effect(self, ref: CallRef, judge: Judge) -> Admitted | Prior | Refusal | Waiting:
         """Decide and write the intent, in ONE transaction (DESIGN §1, act).
 
         Order: shared fence lock; run row locked; active fences, effect row, approval and live facts read; then
@@ -197,11 +202,12 @@ class RunJournal(PeoplesCalls, Protocol):
           recorded decisions that hold, is consumed (once; a retry of the same key finds its own consumption);
           none, and the request is denied or expired → `Refusal(denied)`;
           otherwise → `Refusal(needs_approval)` with the pending request (a new one if there is none);
-          allow → intent.
+          allow → the judge's lane, where it is limited or a breaker of it is not closed: no room is `Waiting`,
+          and nothing is written but that it waits; then intent.
         - intent: effect row `intent` with attempt number, audit `call_dispatched` (decision) and `effect_intended`.
         """
 
-    async def retry_effect(self, ref: CallRef) -> Admitted | Refusal:
+    async def retry_effect(self, ref: CallRef, lane: Lane | None = None) -> Admitted | Refusal | Waiting:
         """Write the intent of a further attempt of an effect that `begin_effect` answered `Prior` for.
 
         Fenced as `begin_effect` is; needs no new approval: it is the same key.
@@ -217,13 +223,13 @@ class RunJournal(PeoplesCalls, Protocol):
         `effect_confirmed`, `effect_failed`, `effect_unknown`, `effect_attempt_failed`.
         """
 
-    async def begin_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal:
+    async def begin_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal | Waiting:
         """As `begin_effect` without intent: fence, live policy, approval. A recorded result comes back as `Refusal`."""
 
     async def record_read(self, ref: CallRef, outcome: ToolOutcome) -> CallReport:
         """Write the result of a read to transcript and audit; the first one recorded stands."""
 
-    async def begin_compensation(self, ref: CallRef) -> Admitted | Prior | Refusal:
+    async def begin_compensation(self, ref: CallRef, lane: Lane | None = None) -> Admitted | Prior | Refusal | Waiting:
         """Write the intent to take the effect of `ref` back.
 
         `Refusal`: it never happened (failed), was taken back already (confirmed), is unknown (an open item exists),
@@ -232,7 +238,7 @@ class RunJournal(PeoplesCalls, Protocol):
         nobody knows whether it happened: see `Prior.is_of_call`.
         """
 
-    async def retry_compensation(self, ref: CallRef) -> Admitted | Refusal:
+    async def retry_compensation(self, ref: CallRef, lane: Lane | None = None) -> Admitted | Refusal | Waiting:
         """Write the intent of a further attempt of a compensation."""
 
     async def recorded_result(self, ref: CallRef) -> Any:

@@ -218,6 +218,8 @@ class ToolContract(Contract):
     concurrency: int | None = Field(default=None, ge=1, le=10_000)
     """Calls under way at once, over all workers; None: no limit of its own."""
     breaker: BreakerRule = BreakerRule()
+    patience_s: float = Field(default=60.0, ge=0, le=86_400)
+    """How long a call waits for room (rate limit, concurrency) before it fails."""
     pool: str = Field(default="", pattern=r"^$|^[a-z][a-z0-9-]{0,31}$")
     """Class of tools that has workers of its own (a bulkhead); empty: the common one."""
     egress: tuple[EgressEntry, ...] = ()
@@ -264,6 +266,8 @@ class Failed(Contract):
     retryable: bool = False
     is_read_back: bool = False
     """Whether the tool's probe said so: then no earlier attempt took effect either."""
+    is_fault: bool | None = None
+    """Whether the tool or its host is at fault, which breakers count; None: if it is `retryable`."""
 
 
 class Unknown(Contract):

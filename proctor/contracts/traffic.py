@@ -1,6 +1,6 @@
 """Breakers, rate limits and bulkheads: what all workers together keep to around a tool (R3, R6)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Final, Literal, Protocol
 
@@ -10,7 +10,7 @@ from proctor.contracts.base import Contract
 from proctor.contracts.ids import AgentName, EffectKey, ToolName
 
 TRAFFIC_CHAIN: Final = AgentName("@traffic")
-"""Whose audit chain tells which breaker opened and closed when, and who said so: `agent:@traffic`; no agent has such a name."""
+"""No agent's name: its chain, `agent:@traffic`, tells which breaker opened and closed when, and who said so."""
 BREAKER_OPEN: Final = "breaker-open"
 BREAKER_READ_ONLY: Final = "breaker-read-only"
 BREAKER_OTHER_TOOL: Final = "breaker-other-tool"
@@ -78,7 +78,7 @@ class Lane(Contract):
     @property
     def breakers(self) -> tuple[str, ...]:
         """Names of its breakers: that of the tool, then those of the hosts."""
-        return (f"tool:{self.tool}", *(f"host:{host}" for host in self.hosts))
+        return breaker_names(self.tool, self.hosts)
 
     @property
     def bucket(self) -> str | None:
@@ -151,6 +151,11 @@ class Breaker(Contract):
     def shown(self) -> str:
         """Say in a few words that it is open, and until when."""
         return f"the breaker {self.name} is open {until(self.open_until_s)}"
+
+
+def breaker_names(tool: ToolName, hosts: Iterable[str]) -> tuple[str, ...]:
+    """Name the breakers of a tool and of hosts."""
+    return (f"tool:{tool}", *(f"host:{host}" for host in hosts))
 
 
 def until(open_until_s: float | None) -> str:

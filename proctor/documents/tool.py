@@ -69,6 +69,7 @@ class ToolForm(Contract):
     rate_limit: RateLimit | None = None
     concurrency: int | None = Field(default=None, ge=1, le=10_000)
     breaker: BreakerRule = BreakerRule()
+    patience_s: float = Field(default=60.0, ge=0, le=86_400)
     pool: str = Field(default="", pattern=r"^$|^[a-z][a-z0-9-]{0,31}$")
     egress: tuple[EgressEntry, ...] = ()
     sandbox: SandboxProfile | None = None

@@ -1,30 +1,32 @@
 """The journal's part of taking effects back (rule 4)."""
 
-from proctor.contracts.dispatching import Admitted, Prior, Refusal
+from proctor.contracts.dispatching import Admitted, Prior, Refusal, Waiting
 from proctor.contracts.errors import Corrupted
 from proctor.contracts.ids import ToolName
 from proctor.contracts.kill import Fence, KillScope
 from proctor.contracts.run import CallRef, CallReport
+from proctor.contracts.traffic import Lane
 from proctor.store.changes import Changes
 from proctor.store.database import Connection
 from proctor.store.dispatch import lock_call, write_intent
 from proctor.store.ledger import OPEN_STATES, effect_standing, intent_row, report_of, standing_of
 from proctor.store.locked import LockedRun
+from proctor.store.passing import let_pass
 from proctor.store.settling import SettlingJournal
 
 
 class CompensationJournal(SettlingJournal):
     """Beginning compensations."""
 
-    async def begin_compensation(self, ref: CallRef) -> Admitted | Prior | Refusal:
+    async def begin_compensation(self, ref: CallRef, lane: Lane | None = None) -> Admitted | Prior | Refusal | Waiting:
         """Write the intent to take an effect back; as the port says."""
         async with self._database.transaction() as connection:
             locked = await lock_call(connection, ref, fenced=True)
             if locked.undo is not None:
                 return standing_of(locked, locked.undo)
-            return _unfit(locked) or _unordered(locked) or await self._intend(connection, ref, locked)
+            return _unfit(locked) or _unordered(locked) or await self._intend(connection, ref, locked, lane)
 
-    async def retry_compensation(self, ref: CallRef) -> Admitted | Refusal:
+    async def retry_compensation(self, ref: CallRef, lane: Lane | None = None) -> Admitted | Refusal | Waiting:
         """Write the intent of a further attempt of a compensation."""
         async with self._database.transaction() as connection:
             locked = await lock_call(connection, ref, fenced=True)
@@ -32,9 +34,11 @@ class CompensationJournal(SettlingJournal):
                 raise Corrupted(f"the compensation of {ref.run_id}/{ref.step}/{ref.call} was never begun")
             if locked.undo["state"] not in OPEN_STATES:
                 return Refusal(report=report_of(locked.undo, locked.head))
-            return await self._intend(connection, ref, locked)
+            return await self._intend(connection, ref, locked, lane)
 
-    async def _intend(self, connection: Connection, ref: CallRef, locked: LockedRun) -> Admitted | Refusal:
+    async def _intend(
+        self, connection: Connection, ref: CallRef, locked: LockedRun, lane: Lane | None
+    ) -> Admitted | Refusal | Waiting:
         bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
         contract = bundle.tool(ToolName(locked.tool))
         if contract is None or contract.compensation is None:
@@ -44,11 +48,14 @@ class CompensationJournal(SettlingJournal):
         if fence is not None:
             summary = f"frozen by fence {fence.epoch}"
             return Refusal(report=CallReport(status="fenced", summary=summary, head=locked.head))
-        changes = Changes.to(locked)
         row = intent_row(locked, ref, "compensation", tool, after=locked.undo)
+        admitted = await let_pass(connection, locked, lane, row["key"], attempt=row["attempt"])
+        if isinstance(admitted, Waiting):
+            return admitted
+        changes = Changes.to(locked)
         write_intent(changes, row)
         await changes.write(connection)
-        return Admitted(attempt=row["attempt"])
+        return admitted
 
 
 def _frozen_by(locked: LockedRun, tool: ToolName) -> Fence | None:

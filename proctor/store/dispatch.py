@@ -7,7 +7,7 @@ from typing import Any
 from proctor.contracts.approving import Grant, process_of
 from proctor.contracts.canonical import summarize
 from proctor.contracts.decision import Decision, Verdict
-from proctor.contracts.dispatching import Admitted, Prior, Refusal
+from proctor.contracts.dispatching import Admitted, Prior, Refusal, Waiting
 from proctor.contracts.errors import Corrupted, UnknownName
 from proctor.contracts.governing import ReviewKind, WindowQuery
 from proctor.contracts.human import RequestState
@@ -15,6 +15,7 @@ from proctor.contracts.ids import effect_key
 from proctor.contracts.obligations import Obligation
 from proctor.contracts.ports import Judge
 from proctor.contracts.run import CallRef, CallReport
+from proctor.contracts.traffic import BREAKER_ASK_PERSON, HELD_BACK, Lane, Passage
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes
 from proctor.store.consent import Consent, consent_for
@@ -42,8 +43,12 @@ from proctor.store.ledger import (
     standing_of,
 )
 from proctor.store.locked import LockedRun, lock_run, recorded_arguments
+from proctor.store.passing import hold_back, let_pass
 from proctor.store.recent import RecentReads, after_write
 from proctor.store.requests import approval_for, open_request
+from proctor.store.traffic import is_watched, must_enter
+
+ROOM_IS_KEPT_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class DispatchJournal:
     _bundles: BundleShelf
     _recent: RecentReads
 
-    async def begin_effect(self, ref: CallRef, judge: Judge) -> Admitted | Prior | Refusal:
+    async def begin_effect(self, ref: CallRef, judge: Judge) -> Admitted | Prior | Refusal | Waiting:
         """Decide and write the intent, in one transaction; as the port says."""
         async with self._database.transaction() as connection:
             locked = await lock_call(connection, ref, fenced=True, windows=judge.windows)
@@ -82,7 +87,9 @@ class DispatchJournal:
             gate = _already(locked) or _gate(locked, ref, judge)
             if isinstance(gate, Refusal):
                 return gate
-            gate = await _by_grant(connection, locked, ref, gate)
+            gate, admitted = await _passed(connection, locked, ref, gate, judge.lane)
+            if isinstance(admitted, Waiting):
+                return admitted
             if not gate.is_open:
                 return await self._refuse(connection, locked, ref, gate)
             changes = Changes.to(locked)
@@ -91,9 +98,9 @@ class DispatchJournal:
             write_intent(changes, row)
             head = await changes.write(connection)
         self._recent.keep(ref, after_write(locked, head, effect=row))
-        return Admitted(attempt=1)
+        return admitted
 
-    async def retry_effect(self, ref: CallRef) -> Admitted | Refusal:
+    async def retry_effect(self, ref: CallRef, lane: Lane | None = None) -> Admitted | Refusal | Waiting:
         """Write the intent of a further attempt; fenced, and under the approval of the first."""
         async with self._database.transaction() as connection:
             locked = await lock_call(connection, ref, fenced=True)
@@ -104,14 +111,17 @@ class DispatchJournal:
             stopped = fenced_report(locked, (locked.tool,)) or held_report(locked)
             if stopped is not None:
                 return Refusal(report=stopped)
-            changes = Changes.to(locked)
             row = intent_row(locked, ref, "act", locked.tool, after=locked.effect)
+            admitted = await let_pass(connection, locked, lane, row["key"], attempt=row["attempt"])
+            if isinstance(admitted, Waiting):
+                return admitted
+            changes = Changes.to(locked)
             write_intent(changes, row)
             head = await changes.write(connection)
         self._recent.keep(ref, after_write(locked, head, effect=row))
-        return Admitted(attempt=row["attempt"])
+        return admitted
 
-    async def begin_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal:
+    async def begin_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal | Waiting:
         """As `begin_effect` without intent; a read that is simply allowed costs one round trip.
 
         A read whose policy counts calls is noted when it is dispatched, others when they are recorded.
@@ -126,27 +136,37 @@ class DispatchJournal:
             return gate
         if gate.is_open and gate.consent is None and not is_told(gate.obligations):
             self._recent.keep(ref, locked)
-            return Admitted(attempt=1)
+            return await self._let_read(locked, ref, judge.lane)
         return await self._begin_noted_read(ref, judge)
 
-    async def _begin_noted_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal:
+    async def _let_read(self, locked: LockedRun, ref: CallRef, lane: Lane | None) -> Admitted | Waiting:
+        if lane is None or not must_enter(lane, locked.breakers):
+            return Admitted(attempt=1, is_watched=lane is not None and is_watched(lane, locked.breakers))
+        async with self._database.transaction() as connection:
+            return await let_pass(connection, locked, lane, effect_key(ref.run_id, ref.step, ref.call))
+
+    async def _begin_noted_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal | Waiting:
         async with self._database.transaction() as connection:
             locked = await lock_call(connection, ref, fenced=True, windows=judge.windows)
             gate = _already(locked) or _gate(locked, ref, judge)
             if isinstance(gate, Refusal):
                 return gate
-            gate = await _by_grant(connection, locked, ref, gate)
+            gate, admitted = await _passed(connection, locked, ref, gate, judge.lane)
+            if isinstance(admitted, Waiting):
+                return admitted
             if not gate.is_open:
                 return await self._refuse(connection, locked, ref, gate)
             changes = Changes.to(locked)
             _write_dispatch(changes, locked, ref, gate)
             note_read(changes, locked, ref)
             await changes.write(connection)
-        return Admitted(attempt=1)
+        return admitted
 
     async def _refuse(self, connection: Connection, locked: LockedRun, ref: CallRef, gate: Gate) -> Refusal:
         consent = gate.consent
-        if consent is None:
+        if consent is None and gate.decision.determining in HELD_BACK:
+            report = await hold_back(connection, locked, ref, gate.decision)
+        elif consent is None:
             report = await self._deny(connection, locked, ref, gate, "policy")
         elif consent.kind == "pending":
             assert locked.approval is not None
@@ -237,10 +257,40 @@ def _gate(locked: LockedRun, ref: CallRef, judge: Judge) -> Gate:
     return Gate(bound, consent_for(locked, ref, live.policy_digest, process_of(obligations)), obligations)
 
 
+class _NoRoomError(Exception):
+    """Takes back what was written for a call that cannot pass."""
+
+
+async def _passed(
+    connection: Connection, locked: LockedRun, ref: CallRef, gate: Gate, lane: Lane | None
+) -> tuple[Gate, Admitted | Waiting]:
+    """Open the gate by a grant where one answers, and let the call pass; one that waits has used up no grant."""
+    key = effect_key(ref.run_id, ref.step, ref.call)
+    if not _may_be_granted(gate):
+        return gate, await let_pass(connection, locked, lane, key) if gate.is_open else Admitted(attempt=1)
+    try:
+        async with connection.transaction():
+            gate = await _by_grant(connection, locked, ref, gate)
+            passed = await let_pass(connection, locked, lane, key) if gate.is_open else Admitted(attempt=1)
+            if isinstance(passed, Waiting):
+                raise _NoRoomError  # noqa: TRY301 - it ends the savepoint
+            return gate, passed
+    except _NoRoomError:
+        # Asked again, for its place in the queue was taken back too; should there be room by now, it is kept for it.
+        passed = await let_pass(connection, locked, lane, key)
+        soon = Passage(admitted=False, wait_s=ROOM_IS_KEPT_S, lacks="room")
+        return gate, passed if isinstance(passed, Waiting) else Waiting(passage=soon)
+
+
+def _may_be_granted(gate: Gate) -> bool:
+    """Whether a standing grant may answer: nobody was asked yet, and it is not an open breaker that asks."""
+    asks_for_breaker = any(rule.id == BREAKER_ASK_PERSON for rule in gate.decision.fired)
+    return gate.consent is not None and gate.consent.kind == "absent" and not asks_for_breaker
+
+
 async def _by_grant(connection: Connection, locked: LockedRun, ref: CallRef, gate: Gate) -> Gate:
-    """Open the gate by a standing grant, where a person would be asked now; a request that was made is decided."""
-    if gate.consent is None or gate.consent.kind != "absent":
-        return gate
+    """Open the gate by a standing grant, if one answers where a person would be asked."""
+    assert gate.consent is not None
     grant = await use_grant(connection, locked, ref, gate.decision, gate.obligations)
     return gate if grant is None else replace(gate, consent=Consent("holds"), grant=grant)
 

@@ -15,9 +15,11 @@ from proctor.contracts.ids import Digest, RunId, ToolName
 from proctor.contracts.kill import Fence, KillScope
 from proctor.contracts.manifest import Autonomy
 from proctor.contracts.run import AuditHead, RunStatus
+from proctor.contracts.traffic import Breaker
 from proctor.store.database import Connection
 from proctor.store.queries import query
 from proctor.store.rows import Row, to_answers, to_denied_goals, to_fence, to_head, to_levels, verified
+from proctor.store.traffic import to_breakers
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class LockedRun:
     denied_goals: tuple[DeniedGoal, ...] = ()
     active_bundle: Digest | None = None
     windows: tuple[WindowAnswer, ...] = ()
+    breakers: tuple[Breaker, ...] = ()
+    """Every breaker that is not at rest."""
     is_locked: bool = True
     """False: read a moment ago, and somebody may have written since."""
 
@@ -88,6 +92,7 @@ class LockedRun:
             windows=self.windows,
             denied_goals=self.denied_goals,
             active_bundle=self.active_bundle,
+            breakers=self.breakers,
         )
 
     @property
@@ -134,6 +139,7 @@ async def lock_run(
         denied_goals=to_denied_goals(row["denied_goals"]),
         active_bundle=row["active_bundle"],
         windows=to_answers(row["windows"]),
+        breakers=to_breakers(row["breakers"]),
     )
 
 

@@ -12,7 +12,7 @@ from proctor.contracts.human import HumanRequest, RequestKind
 from proctor.contracts.ids import ToolName
 from proctor.contracts.labels import Labels
 from proctor.contracts.run import CallRef, CallReport, CallStatus
-from proctor.contracts.tool import Confirmed, Failed, ToolOutcome, Unknown
+from proctor.contracts.tool import Confirmed, Failed, ToolContract, ToolOutcome, Unknown
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes, Overtaken
 from proctor.store.database import Connection, Database
@@ -68,8 +68,19 @@ class SettlingJournal:
         async with self._database.transaction() as connection:
             locked = await lock_call(connection, ref)
             if locked.undo is None:
-                raise Corrupted(f"the compensation of {ref.run_id}/{ref.step}/{ref.call} was never begun")
+                return await self._settle_unbegun_undo(connection, locked, ref, outcome)
             return await self._settle(connection, Settling(ref, locked, locked.undo), outcome, final=final)
+
+    async def _settle_unbegun_undo(
+        self, connection: Connection, locked: LockedRun, ref: CallRef, outcome: ToolOutcome
+    ) -> CallReport:
+        """Settle a compensation that never came to an intent, for lack of room: it failed, and its owner is told."""
+        bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
+        contract = bundle.tool(ToolName(locked.tool))
+        if not isinstance(outcome, Failed) or contract is None or contract.compensation is None:
+            raise Corrupted(f"the compensation of {ref.run_id}/{ref.step}/{ref.call} was never begun")
+        unbegun = {**intent_row(locked, ref, "compensation", contract.compensation.tool), "attempt": 0}
+        return await self._settle(connection, Settling(ref, locked, unbegun), outcome, final=True)
 
     async def record_read(self, ref: CallRef, outcome: ToolOutcome) -> CallReport:
         """Write the result of a read; the first one recorded stands."""
@@ -97,9 +108,9 @@ class SettlingJournal:
             return report_of_entry(locked.outcome, locked.head)
         if isinstance(outcome, Confirmed):
             raise Corrupted(f"effect {ref.run_id}/{ref.step}/{ref.call} is confirmed and was never begun")
-        never = Failed(error="no attempt was begun: nothing was dispatched")
         bundle = await self._bundles.load(locked.run["bundle_digest"], connection)
         contract = bundle.tool(ToolName(locked.tool))
+        never = outcome if isinstance(outcome, Failed) else _never_begun(contract)
         if contract is not None and contract.is_read:
             return await _write_read(connection, locked, ref, never)
         unbegun = {**intent_row(locked, ref, "act", locked.tool), "attempt": 0}
@@ -201,6 +212,11 @@ class SettlingJournal:
             **_signals(outcome),
         )
         return report_of(row, await changes.write(connection))
+
+
+def _never_begun(contract: ToolContract | None) -> Failed:
+    pool = "" if contract is None or not contract.pool else f" (does a worker serve the pool {contract.pool}?)"
+    return Failed(error=f"no attempt was begun: nothing was dispatched{pool}")
 
 
 def _for_all_attempts(effect: Row, outcome: Failed | Unknown) -> Failed | Unknown:

@@ -41,7 +41,7 @@ class PostgresTraffic:
 
     async def breakers(self, names: Sequence[str] = ()) -> list[Breaker]:
         """List breakers; as the port says."""
-        return to_breakers(await self._database.rows("breakers", list(names) or None))
+        return list(to_breakers(await self._database.rows("breakers", list(names) or None)))
 
     async def set_breaker(self, name: str, state: BreakerState, by: str, reason: str) -> Breaker:
         """Open or close a breaker by hand; as the port says."""
@@ -90,9 +90,9 @@ def is_watched(lane: Lane, stirred: Iterable[Breaker]) -> bool:
     return any(one.name in names for one in stirred)
 
 
-def to_breakers(rows: Iterable[Row] | None) -> list[Breaker]:
+def to_breakers(rows: Iterable[Row] | None) -> tuple[Breaker, ...]:
     """Read breakers."""
-    return [Breaker.model_validate({name: row[name] for name in _BREAKER}) for row in rows or ()]
+    return tuple(Breaker.model_validate({name: row[name] for name in _BREAKER}) for row in rows or ())
 
 
 async def _tell(connection: Connection, changes: Any, *, by: str = "proctor", **more: str) -> None:

@@ -1,6 +1,7 @@
 """Our Prometheus metrics. Every label set is bounded: values beyond the bound are counted under `other`."""
 
 import threading
+from collections.abc import Mapping
 from decimal import Decimal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -8,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from proctor.telemetry import names
 
 MAX_LABEL_VALUES = 200
+BREAKER_VALUES = {"closed": 0, "half_open": 1, "open": 2}
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -54,6 +56,12 @@ class Metrics:
         self._denials = self._counter(names.DENIALS, "Calls that policy denied", "rule")
         self._fences = self._counter(names.FENCES, "Runs, plans and calls that a kill stopped", "scope")
         self._lag = Gauge(names.EVENT_LOOP_LAG_SECONDS, "How late the event loop runs", registry=self.registry)
+        self._breaker, self._held = BoundedLabel(), BoundedLabel()
+        self._breakers: set[str] = set()
+        self._breaker_state = Gauge(
+            names.BREAKER_STATE, "0 closed, 1 half-open, 2 open", ["breaker"], registry=self.registry
+        )
+        self._waits = self._counter(names.CALLS_WAITING, "Times that a call found no room and waited", "by")
         self._ready = Gauge(names.READY, "1 while this process can do its work", registry=self.registry)
 
     def run_closed(self, agent: str, status: str) -> None:
@@ -94,6 +102,16 @@ class Metrics:
     def fenced(self, scope: str) -> None:
         """Count something that a kill stopped; `scope` is the kind of the fence."""
         self._fences.labels(scope).inc()
+
+    def call_waits(self, by: str) -> None:
+        """Count a call that waits, by the limit or breaker that holds it up."""
+        self._waits.labels(self._held(by)).inc()
+
+    def breakers(self, states: Mapping[str, str]) -> None:
+        """Show the breakers that are not at rest, and that the others which were shown are closed."""
+        self._breakers |= {self._breaker(name) for name in states}
+        for name in self._breakers:
+            self._breaker_state.labels(name).set(BREAKER_VALUES[states.get(name, "closed")])
 
     def loop_lag(self, seconds: float) -> None:
         """Say how late the event loop runs."""

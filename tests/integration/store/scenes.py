@@ -19,6 +19,7 @@ from proctor.contracts.planning import CallsProposal, Proposal, Proposed, Propos
 from proctor.contracts.ports import Judge
 from proctor.contracts.run import CallRef, PlannedCall, PlanRecord, RequestRef, StepPlan, StepRef, TaskRequest
 from proctor.contracts.tool import CompensationRule, Effect, ToolContract
+from proctor.contracts.traffic import Lane
 from proctor.store.postgres import PostgresStore
 
 POLICY = Digest("a" * 64)
@@ -75,6 +76,7 @@ class FakeJudge:
 
     decide: Callable[[LiveFacts], Decision]
     windows: tuple[WindowQuery, ...] = ()
+    lane: Lane | None = None
 
     def __call__(self, live: LiveFacts) -> Decision:
         return self.decide(live)

@@ -59,7 +59,7 @@ async def _lost(store: PostgresStore) -> Scene:
 
 
 async def _compensate(scene: Scene, tools: FakeTools) -> CallReport:
-    activities = ActingActivities(scene.store.journal, tools, PolicyShelf())
+    activities = ActingActivities(scene.store.journal, tools, PolicyShelf(), scene.store.traffic)
     return await ActivityEnvironment().run(activities.compensate, scene.call())
 
 

@@ -28,7 +28,7 @@ ANSWERED, FAULT, UNTOLD = CallEnd.ANSWERED, CallEnd.FAULT, CallEnd.UNTOLD
 
 @pytest.fixture
 async def other(dsn: str) -> AsyncIterator[PostgresStore]:
-    """A second worker, on connections of its own."""
+    """Open a second worker's store, on connections of its own."""
     opened = await PostgresStore.connect(dsn, min_size=1, max_size=20)
     yield opened
     await opened.close()

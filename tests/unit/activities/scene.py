@@ -5,13 +5,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from proctor.contracts.errors import Unavailable
 from proctor.contracts.governing import WindowAnswer, WindowQuery
-from proctor.contracts.ids import Digest, RunId
+from proctor.contracts.ids import Digest, EffectKey, RunId
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, ModelPlannerSpec
 from proctor.contracts.planning import Observation
 from proctor.contracts.policy import PolicyDocument
 from proctor.contracts.run import PlanFacts, RunRecord, RunStatus
 from proctor.contracts.tool import ArgumentRole, Effect, Risk, ToolContract
+from proctor.contracts.traffic import Breaker, BreakerState, CallEnd, Lane, Passage
 
 REFUND = ToolContract(
     name="Refund",
@@ -107,6 +109,28 @@ class FakeJournal:
         assert record.run_id == run().run_id
         self.asked.extend(queries)
         return tuple(WindowAnswer(name=query.name, value=self.past) for query in queries)
+
+
+class FakeTraffic:
+    """Lets everything pass, and keeps what it is told of how calls ended."""
+
+    def __init__(self, *, is_away: bool = False) -> None:
+        self.is_away = is_away
+        self.told: list[tuple[EffectKey, int, CallEnd, str]] = []
+
+    async def enter(self, lane: Lane, key: EffectKey) -> Passage:
+        return Passage(admitted=True)
+
+    async def leave(self, lane: Lane, key: EffectKey, turn: int, end: CallEnd, error: str = "") -> None:
+        if self.is_away:
+            raise Unavailable
+        self.told.append((key, turn, end, error))
+
+    async def breakers(self, names: Sequence[str] = ()) -> list[Breaker]:
+        return []
+
+    async def set_breaker(self, name: str, state: BreakerState, by: str, reason: str) -> Breaker:
+        raise NotImplementedError
 
 
 class FakeTools:

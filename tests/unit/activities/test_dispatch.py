@@ -13,7 +13,7 @@ from activities.dispatch import LATE_ANSWER_MARGIN_S, NOT_HAPPENED, NOT_SENT, Di
 from activities.stopping import Stop, heeding
 from proctor.contracts.dispatching import Admitted, EffectStanding, Prior, Refusal
 from proctor.contracts.errors import Unavailable
-from proctor.contracts.ids import EffectKey, RunId
+from proctor.contracts.ids import EffectKey, RunId, ToolName
 from proctor.contracts.run import CallReport
 from proctor.contracts.tool import (
     Confirmed,
@@ -26,8 +26,11 @@ from proctor.contracts.tool import (
     ToolOutcome,
     Unknown,
 )
+from proctor.contracts.traffic import Lane
+from tests.unit.activities.scene import FakeTraffic
 
 KEY = EffectKey("run/0/0")
+LANE = Lane(tool=ToolName("Act"), tenant="t")
 FENCED = Refusal(report=CallReport(status="fenced"))
 
 
@@ -89,13 +92,14 @@ class FakeSlowLedger(FakeLedger):
 def effect(ledger: FakeLedger, **contract: Any) -> Effect:
     probe = ToolContract(name="Probe", input_schema={}, effect="read") if "probe" in contract else None
     made = ToolContract(name="Act", input_schema={}, effect="write", timeout_s=0.01, **contract)
-    return Effect(made, probe, ToolInvocation(run_id=RunId("run"), key=KEY, arguments={}), ledger.retry, ledger.settle)
+    invocation = ToolInvocation(run_id=RunId("run"), key=KEY, arguments={})
+    return Effect(made, probe, invocation, LANE, ledger.retry, ledger.settle)
 
 
 async def carry_out(
     tools: FakeTools, ledger: FakeLedger, begun: Admitted | Prior | Refusal, **contract: Any
 ) -> CallReport:
-    work = partial(Dispatcher(tools).carry_out, effect(ledger, **contract), begun)
+    work = partial(Dispatcher(tools, FakeTraffic()).carry_out, effect(ledger, **contract), begun)
     return await ActivityEnvironment().run(heeding, work)
 
 
@@ -214,7 +218,9 @@ async def test_a_stopped_tool_is_cut_off_and_its_outcome_written() -> None:
     """A kill stops the tool after a short grace, and the ledger says what is not known."""
     tools, ledger = FakeTools(hang=True), FakeLedger()
     environment = ActivityEnvironment()
-    work = partial(Dispatcher(tools).carry_out, effect(ledger, idempotency="native"), Admitted(attempt=1))
+    work = partial(
+        Dispatcher(tools, FakeTraffic()).carry_out, effect(ledger, idempotency="native"), Admitted(attempt=1)
+    )
     running = asyncio.create_task(environment.run(heeding, work))
     await asyncio.sleep(0.05)
     environment.cancel()
@@ -238,7 +244,7 @@ async def test_a_stopped_tool_of_this_process_is_cut_off_at_once_and_anothers_an
     """To hang up on another system stops nothing there, and loses the answer; a tool of ours really stops."""
     tools, environment, loop = FakeTools(hang=True), ActivityEnvironment(), asyncio.get_running_loop()
     begun = effect(FakeLedger(), idempotency="native", implementation=implementation)
-    work = partial(Dispatcher(tools).carry_out, begun, Admitted(attempt=1))
+    work = partial(Dispatcher(tools, FakeTraffic()).carry_out, begun, Admitted(attempt=1))
     running = asyncio.create_task(environment.run(heeding, work))
     await asyncio.sleep(0.05)
     environment.cancel()
@@ -283,7 +289,9 @@ async def test_a_stop_while_the_outcome_is_written_does_not_lose_it() -> None:
     """The effect has happened and its answer is in hand: no cancellation may come between it and the ledger."""
     ledger = FakeSlowLedger()
     environment = ActivityEnvironment()
-    work = partial(Dispatcher(FakeTools(Confirmed(result=1))).carry_out, effect(ledger), Admitted(attempt=1))
+    work = partial(
+        Dispatcher(FakeTools(Confirmed(result=1)), FakeTraffic()).carry_out, effect(ledger), Admitted(attempt=1)
+    )
     running = asyncio.create_task(environment.run(heeding, work))
     await ledger.writing.wait()
     environment.cancel()
@@ -301,7 +309,9 @@ async def test_a_stop_before_the_effect_leaves_it_undone_and_says_so() -> None:
     async def stopped_in_between(stop: Stop) -> CallReport:
         environment.cancel()
         await asyncio.sleep(0)
-        return await Dispatcher(tools).carry_out(effect(ledger, idempotency="native"), Admitted(attempt=1), stop)
+        return await Dispatcher(tools, FakeTraffic()).carry_out(
+            effect(ledger, idempotency="native"), Admitted(attempt=1), stop
+        )
 
     assert "failed" == (await environment.run(heeding, stopped_in_between)).status
     assert ([], [(NOT_SENT, True)]) == (tools.sent, ledger.settled)
@@ -312,7 +322,7 @@ async def test_a_stop_while_a_failure_is_noted_ends_the_call() -> None:
     ledger = FakeSlowLedger()
     environment = ActivityEnvironment()
     passing = Failed(error="503", retryable=True)
-    work = partial(Dispatcher(FakeTools(passing)).carry_out, effect(ledger), Admitted(attempt=1))
+    work = partial(Dispatcher(FakeTools(passing), FakeTraffic()).carry_out, effect(ledger), Admitted(attempt=1))
     running = asyncio.create_task(environment.run(heeding, work))
     await ledger.writing.wait()
     environment.cancel()
@@ -328,7 +338,9 @@ async def test_a_lost_attempt_is_read_back_though_the_run_is_stopped() -> None:
     environment = ActivityEnvironment()
     young = Prior(standing=EffectStanding(state="intent", attempt=1, age_s=LATE_ANSWER_MARGIN_S - 0.3))
     reading = effect(ledger, idempotency="read_back", probe="Probe")
-    running = asyncio.create_task(environment.run(heeding, partial(Dispatcher(tools).carry_out, reading, young)))
+    running = asyncio.create_task(
+        environment.run(heeding, partial(Dispatcher(tools, FakeTraffic()).carry_out, reading, young))
+    )
     await asyncio.sleep(0.05)
     environment.cancel()
     assert "failed" == (await running).status
@@ -342,7 +354,9 @@ async def test_a_worker_that_stops_leaves_a_lost_attempt_to_the_next() -> None:
     environment = ActivityEnvironment()
     reading = effect(ledger, idempotency="read_back", probe="Probe")
     young = Prior(standing=EffectStanding(state="intent", attempt=1, age_s=0))
-    running = asyncio.create_task(environment.run(heeding, partial(Dispatcher(tools).carry_out, reading, young)))
+    running = asyncio.create_task(
+        environment.run(heeding, partial(Dispatcher(tools, FakeTraffic()).carry_out, reading, young))
+    )
     await asyncio.sleep(0.05)
     environment.cancel(ActivityCancellationDetails(worker_shutdown=True))
     with pytest.raises(asyncio.CancelledError):
@@ -358,7 +372,7 @@ async def test_a_worker_that_stops_sends_nothing_again() -> None:
     async def drained_in_between(stop: Stop) -> CallReport:
         environment.cancel(ActivityCancellationDetails(worker_shutdown=True))
         await asyncio.sleep(0)
-        return await Dispatcher(tools).carry_out(effect(ledger, idempotency="native"), lost(), stop)
+        return await Dispatcher(tools, FakeTraffic()).carry_out(effect(ledger, idempotency="native"), lost(), stop)
 
     with pytest.raises(asyncio.CancelledError):
         await environment.run(heeding, drained_in_between)
@@ -374,7 +388,7 @@ async def test_a_worker_that_stops_before_the_effect_costs_the_tool_no_attempt()
         environment.cancel(ActivityCancellationDetails(worker_shutdown=True))
         await asyncio.sleep(0)
         once = effect(ledger, retry=RetryRule(max_attempts=1))
-        return await Dispatcher(tools).carry_out(once, Admitted(attempt=1), stop)
+        return await Dispatcher(tools, FakeTraffic()).carry_out(once, Admitted(attempt=1), stop)
 
     with pytest.raises(ApplicationError):
         await environment.run(heeding, drained_in_between)
