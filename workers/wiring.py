@@ -22,9 +22,13 @@ from proctor.tools.authoring import ToolResources
 from proctor.tools.dispatcher import ToolDispatcher
 from proctor.tools.mcp.adapter import McpAdapter
 from proctor.tools.mcp.surroundings import Surroundings
+from proctor.tools.process_adapter import ProcessAdapter
+from proctor.tools.python_adapter import PythonAdapter
+from proctor.tools.sandboxed_python import SandboxedPython
 from workers.logbook import ActivityLog
 from workers.metering import MeteredPlanner, MeteredTools, count_pending, metered_journal, show_breakers
 from workers.process import WorkerParts
+from workers.sandboxing import prepare_sandbox
 from workflows.agent_task import AgentTaskWorkflow
 from workflows.undo_run import UndoRunWorkflow
 
@@ -77,8 +81,11 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
     """
     store = await PostgresStore.connect(settings.endpoints().database_url, min_size=2, max_size=24)
     resources = ToolResources(store.knowledge, tool_environment(os.environ))
-    mcp = McpAdapter(Surroundings(resources.environment, root=settings.root))
-    tools = ToolDispatcher(resources, adapters=(mcp,))
+    sandbox = await prepare_sandbox(settings, store.hosts)
+    mcp = McpAdapter(Surroundings(resources.environment, root=settings.root, sandbox=sandbox))
+    process = ProcessAdapter(sandbox, settings.root)
+    python = PythonAdapter(resources, SandboxedPython(sandbox, settings.root))
+    tools = ToolDispatcher(resources, adapters=(python, mcp, process))
     journal = metered_journal(store.journal, metrics)
     metered_tools, policies = MeteredTools(tools, metrics), PolicyShelf()
     planner = PlannerRouter(ModelAccess.from_environment(os.environ))
