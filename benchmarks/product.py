@@ -22,7 +22,7 @@ from proctor.contracts.human import HumanDecision, Principal
 from proctor.contracts.ids import DEFAULT_TENANT, AgentName, RunId
 from proctor.contracts.kill import Fence, KillOrder, KillScope
 from proctor.contracts.ports import KillSwitch
-from proctor.contracts.run import TaskRequest
+from proctor.contracts.run import RunOutcome, TaskRequest
 from proctor.documents.catalog import FileAgentCatalog
 from proctor.settings import Settings, TemporalEndpoint
 from proctor.store.migrate import migrate
@@ -38,13 +38,13 @@ PEOPLE = ("operator", "demo.approver", "second.operator")
 
 
 class TimedKills:
-    """The kill switch, noting when a fence was committed."""
+    """The kill switch, noting when a fence was committed, and when the runs that only wait were ended."""
 
     def __init__(self, kills: KillSwitch) -> None:
         self._kills = kills
-        self.fenced_at_s = 0.0
-        """Seconds since the epoch."""
-        self.covered, self.waiting, self.end_waiting = kills.covered, kills.waiting, kills.end_waiting
+        self.fenced_at_s = self.ended_at_s = 0.0
+        """Seconds since the epoch, as when the last of those that only wait was ended in the store."""
+        self.covered, self.waiting = kills.covered, kills.waiting
         self.release, self.active = kills.release, kills.active
         self.receipt, self.receipts, self.knows = kills.receipt, kills.receipts, kills.knows
 
@@ -53,6 +53,12 @@ class TimedKills:
         fence = await self._kills.raise_fence(order, by)
         self.fenced_at_s = time.time()
         return fence
+
+    async def end_waiting(self, run_ids: Sequence[RunId]) -> dict[RunId, RunOutcome]:
+        """End runs that only wait."""
+        ended = await self._kills.end_waiting(run_ids)
+        self.ended_at_s = time.time()
+        return ended
 
 
 class ProductSide:
@@ -137,14 +143,25 @@ class ProductSide:
         await approvals.decide(decision, by=by, people=people, engine=self.gateway.engine, signer=signer)
 
     async def kill(
-        self, scope: KillScope, value: str, kills: KillSwitch, mode: Literal["compensate", "freeze"] | None = None
+        self,
+        scope: KillScope,
+        value: str,
+        kills: KillSwitch,
+        mode: Literal["compensate", "freeze"] | None = None,
+        wait_s: float = killing.WAIT_S,
     ) -> killing.KillReport:
         """Kill, as the command does."""
         store, by = self.gateway.store, self.person("operator")
         mode = mode or killing.default_mode(scope)
         order = KillOrder(scope=scope, value=value, actor=by.name, reason="measured", mode=mode)
         return await killing.kill(
-            order, by=by, kills=kills, archive=store.archive, journal=store.journal, engine=self.gateway.engine
+            order,
+            by=by,
+            kills=kills,
+            archive=store.archive,
+            journal=store.journal,
+            engine=self.gateway.engine,
+            wait_s=wait_s,
         )
 
     async def lose_worker(self) -> None:

@@ -26,6 +26,7 @@ STALLED_S = 3.0
 RECEIPTS_AT_ONCE = 500
 ENDED_TOGETHER = 100
 """Waiting runs that one transaction ends."""
+NOT_TERMINATED = "not every workflow of an ended run was terminated in time; the others end by themselves, later"
 STUCK = "its workflow could not go on and was terminated; nothing was taken back: proctor undo"
 
 
@@ -102,7 +103,7 @@ async def kill(
     fenced_s = time.monotonic() - ordered
     run_ids = await kills.covered(fence)
     stopping = _Stopping(fence, kills, archive, journal, engine)
-    troubles = await stopping.stop_all(run_ids)
+    troubles = await stopping.stop_all(run_ids, wait_s)
     reached = [run_id for run_id in run_ids if not troubles[run_id]]
     await stopping.wait_for_end(reached, wait_s)
     report = await _report(fence, run_ids, kills, archive)
@@ -119,7 +120,7 @@ class _Stopping:
     journal: RunJournal
     engine: RunEngine
 
-    async def stop_all(self, run_ids: Sequence[RunId]) -> dict[RunId, str]:
+    async def stop_all(self, run_ids: Sequence[RunId], wait_s: float) -> dict[RunId, str]:
         """Stop every run; gives for each what stood in the way, if anything.
 
         A kill that freezes ends those that only wait itself, and their workflows need no worker for it; those that
@@ -128,19 +129,22 @@ class _Stopping:
         waiting = await self.kills.waiting(run_ids) if self.fence.mode == "freeze" else set()
         working = [run_id for run_id in run_ids if run_id not in waiting]
         only_wait = [run_id for run_id in run_ids if run_id in waiting]
-        cancelled, ended = await asyncio.gather(self._stop_each(working), self._end_waiting(only_wait))
+        cancelled, ended = await asyncio.gather(self._stop_each(working), self._end_waiting(only_wait, wait_s))
         return cancelled | ended
 
     async def _stop_each(self, run_ids: Sequence[RunId]) -> dict[RunId, str]:
         return dict(zip(run_ids, await _each(run_ids, self.stop), strict=True))
 
-    async def _end_waiting(self, run_ids: Sequence[RunId]) -> dict[RunId, str]:
+    async def _end_waiting(self, run_ids: Sequence[RunId], wait_s: float) -> dict[RunId, str]:
         """End runs in the store, then their workflows; what has begun something meanwhile is stopped like others."""
         ended: dict[RunId, RunOutcome] = {}
+        until = asyncio.get_running_loop().time() + wait_s
         for batch in _batches(run_ids, ENDED_TOGETHER):
             ended |= await self.kills.end_waiting(batch)
 
         async def terminate(run_id: RunId) -> str:
+            if asyncio.get_running_loop().time() > until:
+                return NOT_TERMINATED
             try:
                 await self.engine.end_closed(run_id, ended[run_id], f"fence {self.fence.epoch}: {self.fence.reason}")
             except Unavailable as error:

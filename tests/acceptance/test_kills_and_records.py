@@ -29,12 +29,22 @@ async def test_kill_while_waiting_withdraws_the_request(besieged: Siege) -> None
 
 
 async def test_freezing_kill_leaves_everything_as_it_is(besieged: Siege) -> None:
-    """Frozen is frozen: no compensation, and the receipt says so."""
+    """Frozen is frozen: no compensation, and the receipt says so. Nobody works on the run: the store itself ends it.
+
+    Temporal shows who ended the workflow and why, and its history holds the end of the audit: a witness.
+    """
     run_id = await besieged.start(key("kill-freeze"), "then_approved")
-    await besieged.waiting(run_id)
+    request = await besieged.waiting(run_id)
     report = await besieged.kill(run_id, "freeze")
     assert (["before"], RunStatus.KILLED) == (besieged.effects(run_id), await besieged.status(run_id))
     assert ["none"] == [line.compensation for line in report.receipts[0].lines]
+    assert not (await besieged.decide(request.id, "approve")).receipt.applied
+    *_, last = [event async for event in besieged.client.get_workflow_handle(run_id).fetch_history_events()]
+    ended = last.workflow_execution_terminated_event_attributes
+    assert f"fence {report.fence.epoch}: attack" == ended.reason
+    (newest,) = [record for record in await besieged.gateway.store.archive.audit(run_id) if record.kind == "run_closed"]
+    assert AuditHead(n=newest.n, hash=newest.hash) == (await besieged.gateway.engine.heads(run_id))[-1]
+    assert [] == await besieged.breaks(run_id)
 
 
 async def test_kill_of_a_paused_run_takes_hold(besieged: Siege) -> None:

@@ -6,8 +6,7 @@ SELECT
     clock_timestamp() AS at,
     ARRAY(SELECT DISTINCT c.tool FROM proctor.planned_call c WHERE c.run_id = r.run_id) AS tools
 FROM proctor.run r
-WHERE r.run_id = ANY($1::text[]) AND r.closed_at IS NULL AND r.status = 'running' AND r.fence_epoch IS NULL
-  AND r.driver IS NULL
+WHERE r.run_id = ANY($1::text[]) AND r.fence_epoch IS NULL AND r.driver IS NULL
   AND NOT EXISTS (
       SELECT FROM proctor.effect e WHERE e.run_id = r.run_id AND e.state IN ('intent', 'attempt_failed', 'unknown'))
   AND EXISTS (

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from proctor.contracts.errors import Unavailable
-from proctor.contracts.run import AuditHead, RunRecord
+from proctor.contracts.run import AuditHead, RunOutcome, RunRecord
 
 
 class FakeEngine:
@@ -15,6 +15,7 @@ class FakeEngine:
         self.closed: set[str] = set()
         self.woken: list[tuple[str, str]] = []
         self.stopped: list[str] = []
+        self.terminated: dict[str, RunOutcome] = {}
         self.steered: list[tuple[str, int]] = []
         self.taken_back: list[str] = []
         self.broken: set[str] = set()
@@ -67,6 +68,12 @@ class FakeEngine:
                 self.on_stop(run_id)
             return "open"
         return "closed" if run_id in self.closed else "absent"
+
+    async def end_closed(self, run_id: str, outcome: RunOutcome, reason: str) -> None:
+        self._answer()
+        self.open.discard(run_id)
+        self.closed.add(run_id)
+        self.terminated[run_id] = outcome
 
     async def end_stuck(self, run_id: str, reason: str) -> bool:
         self._answer()

@@ -20,7 +20,7 @@ from proctor.contracts.human import DecisionReceipt, HumanRequest, Principal, Re
 from proctor.contracts.ids import PrincipalName, RunId, run_id_for
 from proctor.contracts.kill import Fence, KillScope, Receipt, ReceiptLine
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, PlaybookPlannerSpec
-from proctor.contracts.run import AuditHead, JudgedCall, RunRecord, RunStatus
+from proctor.contracts.run import AuditHead, JudgedCall, RunOutcome, RunRecord, RunStatus
 from proctor.contracts.tool import ToolContract
 
 from .fake_engine import FakeEngine
@@ -121,6 +121,9 @@ class FakeStore:
     away: int = 0
     on_follow: Any = None
     on_decide: Any = None
+    only_wait: set[str] = field(default_factory=set)
+    begun: set[str] = field(default_factory=set)
+    """Runs that only waited at the first look, and begin something before they can be ended."""
     policies: FakePolicyRegister = field(default_factory=FakePolicyRegister)
     approver_keys: FakeApproverKeys = field(default_factory=FakeApproverKeys)
 
@@ -209,6 +212,16 @@ class FakeStore:
             for run_id, row in self.rows.items()
             if not row.status.is_end and (field_of is None or getattr(row, field_of) == fence.value)
         ]
+
+    async def waiting(self, run_ids: list[str]) -> set[str]:
+        return self.only_wait.intersection(run_ids)
+
+    async def end_waiting(self, run_ids: list[str]) -> dict[str, RunOutcome]:
+        self.journal_of_calls.append(f"end_waiting {len(run_ids)}")
+        ended = [run_id for run_id in run_ids if run_id not in self.begun]
+        for run_id in ended:
+            self.end(run_id, RunStatus.KILLED)
+        return {run_id: RunOutcome(status=RunStatus.KILLED) for run_id in ended}
 
     async def release(self, epoch: int, by: Principal) -> Fence:
         fence = next((fence for fence in self.fence_rows if fence.epoch == epoch), None)

@@ -219,6 +219,50 @@ async def test_kill_ends_what_can_heed_no_cancel_once_nothing_else_moves() -> No
     assert "was terminated; nothing was taken back: proctor undo run-1" in store.rows["run-1"].status_reason
 
 
+async def test_freezing_kill_ends_what_only_waits_without_its_workflow() -> None:
+    """The store ends it, its workflow is terminated after that; what works, or began something, is cancelled."""
+    store, engine = FakeStore(rows={f"run-{n}": run_record(f"run-{n}") for n in range(4)}), FakeEngine()
+    engine.open |= set(store.rows)
+    engine.on_stop = lambda run_id: store.end(run_id, RunStatus.KILLED)
+    store.only_wait, store.begun = {"run-0", "run-1", "run-2"}, {"run-1"}
+    report = await kill(
+        order_for(KillScope.ALL), by=OPERATOR, kills=store, archive=store, journal=store, engine=engine, wait_s=2
+    )
+    assert (["run-3", "run-1"], ["run-0", "run-2"]) == (engine.stopped, list(engine.terminated))
+    assert ({RunStatus.KILLED}, ()) == ({one.status for one in engine.terminated.values()}, report.still_open)
+    assert ["raise_fence", "end_waiting 3"] == store.journal_of_calls
+
+
+async def test_kill_that_takes_back_leaves_every_run_to_its_workflow() -> None:
+    """Only the workflow knows what is to be taken back, and in which order."""
+    store, engine = FakeStore(rows={"run-1": run_record()}, only_wait={"run-1"}), FakeEngine()
+    engine.open.add("run-1")
+    engine.on_stop = lambda run_id: store.end(run_id, RunStatus.KILLED)
+    await kill(order_for(KillScope.RUN, "run-1"), by=OPERATOR, kills=store, archive=store, journal=store, engine=engine)
+    assert (["run-1"], {}) == (engine.stopped, engine.terminated)
+
+
+async def test_waiting_run_is_ended_although_the_engine_is_away() -> None:
+    """The store's word holds; that its workflow was not reached is said."""
+    store, engine = FakeStore(rows={"run-1": run_record()}, only_wait={"run-1"}), FakeEngine()
+    engine.open.add("run-1")
+    engine.away = 5
+    report = await kill(order_for(KillScope.ALL), by=OPERATOR, kills=store, archive=store, journal=store, engine=engine)
+    assert (1, ()) == (len(report.receipts), report.still_open)
+    assert "does not answer" in report.trouble
+
+
+async def test_kill_does_not_terminate_for_longer_than_it_waits() -> None:
+    """The runs have ended, and whoever killed them has the receipts; that workflows are left is said."""
+    store, engine = FakeStore(rows={"run-1": run_record()}, only_wait={"run-1"}), FakeEngine()
+    engine.open.add("run-1")
+    report = await kill(
+        order_for(KillScope.ALL), by=OPERATOR, kills=store, archive=store, journal=store, engine=engine, wait_s=-1
+    )
+    assert ({}, 1, ()) == (engine.terminated, len(report.receipts), report.still_open)
+    assert "the others end by themselves" in report.trouble
+
+
 async def test_kill_asks_once_for_all_runs_how_they_stand() -> None:
     """Not once for each: two thousand runs would be two thousand queries, ten times a second."""
     store, engine = FakeStore(rows={f"run-{n}": run_record(f"run-{n}") for n in range(50)}), FakeEngine()
