@@ -19,7 +19,9 @@ def guarded(outcome: ToolOutcome, plan: CallPlan, guardrails: tuple[str, ...]) -
     """
     if not isinstance(outcome, Confirmed):
         return outcome
-    labels = outcome.labels.join(Labels(sources=(f"tool:{plan.tool}#{plan.step}",)))
+    # Who may see it stays as its tool says: to name the source must not restrict what is public.
+    named = Labels(confidentiality=outcome.labels.confidentiality, sources=(f"tool:{plan.tool}#{plan.step}",))
+    labels = outcome.labels.join(named)
     result = redacted(outcome.result, plan.decision.decision.obligations)
     is_whole = result == outcome.result
     outcome = outcome.model_copy(

@@ -91,6 +91,7 @@ class RunFlows:
     def _note_result(self, entry: Observation) -> None:
         name = f"tool:{entry.tool or 'unknown'}#{entry.step}"
         labels = entry.labels if entry.labels.sources else entry.labels.model_copy(update={"sources": (name,)})
+        labels = self._restricted(labels, entry.tool or "")
         rules = self._bundle.policy.validate_results if self._bundle.policy else ()
         accepted = validated(entry.content, [rule for rule in rules if rule.tool == entry.tool], labels)
         contract, call = self._contracts.get(entry.tool or ""), self._proposed.get((entry.step, entry.call))
@@ -101,6 +102,13 @@ class RunFlows:
         if flow is not None and entry.kind == "result":
             was_asked_for = not tainted or not flow.contract.is_read or bool(flow.leaves_by)
             self.ledger.record(flow, entry.content, was_asked_for=was_asked_for)
+
+    def _restricted(self, labels: Labels, tool: str) -> Labels:
+        """Restrict what a tool said as its contract does: an error, or what its probe read, may quote its results."""
+        contract = self._contracts.get(tool)
+        if contract is None:
+            return labels
+        return labels.join(Labels(integrity=labels.integrity, confidentiality=contract.confidentiality))
 
     def of_call(
         self,

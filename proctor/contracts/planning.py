@@ -86,6 +86,17 @@ class Usage(Contract):
     model: str = ""
 
 
+class ResultPart(Contract):
+    """A part of an earlier result of the run that a model asked to read."""
+
+    result: str = Field(max_length=32)
+    """`STEP.CALL` of the call that gave it."""
+    offset: int = Field(default=0, ge=0)
+    """In bytes of the result as the model reads it."""
+    find: str = Field(default="", max_length=200)
+    """Read from where this text stands next, at `offset` or after it."""
+
+
 class Proposal(Contract):
     """A planner's answer for one step."""
 
@@ -103,6 +114,8 @@ class Proposal(Contract):
     """Taken at the run's first steps only, before any untrusted data was read."""
     author: PrincipalName | None = None
     """A person who had the wheel; None: the planner."""
+    read: tuple[ResultPart, ...] = Field(default=(), max_length=16)
+    """Parts of large results that the planner read before it proposed. What they held is in the store already."""
 
 
 EntryKind = Literal["proposal", "result", "failure", "denial", "human", "message"]
@@ -151,3 +164,5 @@ class Situation(Contract):
     """Hard limits in the owner's words, e.g. "refunds above 500 are forbidden"; no untrusted text."""
     preferences: tuple[str, ...] = ()
     """Soft constraints in the owner's words; no untrusted text."""
+    resting: tuple[ToolName, ...] = ()
+    """Tools whose breaker is open now: they are offered, and marked."""

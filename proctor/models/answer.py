@@ -1,6 +1,6 @@
 """Reading a model's answer: a proposal, or what is wrong with it in words that go back to the model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,12 +19,33 @@ from proctor.contracts.arguments import argument_misfits, json_flaw, read_argume
 from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import InvalidInput
 from proctor.contracts.ids import ToolName
-from proctor.contracts.planning import CallsProposal, DeclaredPlan, FinalProposal, ProposedCall, QuestionProposal
+from proctor.contracts.planning import (
+    CallsProposal,
+    DeclaredPlan,
+    FinalProposal,
+    ProposedCall,
+    QuestionProposal,
+    ResultPart,
+)
 from proctor.contracts.schemas import problems
 from proctor.models.asides import TOOL_NAME, other_fault, other_way, plan_fault, read_plan
-from proctor.models.offer import ANSWERS, ASK, DECLARE, FINISH, MAX_ALTERNATIVES, MAX_CALLS, OTHERWISE, Offer
+from proctor.models.offer import (
+    ANSWERS,
+    ASK,
+    DECLARE,
+    DESCRIBE,
+    FINISH,
+    LOOKS,
+    MAX_ALTERNATIVES,
+    MAX_CALLS,
+    OTHERWISE,
+    READ,
+    Offer,
+)
 
 _ASIDES = frozenset({DECLARE, OTHERWISE})
+MAX_LOOKS = 2
+"""Look-ups of one answer."""
 
 
 @dataclass
@@ -39,6 +60,10 @@ class Answer:
     """The calls of tools that were not offered: attempts that policy has to see."""
     wrong: dict[str, str] = field(default_factory=dict)
     """What is wrong, by call id; a fault of the whole answer has the id ``""``."""
+    parts: dict[str, ResultPart] = field(default_factory=dict)
+    """Which parts of results are asked for, by call id."""
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Which tools are to be described, by call id."""
     arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Whatever could be read, by call id."""
 
@@ -51,6 +76,11 @@ class Answer:
     def is_declaration(self) -> bool:
         """Whether it declares a plan and does nothing else."""
         return self.plan is not None and not self.calls and not self.wrong
+
+    @property
+    def is_look(self) -> bool:
+        """Whether it only asks for what can be told at once."""
+        return bool(self.parts or self.names) and not self.wrong
 
     @property
     def complaint(self) -> str:
@@ -93,6 +123,20 @@ def accept_plan(response: ModelResponse, answer: Answer) -> list[ModelMessage]:
     return [ModelResponse(parts=[said]), ModelRequest(parts=[taken])]
 
 
+def look_up(response: ModelResponse, answer: Answer, told: Mapping[str, str]) -> list[ModelMessage]:
+    """Answer what the model asked to be told; `told` by call id."""
+    parts = [part for part in response.parts if isinstance(part, ToolCallPart)]
+    asked = [
+        ToolCallPart(part.tool_name, args=answer.arguments[part.tool_call_id], tool_call_id=part.tool_call_id)
+        for part in parts
+    ]
+    answers = [
+        ToolReturnPart(part.tool_name, content=told[part.tool_call_id], tool_call_id=part.tool_call_id)
+        for part in parts
+    ]
+    return [ModelResponse(parts=asked), ModelRequest(parts=answers)]
+
+
 def repair_request(response: ModelResponse, answer: Answer) -> list[ModelMessage]:
     """Give the answer back with what is wrong with it."""
     parts = [part for part in response.parts if isinstance(part, ToolCallPart)]
@@ -131,6 +175,12 @@ def _whole_fault(names: Sequence[str]) -> str | None:
         return f"there were {len(calls)} calls: at most {MAX_CALLS} in one answer"
     if len(names) > 1 and {FINISH, ASK} & set(names):
         return f"{FINISH} and {ASK} must stand alone: make the calls first, and see their results"
+    return _aside_fault(names, calls)
+
+
+def _aside_fault(names: Sequence[str], calls: Sequence[str]) -> str | None:
+    if LOOKS & set(names) and (set(names) - LOOKS or len(names) > MAX_LOOKS):
+        return f"{READ} and {DESCRIBE} stand alone, at most {MAX_LOOKS} at once: look first, then call"
     if names.count(DECLARE) > 1:
         return f"{DECLARE} is said once, with all calls"
     if names.count(OTHERWISE) > MAX_ALTERNATIVES or (OTHERWISE in names and not calls):
@@ -147,6 +197,10 @@ def _read_part(part: ToolCallPart, offer: Offer, answer: Answer) -> None:
         answer.wrong[call_id] = wrong
     elif name == DECLARE:
         answer.plan = read_plan(arguments)
+    elif name == READ:
+        answer.parts[call_id] = ResultPart.model_validate(arguments)
+    elif name == DESCRIBE:
+        answer.names[call_id] = tuple(arguments["names"])
     elif name == OTHERWISE:
         answer.others.append(other_way(arguments))
     else:

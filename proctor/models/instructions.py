@@ -48,6 +48,7 @@ def _limits(situation: Situation) -> list[str]:
         + ("is forbidden." if limit.beyond == "forbid" else "must be approved by a person.")
         for limit in manifest.thresholds
     )
+    lines.extend(f"{name} cannot be reached now: find another way, or do without." for name in situation.resting)
     return [*lines, *situation.limits]
 
 

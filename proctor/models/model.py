@@ -14,26 +14,31 @@ from proctor.contracts.manifest import ModelPlannerSpec
 from proctor.contracts.planning import (
     CallsProposal,
     DeclaredPlan,
+    Observation,
     Proposal,
     QuestionProposal,
+    ResultPart,
     Situation,
     Usage,
 )
 from proctor.contracts.ports import Transcript
 from proctor.models.access import Endpoint, ModelAccess
-from proctor.models.answer import Answer, accept_plan, read_answer, repair_request
+from proctor.models.answer import MAX_LOOKS, Answer, accept_plan, look_up, read_answer, repair_request
 from proctor.models.connection import ModelConnection
 from proctor.models.conversation import opening, replay, size_of
 from proctor.models.instructions import instructions_for
-from proctor.models.offer import Offer, offer_of
+from proctor.models.offer import MAX_DESCRIBED, Offer, offer_of
 from proctor.models.outcomes import MAX_RESULT_BYTES
 from proctor.models.price import price_usd
+from proctor.models.reading import PART_BYTES, part_of, reference, what_is_shown
 
 BYTES_PER_TOKEN = 2
 """Prompt bytes that are taken for one token: fewer than the 3 to 4 of prose and JSON, so that estimates are high."""
 
 _RESULT_OVERHEAD = 1024
 _REPAIR_OVERHEAD = 4096
+MAX_LOOK_ROUNDS = 3
+"""So often in one plan a model may ask for parts of results, or for descriptions of tools."""
 
 
 class ModelCursor(Contract):
@@ -42,6 +47,10 @@ class ModelCursor(Contract):
     history_bytes: int = Field(default=0, ge=0)
     open_results: int = Field(default=0, ge=0)
     """Calls and questions whose results the next prompt will hold and this one did not."""
+    has_parts: bool = False
+    """Whether a result was not shown whole."""
+    told: tuple[str, ...] = Field(default=(), max_length=MAX_DESCRIBED)
+    """The tools that were described on request."""
 
 
 class ModelPlanner:
@@ -65,14 +74,17 @@ class ModelPlanner:
     def estimate_cost_usd(self, situation: Situation) -> Decimal:
         """Bound one plan: every repair used, every answer at its longest. Raises `PlannerFailed` without a price."""
         spec, cursor = _spec(situation), _read_cursor(situation)
-        offer = offer_of(situation)
+        may_read = cursor.has_parts or cursor.open_results > 0
+        offer = offer_of(situation, told=cursor.told, has_parts=may_read)
         new = cursor.open_results * (2 * MAX_RESULT_BYTES + _RESULT_OVERHEAD)
         prompt = size_of(opening(situation, instructions_for(situation, spec))) + offer.size
         first = (prompt + cursor.history_bytes + new + situation.said_bytes) // BYTES_PER_TOKEN
         repair = spec.max_output_tokens + _REPAIR_OVERHEAD // BYTES_PER_TOKEN
-        rounds = range(spec.max_repairs + 1 + offer.may_declare)
+        looks = MAX_LOOK_ROUNDS if offer.may_look else 0
+        looked = looks * MAX_LOOKS * 2 * max(PART_BYTES, offer.largest) // BYTES_PER_TOKEN if looks else 0
+        rounds = range(spec.max_repairs + 1 + offer.may_declare + looks)
         tokens = Tokens(
-            input_tokens=sum(first + number * repair for number in rounds),
+            input_tokens=sum(first + looked + number * repair for number in rounds),
             output_tokens=len(rounds) * spec.max_output_tokens,
         )
         return price_usd(spec, tokens)
@@ -81,9 +93,10 @@ class ModelPlanner:
         """Ask the model. Raises `PlannerFailed` or `PlannerUnavailable`."""
         spec = _spec(situation)
         price_usd(spec, Tokens(input_tokens=1, output_tokens=1))
-        history = replay(await transcript.all())
-        offer = offer_of(situation)
-        exchange = _Exchange(spec, offer, self._connection(spec))
+        entries, cursor = await transcript.all(), _read_cursor(situation)
+        history, has_parts = replay(entries), what_is_shown(entries).is_large
+        offer = offer_of(situation, told=cursor.told, has_parts=has_parts)
+        exchange = _Exchange(spec, offer, self._connection(spec), entries)
         messages = [*opening(situation, instructions_for(situation, spec)), *history]
         answer = await exchange.answer(messages)
         proposal = Proposal(
@@ -92,10 +105,16 @@ class ModelPlanner:
             usage=exchange.usage,
             alternatives=tuple(answer.others),
             declares=answer.plan or exchange.plan,
+            read=tuple(exchange.read),
         )
         own = len(proposal.model_dump_json().encode()) + _RESULT_OVERHEAD
-        cursor = ModelCursor(history_bytes=size_of(history) + 2 * own, open_results=_open_results(proposal))
-        return proposal.model_copy(update={"cursor": cursor.model_dump()})
+        cursor = ModelCursor(
+            history_bytes=size_of(history) + 2 * own + 2 * (PART_BYTES + _RESULT_OVERHEAD) * len(exchange.read),
+            open_results=_open_results(proposal),
+            has_parts=has_parts,
+            told=exchange.told,
+        )
+        return proposal.model_copy(update={"cursor": cursor.model_dump(exclude_defaults=True)})
 
     def _connection(self, spec: ModelPlannerSpec) -> ModelConnection:
         endpoint = self._access.endpoint(spec)
@@ -107,8 +126,13 @@ class ModelPlanner:
 class _Exchange:
     """One plan's requests to the model, and what they cost together."""
 
-    def __init__(self, spec: ModelPlannerSpec, offer: Offer, connection: ModelConnection) -> None:
+    def __init__(
+        self, spec: ModelPlannerSpec, offer: Offer, connection: ModelConnection, entries: Sequence[Observation]
+    ) -> None:
         self._spec = spec
+        self._results = {reference(entry): entry for entry in entries if entry.kind == "result"}
+        self.read: list[ResultPart] = []
+        """The parts of results that were read."""
         self._offer = offer
         self._connection = connection
         self.usage = Usage(model=spec.model)
@@ -117,7 +141,7 @@ class _Exchange:
 
     async def answer(self, messages: Sequence[ModelMessage]) -> Answer:
         """Ask until the answer can be used. Raises `PlannerFailed` when the repairs are used up."""
-        messages, repairs = list(messages), 0
+        messages, repairs, looks = list(messages), 0, 0
         while True:
             response = await self._connection.request(self._spec, messages, self._offer.parameters)
             self._count(response, messages)
@@ -130,10 +154,29 @@ class _Exchange:
                 self.plan, self._offer = answer.plan, self._offer.declared()
                 messages.extend(accept_plan(response, answer))
                 continue
+            if answer.is_look:
+                looks += 1
+                messages.extend(look_up(response, answer, self._look(answer)))
+                self._offer = self._offer if looks < MAX_LOOK_ROUNDS else self._offer.without_looks()
+                continue
             repairs += 1
             if repairs > self._spec.max_repairs:
                 raise self._gave_up(answer)
             messages.extend(repair_request(response, answer))
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The tools that are told whole, of many."""
+        return self._offer.told or ()
+
+    def _look(self, answer: Answer) -> dict[str, str]:
+        """Answer look-ups from what is here; gives the answers by call id."""
+        self.read.extend(answer.parts.values())
+        told = {call_id: part_of(part, self._results) for call_id, part in answer.parts.items()}
+        for call_id, names in answer.names.items():
+            self._offer = self._offer.telling(names)
+            told[call_id] = self._offer.told_of(names)
+        return told
 
     def _gave_up(self, answer: Answer) -> PlannerFailed:
         hint = "choose a stronger model, or raise max_repairs or max_output_tokens"

@@ -70,4 +70,6 @@ def _is_short(part: Any) -> bool:
 
 
 def _labels(contract: ToolContract) -> Labels:
-    return Labels(integrity=Integrity.UNTRUSTED, sources=(f"tool:{contract.name}",))
+    """Untrusted whatever the tool says of itself; who may see it, its contract says."""
+    sources = (f"tool:{contract.name}",)
+    return Labels(integrity=Integrity.UNTRUSTED, confidentiality=contract.confidentiality, sources=sources)
