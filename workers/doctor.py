@@ -24,6 +24,8 @@ from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import InvalidInput, ProctorError, Unavailable
 from proctor.devstate import running_stack
 from proctor.settings import Endpoints, Settings, TemporalEndpoint
+from proctor.tools.sandbox.local import choose_sandbox
+from proctor.tools.sandbox.port import Proof
 from workers.dev import DEFAULT_PORTS
 from workers.embedded.ports import LOOPBACK
 from workers.embedded.temporal import find_binary
@@ -64,6 +66,7 @@ async def diagnose(settings: Settings) -> list[Finding]:
     checks: list[tuple[str, Callable[[], Awaitable[list[Finding]]]]] = [
         ("machine", lambda: asyncio.to_thread(_machine, settings)),
         ("agents", lambda: asyncio.to_thread(_agents, settings)),
+        ("sandbox", lambda: _sandbox(settings)),
     ]
     findings: list[Finding] = []
     try:
@@ -98,6 +101,21 @@ def _machine(settings: Settings) -> list[Finding]:
         check_disk(settings.home),
         *_ports(settings),
     ]
+
+
+async def _sandbox(settings: Settings) -> list[Finding]:
+    return [judge_sandbox(await choose_sandbox(settings.root, settings.home).prove())]
+
+
+def judge_sandbox(proof: Proof) -> Finding:
+    """Say what tools that need the sandbox can expect here: they are refused where it cannot be given, or leaks."""
+    count = len(proof.verdicts)
+    if proof.holds:
+        return Finding(name="sandbox", state=State.OK, detail=f"{proof.back_end}: {count} of {count} escapes blocked")
+    escapes = "; ".join(f"{verdict.name}: {verdict.detail}" for verdict in proof.escapes)
+    remedy = "tools that need it are refused here: docs/explanation/sandbox.md says what a host must give"
+    state = State.FAIL if proof.back_end else State.WARN
+    return Finding(name="sandbox", state=state, detail=summarize(escapes), remedy=remedy)
 
 
 def _python() -> Finding:

@@ -13,7 +13,7 @@ from proctor.contracts.sandboxing import SandboxProfile
 from proctor.contracts.templates import MissingValueError, descend, fill, parse_template
 from proctor.contracts.tool import Failed, ProcessImplementation, ToolContract, ToolInvocation, ToolOutcome
 from proctor.tools.mcp.secrets import granted
-from proctor.tools.results import confirm, unusable
+from proctor.tools.results import confirm
 from proctor.tools.sandbox.port import Ran, Sandbox
 
 KEY_VARIABLE: Final = "PROCTOR_IDEMPOTENCY_KEY"
@@ -162,5 +162,6 @@ def _result(contract: ToolContract, ran: Ran) -> ToolOutcome:
     try:
         value = json.loads(ran.stdout) if ran.stdout.strip() else None
     except ValueError as error:
-        return unusable(contract, f"the result is not JSON: {error}", ran.stdout.decode("utf-8", "replace"))
+        # An effect elsewhere would be confirmed all the same; here there is none that could have happened.
+        return Failed(error=f"{contract.name}: the result is not JSON: {error}")
     return confirm(contract, value)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,7 @@ from proctor.tools.sandbox.port import Child, Proof, Ran, Sandbox
 
 _log = logging.getLogger(__name__)
 _DOCUMENTS: Final = ("*.yaml", "*.yml", "*.json")
-_MARKS: Final = ("sandbox", "process")
+_DECLARED: Final = re.compile(r"""\bsandbox["']?\s*:|\bkind["']?\s*:\s*["']?process\b""")
 
 
 class ProvedSandbox:
@@ -75,10 +76,10 @@ class ProvedSandbox:
 def mentions_sandbox(folders: Iterable[Path]) -> bool:
     """Whether any document below `folders` may declare a sandboxed tool: then a worker proves when it starts.
 
-    It looks for words, and errs towards proving; what it misses is proved before its first call.
+    It looks at the text alone, and errs towards proving; what it misses is proved before its first call.
     """
     files = (file for folder in folders for pattern in _DOCUMENTS for file in folder.rglob(pattern))
-    return any(any(mark in _text(file) for mark in _MARKS) for file in files)
+    return any(_DECLARED.search(_text(file)) for file in files)
 
 
 def _text(file: Path) -> str:
