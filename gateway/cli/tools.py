@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli import tools_add, tools_review
+from gateway.cli import tools_add, tools_review, tools_test
 from gateway.cli.catalog import catalog_of
 from gateway.cli.importing import catalog_root
 from gateway.cli.output import Format, plain, print_json, print_rows, say
@@ -51,6 +51,7 @@ def register(app: typer.Typer) -> None:
     group.command("usage")(usage)
     tools_add.register(group)
     tools_review.register(group)
+    tools_test.register(group)
     app.add_typer(group)
 
 

@@ -35,6 +35,8 @@ class AgentReading:
     """Present when there are no problems."""
     policy: Source | None = None
     """The policy document, where there is one that could be parsed."""
+    tools: Tools = field(default_factory=dict)
+    """Contracts with their places: its own, used or not, and those of the catalog that it uses."""
     catalog: ToolCatalog | None = None
     """The shared tools beside the agents."""
     problems: list[Problem] = field(default_factory=list)
@@ -83,7 +85,7 @@ def _read_rest(
     if form is None or reading.catalog is None:
         return
     resolved = resolve(source, form, tools, reading.catalog)
-    tools = resolved.tools
+    tools = reading.tools = resolved.tools
     reading.problems += resolved.problems
     problems = Problems(source)
     if form.name != reading.folder.root.resolve().name:
