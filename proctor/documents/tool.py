@@ -194,6 +194,9 @@ class _ToolReader:
     def _derived(self, form: ToolForm, place: Place) -> tuple[dict[str, Any], dict[str, Any]]:
         if not isinstance(form.implementation, PythonImplementation) or self._derive is None:
             return {}, {}
+        if form.sandbox is not None:
+            # Deriving imports the module, which is just what nobody trusts.
+            return {}, {}
         try:
             return self._derive(form.implementation.function, is_read=form.effect is Effect.READ)
         except ProctorError as error:
