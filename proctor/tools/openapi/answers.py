@@ -19,6 +19,7 @@ _WORTH_SHOWING = re.compile(
     r"|next|cursor|page|total|count|continuation|location",
     re.IGNORECASE,
 )
+_EMPTY: Final = frozenset({"204", "205"})
 _NEVER_SHOWN: Final = frozenset({"set-cookie", "content-type", "content-length", "authorization", "content-encoding"})
 OTHER_BODY: Final[dict[str, Any]] = {
     "type": "object",
@@ -74,7 +75,8 @@ class _Taking:
             self._notes.add("left_out", f"response {status}", "links between operations are not followed")
         content = said.get("content")
         if not isinstance(content, dict) or not content or not has_body:
-            self.bodies.append({"type": "null"})
+            # Many documents say nothing of a body that comes all the same.
+            self.bodies.append({"type": "null"} if status in _EMPTY or not has_body else {})
             return
         for media_type, media in content.items():
             self._media_types.append(media_type)

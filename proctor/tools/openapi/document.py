@@ -139,14 +139,24 @@ def _loader() -> Any:
 
 def _bound(data: Any, shown: str) -> None:
     """Refuse what would grow without end once references and aliases are followed; text cannot hide it."""
-    waiting: list[tuple[Any, int]] = [(data, 0)]
-    count = 0
-    while waiting:
-        value, depth = waiting.pop()
-        count += 1
-        if count > MAX_VALUES or depth > MAX_DEPTH:
-            raise InvalidInput(f"{shown} is too large: {MAX_VALUES} values, {MAX_DEPTH} levels at most")
-        if isinstance(value, dict):
-            waiting += [(item, depth + 1) for item in value.values()]
-        elif isinstance(value, list):
-            waiting += [(item, depth + 1) for item in value]
+    try:
+        size, _ = _measured(data, 0, {})
+    except RecursionError:
+        size = MAX_VALUES + 1
+    if size > MAX_VALUES:
+        raise InvalidInput(f"{shown} is too large: {MAX_VALUES} values, {MAX_DEPTH} levels at most")
+
+
+def _measured(value: Any, depth: int, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """Give size and height; what aliases share is measured once. Raises `RecursionError` beyond the levels."""
+    if not isinstance(value, dict | list):
+        return 1, 0
+    if id(value) not in known:
+        if depth > MAX_DEPTH:
+            raise RecursionError
+        parts = [_measured(one, depth + 1, known) for one in (value.values() if isinstance(value, dict) else value)]
+        known[id(value)] = (1 + sum(size for size, _ in parts), 1 + max((height for _, height in parts), default=0))
+    size, height = known[id(value)]
+    if depth + height > MAX_DEPTH:
+        raise RecursionError
+    return size, height

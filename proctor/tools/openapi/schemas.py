@@ -123,7 +123,7 @@ class SchemaTranslator:
         made: dict[str, Any] = {}
         if "$ref" in value:
             made.update(self._reference(value["$ref"], place))
-        for keyword, given in value.items():
+        for keyword, given in sorted(value.items(), key=lambda one: one[0] == "additionalProperties"):
             if keyword not in ANNOTATIONS | _READ_APART and not keyword.startswith("x-"):
                 self._keyword(keyword, given, made, place, hidden)
         self._discriminate(value, made, place)
@@ -144,7 +144,7 @@ class SchemaTranslator:
         elif keyword in _LISTED_IN_PLACE or keyword == "prefixItems":
             self._listed(keyword, given, made, place, hidden)
         elif keyword in _SINGLE or keyword in _SINGLE_IN_PLACE:
-            made[keyword] = self._schema(given, place.below(keyword, in_place=keyword in _SINGLE_IN_PLACE))
+            made.setdefault(keyword, self._schema(given, place.below(keyword, in_place=keyword in _SINGLE_IN_PLACE)))
         elif keyword in _FOR_READERS:
             self._for_readers(keyword, given, made, place)
         else:
@@ -214,11 +214,13 @@ class SchemaTranslator:
                 place.note("left_out", f"{keyword}/{name}", f"{word}: it is not part of this direction")
                 continue
             if keyword == "patternProperties" and not self._is_linear(name, place):
-                made["additionalProperties"] = True
                 continue
             step = place.below(f"{keyword}/{name}", in_place=keyword == "dependentSchemas")
             found[name] = self._schema(schema, step)
         made[keyword] = found
+        if keyword == "patternProperties" and len(found) < len(given):
+            # What the pattern was for would otherwise be refused.
+            made["additionalProperties"] = True
 
     def _is_linear(self, pattern: str, place: _Place) -> bool:
         try:
