@@ -54,6 +54,8 @@ class Settings:
     home: Path
     """State folder of the embedded stack."""
     agents: Path
+    credentials: Path | None = None
+    """The worker's credentials file; None: the project's `credentials.yaml`, where there is one."""
     task_queue: str = DEFAULT_TASK_QUEUE
     health_host: str = "127.0.0.1"
     health_port: int = DEFAULT_HEALTH_PORT
@@ -95,6 +97,7 @@ class Settings:
             root=root,
             home=cwd / environ["PROCTOR_HOME"] if environ.get("PROCTOR_HOME") else root / ".proctor",
             agents=cwd / environ["PROCTOR_AGENTS"] if environ.get("PROCTOR_AGENTS") else root / "agents",
+            credentials=cwd / environ["PROCTOR_CREDENTIALS"] if environ.get("PROCTOR_CREDENTIALS") else None,
             task_queue=environ.get("PROCTOR_TASK_QUEUE") or DEFAULT_TASK_QUEUE,
             health_host=environ.get("PROCTOR_HEALTH_HOST") or "127.0.0.1",
             health_port=_port(environ, "PROCTOR_HEALTH_PORT", DEFAULT_HEALTH_PORT),

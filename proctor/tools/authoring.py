@@ -8,6 +8,7 @@ from proctor.contracts.egress import EgressEntry
 from proctor.contracts.errors import InvalidInput, NotAuthorised
 from proctor.contracts.ports import Knowledge
 from proctor.contracts.tool import ToolContract
+from proctor.tools.credential_uses import resolve
 from proctor.tools.egress.client import EgressClient
 from proctor.tools.egress.clients import EgressClients
 from proctor.tools.egress.settings import settled
@@ -77,9 +78,7 @@ class ToolResources:
         use = next((use for use in uses if use.name == name), None)
         if use is None or self.tool is None:
             raise NotAuthorised(f"the tool declares no credential {name}", hint="name it in the tool's `credentials:`")
-        if self.credentials is None:
-            raise NotAuthorised(f"the credential {name} cannot be had here", hint="this worker has no credentials")
-        return await self.credentials.resolve(use, self.tool.name)
+        return await resolve(use, self.tool, self.credentials)
 
     async def aclose(self) -> None:
         """Close the HTTP clients that were used."""

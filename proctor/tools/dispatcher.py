@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self
 
 from proctor.contracts.tool import Failed, ToolContract, ToolInvocation, ToolOutcome
 from proctor.tools.authoring import ToolResources
+from proctor.tools.hiding import without_secrets
 from proctor.tools.http_adapter import HttpAdapter
 from proctor.tools.python_adapter import PythonAdapter
 from proctor.tools.results import lost
@@ -35,7 +36,10 @@ class ToolAdapter(Protocol):
 
 
 class ToolDispatcher:
-    """`ToolPort` over Python functions and HTTP calls; `adapters` adds kinds or replaces one."""
+    """`ToolPort` over Python functions and HTTP calls; `adapters` adds kinds or replaces one.
+
+    No outcome leaves with a secret in it.
+    """
 
     def __init__(self, resources: ToolResources, adapters: Sequence[ToolAdapter] = ()) -> None:
         self._resources = resources
@@ -44,6 +48,11 @@ class ToolDispatcher:
 
     async def invoke(self, contract: ToolContract, invocation: ToolInvocation) -> ToolOutcome:
         """Call the tool. See `ToolPort.invoke`."""
+        outcome = await self._invoke(contract, invocation)
+        credentials = self._resources.credentials
+        return outcome if credentials is None else without_secrets(outcome, credentials)
+
+    async def _invoke(self, contract: ToolContract, invocation: ToolInvocation) -> ToolOutcome:
         adapter = self._adapter(contract)
         if adapter is None:
             return Failed(error=self.problems(contract)[0])

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from proctor.contracts.canonical import summarize
-from proctor.contracts.errors import EgressDenied, InvalidInput
+from proctor.contracts.errors import InvalidInput, ProctorError
 from proctor.contracts.tool import (
     Failed,
     HttpImplementation,
@@ -17,9 +17,11 @@ from proctor.contracts.tool import (
     Unknown,
 )
 from proctor.tools.authoring import ToolResources
+from proctor.tools.credential_uses import HTTP_PLACES, foreign_places, resolved
 from proctor.tools.egress.client import EgressClient
 from proctor.tools.egress.settings import with_base
-from proctor.tools.http_answers import MAX_RESPONSE_BYTES, Answer, judge
+from proctor.tools.http_answers import judge
+from proctor.tools.http_received import MAX_RESPONSE_BYTES, Answer
 from proctor.tools.http_request import host_of, outgoing, resolve_base, unresolved_host
 from proctor.tools.results import lost
 
@@ -53,13 +55,12 @@ class HttpAdapter:
         """Send the request once. See `ToolPort.invoke`."""
         flight = _Flight()
         try:
-            client = self._client(contract)
-            request = self._request(contract, invocation, flight, client)
-        except (InvalidInput, EgressDenied) as error:
-            return Failed(error=error.diagnostics())
-        try:
             async with asyncio.timeout(contract.timeout_s):
+                client = self._client(contract)
+                request = await self._request(contract, invocation, flight, client)
                 answer = await _exchange(client, request)
+        except ProctorError as error:
+            return _not_sent(contract, error)
         except asyncio.CancelledError:
             if not flight.dispatched:
                 raise
@@ -85,7 +86,7 @@ class HttpAdapter:
             self._client(contract)
         except InvalidInput as error:
             found.append(error.diagnostics())
-        return found
+        return found + foreign_places(contract, HTTP_PLACES)
 
     async def aclose(self) -> None:
         """Hold nothing: the client belongs to the resources."""
@@ -96,14 +97,16 @@ class HttpAdapter:
         entries = self._resources.for_tool(contract).egress()
         return self._resources.clients.bound_to(with_base(str(base), entries))
 
-    def _request(
+    async def _request(
         self, contract: ToolContract, invocation: ToolInvocation, flight: _Flight, client: EgressClient
     ) -> httpx.Request:
         going = outgoing(contract, invocation, self._resources.environment)
+        secrets = await resolved(contract, self._resources.credentials, HTTP_PLACES)
+        url = secrets.put_into(going.url, going.headers)
         limits = httpx.Timeout(contract.timeout_s).as_dict()
         extensions = {"trace": flight.trace, "timeout": limits}
         return client.build_request(
-            going.method, going.url, headers=going.headers, content=going.content, extensions=extensions
+            going.method, url, headers=going.headers, content=going.content, extensions=extensions
         )
 
 
@@ -126,10 +129,15 @@ def _implementation(contract: ToolContract) -> HttpImplementation:
     return contract.implementation
 
 
+def _not_sent(contract: ToolContract, error: ProctorError) -> ToolOutcome:
+    """Judge a request that could not be made, or was not allowed to leave: nothing of it did."""
+    return Failed(error=summarize(f"{contract.name}: {error.diagnostics()}", 500), retryable=error.retryable)
+
+
 def _broken(contract: ToolContract, flight: _Flight, error: Exception) -> ToolOutcome:
     what = f"no answer within {contract.timeout_s:g} s" if isinstance(error, TimeoutError) else type(error).__name__
     why = summarize(f"{contract.name}: {what} {error}".strip(), 500)
     if flight.dispatched:
         return lost(contract, why)
-    may_pass = not isinstance(error, EgressDenied | httpx.UnsupportedProtocol | httpx.LocalProtocolError)
+    may_pass = not isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError)
     return Failed(error=f"{why}; the request was not sent", retryable=may_pass)

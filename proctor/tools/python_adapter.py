@@ -13,14 +13,17 @@ import httpx
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from proctor.contracts.canonical import summarize
-from proctor.contracts.errors import EgressDenied, InvalidInput
+from proctor.contracts.credentials import Secret
+from proctor.contracts.errors import EgressDenied, InvalidInput, ProctorError
 from proctor.contracts.tool import Failed, PythonImplementation, ToolContract, ToolInvocation, ToolOutcome, Unknown
 from proctor.tools.authoring import OutcomeUnknown, ToolFailed, ToolResources
+from proctor.tools.credential_uses import foreign_places, resolved
 from proctor.tools.egress.settings import UNKNOWN_HOST, hosts_of
 from proctor.tools.results import confirm, lost, unusable
 from proctor.tools.sandboxed_python import SandboxedPython
 from proctor.tools.signature import IDEMPOTENCY_KEY, RESOURCES, Signature, load_signature
 
+SECRET_PLACES = frozenset({"argument"})
 STOP_GRACE_S = 0.5
 """How long a coroutine that was told to stop may take before it is left to itself."""
 
@@ -54,10 +57,14 @@ class PythonAdapter:
         try:
             signature = _signature(contract)
             arguments = signature.bind(invocation.arguments)
-        except InvalidInput as error:
-            return Failed(error=error.diagnostics())
+            placed = await resolved(contract, self._resources.credentials, SECRET_PLACES)
+            secrets = {name: Secret(placed.argument[name]) for name in signature.secrets}
+        except ProctorError as error:
+            return Failed(error=error.diagnostics(), retryable=error.retryable)
+        except KeyError as error:
+            return Failed(error=f"{contract.name}: no credential goes to the parameter {error}")
         gifts = {RESOURCES: self._resources.for_tool(contract), IDEMPOTENCY_KEY: invocation.key}
-        arguments |= {name: gifts[name] for name in signature.injected}
+        arguments |= secrets | {name: gifts[name] for name in signature.injected}
         call = partial(signature.function, **arguments)
         if signature.is_async:
             return await self._await(contract, call)
@@ -84,6 +91,8 @@ class PythonAdapter:
             hosts_of(self._resources.for_tool(contract).egress())
         except InvalidInput as error:
             return [error.diagnostics()]
+        if found := _misplaced(contract):
+            return found
         taken, declared = set(derived.get("properties", {})), set(contract.input_schema.get("properties", {}))
         missing = set(derived.get("required", ())) - declared
         return [f"the function needs {name}, which the input schema does not have" for name in sorted(missing)] + [
@@ -118,6 +127,17 @@ def _signature(contract: ToolContract) -> Signature:
     if not isinstance(implementation, PythonImplementation):
         raise InvalidInput(f"{contract.name} is not implemented in Python")
     return load_signature(implementation.function, is_read=contract.is_read)
+
+
+def _misplaced(contract: ToolContract) -> list[str]:
+    """Say which credentials go to no parameter of type `Secret`, and which of those get none."""
+    given = {use.at.partition(":")[2] for use in contract.credentials if use.at}
+    wanted = _signature(contract).secrets
+    return [
+        *foreign_places(contract, SECRET_PLACES),
+        *(f"a credential goes to {name}, which is no parameter of type Secret" for name in sorted(given - wanted)),
+        *(f"the function needs the secret {name}, which no credential gives" for name in sorted(wanted - given)),
+    ]
 
 
 def _late(contract: ToolContract) -> str:

@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 from typing_extensions import TypedDict
 
 from proctor.contracts.canonical import summarize
+from proctor.contracts.credentials import Secret
 from proctor.contracts.errors import InvalidInput
 from proctor.contracts.ids import ToolName
 from proctor.contracts.tool import Effect, PythonImplementation, ToolContract
@@ -28,6 +29,8 @@ class Signature:
     is_async: bool
     injected: frozenset[str]
     """Parameters that the adapter fills; they are not part of the input schema."""
+    secrets: frozenset[str]
+    """Parameters of type `Secret`, which credentials of the contract fill; no part of the input schema either."""
     defaults: dict[str, Any]
     arguments: TypeAdapter[dict[str, Any]]
     result: TypeAdapter[Any]
@@ -103,14 +106,16 @@ def inspect_function(function: Callable[..., Any], *, is_read: bool) -> Signatur
     """
     injectable = {RESOURCES} if is_read else {RESOURCES, IDEMPOTENCY_KEY}
     parameters = inspect.signature(function).parameters
-    taken = [parameter for name, parameter in parameters.items() if name not in injectable]
     try:
         hints = get_type_hints(function, include_extras=True)
+        secrets = frozenset(name for name in parameters if hints.get(name) is Secret)
+        taken = [parameter for name, parameter in parameters.items() if name not in injectable | secrets]
         fields = {parameter.name: _field(function, parameter, hints) for parameter in taken}
         return Signature(
             function=function,
             is_async=inspect.iscoroutinefunction(function),
             injected=frozenset(injectable & parameters.keys()),
+            secrets=secrets,
             defaults={one.name: to_jsonable_python(one.default) for one in taken if one.default is not one.empty},
             arguments=_closed(fields),
             result=TypeAdapter(hints.get("return", Any)),

@@ -1,0 +1,95 @@
+"""Finds secrets in texts, in every form in which a tool or a library writes them down again."""
+
+import base64
+import json
+from collections import OrderedDict
+from collections.abc import Iterator
+from html import escape
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+HIDDEN: Final = "***"
+MIN_CHARS: Final = 6
+"""A shorter secret cannot be told from other text, so none is used."""
+_KEPT: Final = 4096
+_LONG_LINE: Final = 16
+
+
+class SecretForms:
+    """The secrets that this process has seen, the newest 4,096 of them."""
+
+    def __init__(self) -> None:
+        self._forms: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+
+    def add(self, secret: str) -> None:
+        """Remember a secret."""
+        if secret in self._forms:
+            self._forms.move_to_end(secret)
+            return
+        longest_first = sorted({*_forms_of(secret)}, key=len, reverse=True)
+        self._forms[secret] = tuple(longest_first)
+        if len(self._forms) > _KEPT:
+            self._forms.popitem(last=False)
+
+    def known(self, text: str) -> bool:
+        """Whether a text holds one of them."""
+        return any(form in text for forms in list(self._forms.values()) for form in forms)
+
+    def hide(self, text: str) -> str:
+        """Give the text without them."""
+        for forms in list(self._forms.values()):
+            for form in forms:
+                if form in text:
+                    text = text.replace(form, HIDDEN)
+        return text
+
+    def __repr__(self) -> str:
+        return f"SecretForms({len(self._forms)})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("secrets are not written anywhere")
+
+
+def _forms_of(secret: str) -> Iterator[str]:
+    for part in _parts(secret):
+        yield from _written(part)
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """Give the whole, the password of a `user:password`, and each long line of several."""
+    yield secret
+    yield secret.strip()
+    password = secret.partition(":")[2]
+    if len(password) >= MIN_CHARS:
+        yield password
+    yield from (line for line in secret.splitlines() if len(line) >= _LONG_LINE)
+
+
+def _written(part: str) -> Iterator[str]:
+    yield part
+    yield json.dumps(part)[1:-1]
+    yield json.dumps(part, ensure_ascii=False)[1:-1]
+    yield json.dumps(json.dumps(part))[3:-3]
+    yield repr(part)[1:-1]
+    yield escape(part)
+    for encoded in (quote(part, safe=""), quote(part), quote_plus(part)):
+        yield encoded
+        yield _lower_escapes(encoded)
+    yield part.encode("utf-8", "surrogatepass").hex()
+    yield from _base64(part.encode("utf-8", "surrogatepass"))
+
+
+def _lower_escapes(encoded: str) -> str:
+    head, *rest = encoded.split("%")
+    return head + "".join(f"%{piece[:2].lower()}{piece[2:]}" for piece in rest)
+
+
+def _base64(secret: bytes) -> Iterator[str]:
+    """Give what a base64 text holds of the secret at each of the three offsets at which it may begin in there."""
+    for offset in range(3):
+        encoded = base64.b64encode(b"\0" * offset + secret).decode().rstrip("=")
+        first = (0, 2, 3)[offset]
+        last = len(encoded) if (offset + len(secret)) % 3 == 0 else len(encoded) - 1
+        inner = encoded[first:last]
+        yield inner
+        yield inner.replace("+", "-").replace("/", "_")
