@@ -17,6 +17,7 @@ from activities.judging import DispatchJudge
 from activities.passing import UNDO_PATIENCE_S, Ends, Patience, jittered, lane_of
 from activities.pinning import check_call
 from activities.stopping import Stop, heeding
+from proctor.contracts.arguments import argument_problems
 from proctor.contracts.dispatching import Admitted, EffectStanding, Prior, Refusal, Waiting
 from proctor.contracts.errors import Corrupted, PolicyMoved
 from proctor.contracts.ids import Digest, ToolName, compensation_key
@@ -69,7 +70,8 @@ class ActingActivities:
             if pause_s is None:
                 seen = guarded(outcome, judge.judged_plan, bundle.manifest.guardrails)
                 return await self._journal.record_read(ref, seen)
-            await asyncio.sleep(jittered(pause_s))
+            asked_s = outcome.retry_after_s if isinstance(outcome, Failed) else None
+            await asyncio.sleep(_contract(bundle, plan.tool).retry.bounded_s(jittered(pause_s), asked_s))
 
     @activity.defn
     @speaks_temporal
@@ -204,6 +206,9 @@ class ActingActivities:
         )
 
         contract = _contract(bundle, rule.tool)
+        # Half of them is what the effect's own tool answered: no planner wrote them, and no policy judged them.
+        if wrong := argument_problems(contract, invocation.arguments):
+            raise ValueError("; ".join(wrong))
         lane = self._lane_back(plan, contract)
 
         async def retry() -> Admitted | Refusal | Waiting:

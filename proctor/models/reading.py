@@ -83,7 +83,9 @@ def part_of(asked: ResultPart, results: Mapping[str, Observation]) -> str:
     body = as_text(entry.content).encode()
     start = asked.offset
     if asked.find:
-        start = body.find(as_text(asked.find)[1:-1].encode(), start)
+        # As it is read, or as it was meant: in what is read, a quotation mark within a text has a backslash.
+        ways = (asked.find.encode("utf-8", "ignore"), as_text(asked.find)[1:-1].encode("utf-8", "ignore"))
+        start = next((at for way in ways if (at := body.find(way, asked.offset)) >= 0), -1)
         if start < 0:
             return f"NOT FOUND from byte {asked.offset} of {len(body)} on."
     part = _cut(body, start, PART_BYTES)
