@@ -102,7 +102,8 @@ class Dispatcher:
         await _written(effect, outcome, final=False)
         if stop.ends_run:  # told while it was written: there will be no further attempt
             return await _written(effect, outcome, final=True)
-        pause = timedelta(seconds=_pause_s(effect.contract, attempt))
+        asked_s = outcome.retry_after_s if isinstance(outcome, Failed) else None
+        pause = timedelta(seconds=effect.contract.retry.bounded_s(_pause_s(effect.contract, attempt), asked_s))
         raise ApplicationError(_error_of(outcome), type="ToolAttemptFailed", next_retry_delay=pause)
 
     async def _after_lost_attempt(self, effect: Effect, standing: EffectStanding, stop: Stop) -> Admitted | Refusal:

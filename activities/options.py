@@ -3,12 +3,13 @@
 from datetime import timedelta
 from typing import TypedDict
 
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
 from activities.dispatch import LATE_ANSWER_MARGIN_S, SETTLING_PATIENCE_S, STOPPING_GRACE_S
 from proctor.contracts.canonical import summarize
 from proctor.contracts.run import PlannedCall
+from proctor.contracts.wire import pool_queue
 
 THROUGH_AN_OUTAGE = RetryPolicy(
     initial_interval=timedelta(milliseconds=200),
@@ -25,9 +26,19 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=5)
 """A lost worker is noticed within this time."""
 
 
+POOL_PATIENCE = timedelta(minutes=15)
+"""How long a call waits for a worker of its pool; then it fails, instead of hanging on a pool that nobody serves."""
+
+UNDO_FIRST = Priority(priority_key=1)
+"""What is to be taken back goes before what is to be done; everything else has Temporal's default, 3 of 5."""
+
+
 class ActivityOptions(TypedDict, total=False):
     """Keyword arguments of `workflow.execute_activity`."""
 
+    task_queue: str
+    schedule_to_start_timeout: timedelta
+    priority: Priority
     start_to_close_timeout: timedelta
     heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
@@ -74,7 +85,9 @@ def model_planning(timeout_s: float, summary: str) -> ActivityOptions:
 
 def reading(call: PlannedCall) -> LocalActivityOptions:
     """For a read: the tool's own attempts happen inside."""
-    total = call.timeout_s * call.retry.max_attempts + sum(call.retry.pauses_s()) + 10
+    # Each pause may be as long as the interval allows, where a service asks for it.
+    pauses = (call.retry.max_attempts - 1) * max(call.retry.max_interval_s, call.retry.initial_interval_s)
+    total = call.timeout_s * call.retry.max_attempts + pauses + 10
     return {
         "start_to_close_timeout": timedelta(seconds=total),
         "retry_policy": THROUGH_AN_OUTAGE,
@@ -82,10 +95,17 @@ def reading(call: PlannedCall) -> LocalActivityOptions:
     }
 
 
-def acting(call: PlannedCall) -> ActivityOptions:
-    """For an effect. The workflow waits until a cancelled activity has really stopped."""
+def acting(call: PlannedCall, task_queue: str) -> ActivityOptions:
+    """For an effect. The workflow waits until a cancelled activity has really stopped.
+
+    `task_queue` is the workflow's; a call of a pool goes to that of its pool, and waits there for a bounded time.
+    """
     room = call.timeout_s + LATE_ANSWER_MARGIN_S
+    queue: ActivityOptions = {}
+    if call.pool:
+        queue = {"task_queue": pool_queue(task_queue, call.pool), "schedule_to_start_timeout": POOL_PATIENCE}
     return {
+        **queue,
         "start_to_close_timeout": timedelta(seconds=3 * room + SETTLING_PATIENCE_S + STOPPING_GRACE_S + 10),
         "heartbeat_timeout": HEARTBEAT_TIMEOUT,
         "retry_policy": RetryPolicy(
@@ -106,10 +126,14 @@ def compensating(summary: str) -> ActivityOptions:
         "heartbeat_timeout": HEARTBEAT_TIMEOUT,
         "retry_policy": THROUGH_AN_OUTAGE,
         "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        "priority": UNDO_FIRST,
         "summary": summary,
     }
 
 
 def runs_locally(call: PlannedCall) -> bool:
-    """Whether a call is a read short enough for a local activity; a longer one would hold the workflow task."""
-    return call.effect == "read" and call.timeout_s <= 30  # noqa: PLR2004 - named by this function
+    """Whether a call is a read short enough for a local activity; a longer one would hold the workflow task.
+
+    One of a pool never is: its workers do it.
+    """
+    return call.effect == "read" and not call.pool and call.timeout_s <= 30  # noqa: PLR2004 - named by this function

@@ -57,6 +57,10 @@ class RetryRule(Contract):
         grown = (self.initial_interval_s * self.backoff**n for n in range(self.max_attempts - 1))
         return [min(pause, self.max_interval_s) for pause in grown]
 
+    def bounded_s(self, pause_s: float, asked_s: float | None) -> float:
+        """Give the pause before the next attempt: longer where the service asks for it, never beyond the interval."""
+        return pause_s if asked_s is None else max(pause_s, min(asked_s, self.max_interval_s))
+
 
 class CompensationRule(Contract):
     """The call that takes an effect back.
@@ -268,6 +272,8 @@ class Failed(Contract):
     """Whether the tool's probe said so: then no earlier attempt took effect either."""
     is_fault: bool | None = None
     """Whether the tool or its host is at fault, which breakers count; None: if it is `retryable`."""
+    retry_after_s: float | None = Field(default=None, ge=0)
+    """How long the service asks to wait; a hint, see `RetryRule.bounded_s`."""
 
 
 class Unknown(Contract):

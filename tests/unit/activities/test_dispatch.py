@@ -1,6 +1,7 @@
 """Rules 1 and 2: what is dispatched, what is sent again, and what is left to a person."""
 
 import asyncio
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -196,6 +197,17 @@ async def test_a_passing_failure_is_noted_and_tried_again() -> None:
         await carry_out(tools, ledger, Admitted(attempt=1))
     assert not raised.value.non_retryable
     assert [final for _, final in ledger.settled] == [False]
+
+
+@pytest.mark.parametrize(("asked_s", "pause_s"), [(3.0, 3.0), (900.0, 5.0)])
+async def test_a_service_that_asks_to_wait_is_given_the_time_within_the_contract(
+    asked_s: float, pause_s: float
+) -> None:
+    """Retry-After is a hint: it lengthens the pause, up to the longest one of the tool's retry rule."""
+    tools, ledger = FakeTools(Failed(error="429", retryable=True, retry_after_s=asked_s)), FakeLedger()
+    with pytest.raises(ApplicationError) as raised:
+        await carry_out(tools, ledger, Admitted(attempt=1), retry=RetryRule(max_interval_s=5))
+    assert timedelta(seconds=pause_s) == raised.value.next_retry_delay
 
 
 async def test_the_last_attempt_tells_the_planner_instead_of_raising() -> None:
