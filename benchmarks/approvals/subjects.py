@@ -64,7 +64,7 @@ def bundle_of(name: str, obligations: list[dict[str, Any]]) -> AgentBundle:
         ToolContract.model_validate(
             {
                 "name": tool,
-                "input_schema": {"type": "object"},
+                "input_schema": {"type": "object", "additionalProperties": True},
                 "effect": Effect.WRITE,
                 "risk": Risk.MEDIUM,
                 "argument_roles": {"to": ArgumentRole.TARGET},

@@ -36,7 +36,12 @@ ARGUMENTS = {"service": "café-☕", "force": 0.1, "deep": {"list": [1, None, Tr
 def tool(name: str, *, undo: str | None = None, effect: Effect = Effect.WRITE) -> ToolContract:
     """Make a tool contract."""
     compensation = None if undo is None else CompensationRule(tool=ToolName(undo))
-    return ToolContract(name=ToolName(name), input_schema={"type": "object"}, effect=effect, compensation=compensation)
+    return ToolContract(
+        name=ToolName(name),
+        input_schema={"type": "object", "additionalProperties": True},
+        effect=effect,
+        compensation=compensation,
+    )
 
 
 BUNDLE = AgentBundle(

@@ -24,7 +24,7 @@ from tests.integration.store.scenes import ALLOW, BUNDLE, POLICY, Scene, task
 
 RESTART = ToolContract(
     name=ToolName("Restart"),
-    input_schema={"type": "object"},
+    input_schema={"type": "object", "additionalProperties": True},
     effect=Effect.WRITE,
     timeout_s=0.01,
     idempotency=Idempotency.READ_BACK,
