@@ -19,15 +19,16 @@ _CODE: Final = (
 )
 _CANNOT_START: Final = 125
 _STATUS_BYTES: Final = 1024
+_REAP_S: Final = 2.0
 
 
 class LaunchedChild:
     """A launcher, and through it the sandbox. Implements `Child`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, status: int, leash: int) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, status: asyncio.StreamReader, leash: int) -> None:
         """Take over the launcher's process and our ends of its two pipes."""
-        self._process, self._status, self._leash = process, status, leash
-        self._ended: Ran | None = None
+        self._process, self._leash = process, leash
+        self._ending = asyncio.ensure_future(self._end(status))
 
     @classmethod
     async def launch(cls, plan: Plan) -> "LaunchedChild":
@@ -48,7 +49,7 @@ class LaunchedChild:
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
-        return cls(process, status_in, leash_out)
+        return cls(process, await _reader(status_in), leash_out)
 
     @property
     def stdin(self) -> asyncio.StreamWriter:
@@ -67,23 +68,31 @@ class LaunchedChild:
 
     async def wait(self) -> Ran:
         """Wait for the end; gives why."""
-        await self._process.wait()
-        if self._ended is None:
-            line = os.read(self._status, _STATUS_BYTES).decode("utf-8", "replace")
-            os.close(self._status)
-            self._let_go()
-            self._ended = _parse(line)
-        return self._ended
+        return await asyncio.shield(self._ending)
 
     async def stop(self) -> Ran:
         """End it and everything that it started, at once."""
         self._let_go()
         return await self.wait()
 
+    async def _end(self, status: asyncio.StreamReader) -> Ran:
+        line = (await status.read(_STATUS_BYTES)).decode("utf-8", "replace")
+        self._let_go()
+        # Not for ever: asyncio waits for the pipes too, and a survivor would hold them.
+        await asyncio.wait({asyncio.ensure_future(self._process.wait())}, timeout=_REAP_S)
+        return _parse(line)
+
     def _let_go(self) -> None:
         if self._leash >= 0:
             os.close(self._leash)
             self._leash = -1
+
+
+async def _reader(descriptor: int) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(descriptor, "rb", buffering=0))
+    return reader
 
 
 async def _start(plan: int, status: int, leash: int) -> asyncio.subprocess.Process:

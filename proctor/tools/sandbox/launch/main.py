@@ -25,8 +25,8 @@ def main(plan_at: int, status_at: int, leash: int) -> NoReturn:
     """Run the plan to its end and report."""
     why, code, text = "refused", CANNOT_START, ""
     try:
+        # Left open, and inheritable: that the command has it no more shows that descriptors are closed before it.
         plan = read_plan(plan_at)
-        os.close(plan_at)
         why, code, text = _launch(plan, status_at, leash)
     except OSError as error:
         text = str(error)
