@@ -13,7 +13,11 @@ from proctor.contracts.errors import ProctorError
 from proctor.project_folder import project_root
 
 if TYPE_CHECKING:  # Importing them takes longer than `proctor --help` may.
+    from collections.abc import Mapping
+    from contextlib import AbstractAsyncContextManager
+
     from proctor.settings import Settings
+    from proctor.tools.dispatcher import ToolDispatcher
     from workers.doctor import Finding
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,6 +49,7 @@ def _run() -> int:
             "gateway": run_gateway,
             "demo": run_demo,
             "doctor": run_doctor,
+            "tools": open_tools,
         }
         return run(wiring=Wiring(os.environ, Path.cwd(), entries=entries))
     except ProctorError as error:
@@ -138,6 +143,13 @@ def run_doctor(settings: "Settings") -> "list[Finding]":
     from workers.doctor import diagnose
 
     return asyncio.run(diagnose(settings))
+
+
+def open_tools(settings: "Settings", environ: "Mapping[str, str]") -> "AbstractAsyncContextManager[ToolDispatcher]":
+    """Give the tools as a worker calls them, for contract tests."""
+    from workers.live_tools import open_tools as opened
+
+    return opened(settings, environ)
 
 
 if __name__ == "__main__":

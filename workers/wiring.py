@@ -74,6 +74,24 @@ def tool_environment(environ: Mapping[str, str], credentials: Collection[str] = 
     }
 
 
+async def build_tools(settings: Settings, environ: Mapping[str, str], store: PostgresStore) -> ToolDispatcher:
+    """Build what calls tools, as every worker has it; also for contract tests that call them.
+
+    Raises:
+        InvalidDocument: the file of credentials is wrong.
+        Unavailable: the store does not answer.
+
+    """
+    file = read_file(settings)
+    credentials = open_credentials(file, environ)
+    resources = ToolResources(store.knowledge, tool_environment(environ, names_of_environment(file)), credentials)
+    sandbox = await prepare_sandbox(settings, store.hosts)
+    mcp = McpAdapter(Surroundings(resources.environment, credentials, root=settings.root, sandbox=sandbox))
+    process = ProcessAdapter(sandbox, settings.root)
+    python = PythonAdapter(resources, SandboxedPython(sandbox, settings.root))
+    return ToolDispatcher(resources, adapters=(python, mcp, process))
+
+
 async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerParts:
     """Build the worker of one process.
 
@@ -82,14 +100,7 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
 
     """
     store = await PostgresStore.connect(settings.endpoints().database_url, min_size=2, max_size=24)
-    file = read_file(settings)
-    credentials = open_credentials(file, os.environ)
-    resources = ToolResources(store.knowledge, tool_environment(os.environ, names_of_environment(file)), credentials)
-    sandbox = await prepare_sandbox(settings, store.hosts)
-    mcp = McpAdapter(Surroundings(resources.environment, credentials, root=settings.root, sandbox=sandbox))
-    process = ProcessAdapter(sandbox, settings.root)
-    python = PythonAdapter(resources, SandboxedPython(sandbox, settings.root))
-    tools = ToolDispatcher(resources, adapters=(python, mcp, process))
+    tools = await build_tools(settings, os.environ, store)
     journal = metered_journal(store.journal, metrics)
     metered_tools, policies = MeteredTools(tools, metrics), PolicyShelf()
     planner = PlannerRouter(ModelAccess.from_environment(os.environ))

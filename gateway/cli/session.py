@@ -39,7 +39,8 @@ class Wiring:
     environ: Mapping[str, str]
     cwd: Path
     entries: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    """Parts that the gateway may not import: `dev`, `worker` (give an exit code), `doctor` (gives findings)."""
+    """Parts that the gateway may not import: `dev`, `worker` (give an exit code), `doctor` (gives findings), `tools`
+    (opens what calls tools)."""
     gateway: "OpenGateway | None" = None
     """Opens the gateway; None: the real one, imported when it is first needed."""
     catalog: "Callable[[Settings], AgentCatalog] | None" = None
