@@ -19,7 +19,8 @@ async def open_tools(settings: Settings, environ: Mapping[str, str]) -> AsyncIte
     """
     store = await PostgresStore.connect(settings.endpoints().database_url, min_size=0, max_size=2)
     try:
-        async with await build_tools(settings, environ, store) as tools:
+        tools, exits = await build_tools(settings, environ, store)
+        async with exits:
             yield tools
     finally:
         await store.close()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Mapping
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -74,8 +75,10 @@ def tool_environment(environ: Mapping[str, str], credentials: Collection[str] = 
     }
 
 
-async def build_tools(settings: Settings, environ: Mapping[str, str], store: PostgresStore) -> ToolDispatcher:
-    """Build what calls tools, as every worker has it; also for contract tests that call them.
+async def build_tools(
+    settings: Settings, environ: Mapping[str, str], store: PostgresStore
+) -> tuple[ToolDispatcher, AsyncExitStack]:
+    """Build what calls tools, as every worker has it; also for contract tests that call them. Gives what closes it too.
 
     Raises:
         InvalidDocument: the file of credentials is wrong.
@@ -83,13 +86,15 @@ async def build_tools(settings: Settings, environ: Mapping[str, str], store: Pos
 
     """
     file = read_file(settings)
-    credentials = open_credentials(file, environ)
+    credentials, exits = open_credentials(file, environ), AsyncExitStack()
+    exits.push_async_callback(credentials.aclose)
     resources = ToolResources(store.knowledge, tool_environment(environ, names_of_environment(file)), credentials)
     sandbox = await prepare_sandbox(settings, store.hosts)
     mcp = McpAdapter(Surroundings(resources.environment, credentials, root=settings.root, sandbox=sandbox))
     process = ProcessAdapter(sandbox, settings.root)
     python = PythonAdapter(resources, SandboxedPython(sandbox, settings.root))
-    return ToolDispatcher(resources, adapters=(python, mcp, process))
+    tools = await exits.enter_async_context(ToolDispatcher(resources, adapters=(python, mcp, process)))
+    return tools, exits
 
 
 async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerParts:
@@ -100,7 +105,7 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
 
     """
     store = await PostgresStore.connect(settings.endpoints().database_url, min_size=2, max_size=24)
-    tools = await build_tools(settings, os.environ, store)
+    tools, exits = await build_tools(settings, os.environ, store)
     journal = metered_journal(store.journal, metrics)
     metered_tools, policies = MeteredTools(tools, metrics), PolicyShelf()
     planner = PlannerRouter(ModelAccess.from_environment(os.environ))
@@ -141,8 +146,7 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
     )
 
     async def close() -> None:
-        await tools.aclose()
-        await credentials.aclose()
+        await exits.aclose()
         await planner.aclose()
         await store.close()
 
