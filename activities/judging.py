@@ -213,6 +213,8 @@ def planned_call(
         }
         if contract.retry != RetryRule():
             fields["retry"] = contract.retry
+        if contract.pool:
+            fields["pool"] = contract.pool
     if request is not None:
         fields |= {"request_id": request.id, "expires_at": request.expires_at}
         if request.next_at is not None:

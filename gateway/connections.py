@@ -29,6 +29,7 @@ from proctor.contracts.ports import (
     RunJournal,
 )
 from proctor.contracts.session_ports import WebSessions
+from proctor.contracts.traffic import Traffic
 from proctor.settings import Endpoints, Settings
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ class Store(Protocol):
     @property
     def kills(self) -> KillSwitch:
         """Fences."""
+
+    @property
+    def traffic(self) -> Traffic:
+        """Circuit breakers."""
 
     @property
     def drills(self) -> Drills:
@@ -218,4 +223,5 @@ def open_engine(settings: Settings, plugins: "list[Plugin]") -> RunEngine:
     async def connect() -> "Client":
         return await connect_temporal(endpoint, plugins=plugins)
 
-    return TemporalRunEngine(connect, address=endpoint.address, task_queue=settings.task_queue)
+    queue, weights = settings.task_queue, settings.tenant_weights
+    return TemporalRunEngine(connect, address=endpoint.address, task_queue=queue, weights=weights)

@@ -12,6 +12,7 @@ from gateway.front_models import (
     AgentSummary,
     ApiKeyOrder,
     AuditTrail,
+    BreakerOrder,
     CreatedApiKey,
     Decided,
     DelegationOrder,
@@ -38,6 +39,7 @@ from proctor.contracts.ids import AgentName, PrincipalName, RequestId, RunId
 from proctor.contracts.kill import Fence, Receipt
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.run import RunRecord
+from proctor.contracts.traffic import Breaker
 
 if TYPE_CHECKING:
     from gateway.cards.card import ApprovalCard
@@ -128,6 +130,12 @@ class ControlFront(Protocol):
 
     async def release(self, epoch: int) -> Fence:
         """Lift a fence that somebody else raised."""
+
+    async def breakers(self) -> Sequence[Breaker]:
+        """List circuit breakers that are open, half-open or count failures."""
+
+    async def set_breaker(self, order: BreakerOrder) -> Breaker:
+        """Open or close a circuit breaker. Needs the role operator or owner."""
 
     async def steer(self, order: ControlOrder) -> ControlReceipt:
         """Pause, resume, say, take over, act, hand back."""

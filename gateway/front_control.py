@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.connections import Gateway
-from gateway.front_models import KillCommand, KillOutcome, RunControl, UndoOutcome
+from gateway.front_models import BreakerOrder, KillCommand, KillOutcome, RunControl, UndoOutcome
 from gateway.front_people import EVERYBODY
 from gateway.front_runs import LocalRuns, needs_role
 from gateway.killing import check_target, default_mode, kill
@@ -14,6 +14,7 @@ from proctor.contracts.control import ControlOrder, ControlReceipt, UndoPreview
 from proctor.contracts.human import Principal, Role
 from proctor.contracts.ids import RunId
 from proctor.contracts.kill import Fence, KillOrder, KillScope
+from proctor.contracts.traffic import Breaker, BreakerState
 
 STOPS = frozenset({Role.OPERATOR, Role.OWNER})
 
@@ -58,6 +59,20 @@ class LocalControl:
     async def release(self, epoch: int) -> Fence:
         """Lift a fence that somebody else raised."""
         return await self.gateway.store.kills.release(epoch, self.principal)
+
+    async def breakers(self) -> Sequence[Breaker]:
+        """List circuit breakers that are not at rest."""
+        needs_role(self.principal, EVERYBODY, "see what is open")
+        return await self.gateway.store.traffic.breakers()
+
+    async def set_breaker(self, order: BreakerOrder) -> Breaker:
+        """Open or close a circuit breaker."""
+        needs_role(self.principal, STOPS, "open or close breakers")
+        store, catalog = self.gateway.store, self.gateway.catalog
+        kind, _, name = order.name.partition(":")
+        if kind == "tool":
+            await check_target(KillScope.TOOL, name, kills=store.kills, catalog=catalog)
+        return await store.traffic.set_breaker(order.name, BreakerState(order.state), self.principal.name, order.reason)
 
     async def steer(self, order: ControlOrder) -> ControlReceipt:
         """Pause, resume, say, take over, act, hand back."""

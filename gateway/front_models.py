@@ -44,6 +44,14 @@ class SubmittedRun(Contract):
     is_new: bool
 
 
+class BreakerOrder(Contract):
+    """Open a circuit breaker until somebody closes it, or close one."""
+
+    name: str = Field(min_length=1, max_length=300)
+    state: Literal["open", "closed"]
+    reason: str = Field(min_length=1, max_length=500)
+
+
 class RunQuery(Contract):
     """Which runs, newest first."""
 

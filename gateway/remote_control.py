@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from gateway.front_models import (
     AgentSummary,
     ApiKeyOrder,
+    BreakerOrder,
     CreatedApiKey,
     IdentityOrder,
     KillCommand,
@@ -21,6 +22,7 @@ from proctor.contracts.identity_ports import ApiKey, Identity, OtherSystem
 from proctor.contracts.ids import PrincipalName, RunId
 from proctor.contracts.kill import Fence
 from proctor.contracts.manifest import AgentBundle
+from proctor.contracts.traffic import Breaker
 
 if TYPE_CHECKING:
     from gateway.remote import Link
@@ -42,6 +44,14 @@ class RemoteControl:
     async def release(self, epoch: int) -> Fence:
         """Lift a fence that somebody else raised."""
         return await self._link.post(Fence, "fences", str(epoch), "release", body={})
+
+    async def breakers(self) -> Sequence[Breaker]:
+        """List circuit breakers that are not at rest."""
+        return await self._link.get(list[Breaker], "breakers")
+
+    async def set_breaker(self, order: BreakerOrder) -> Breaker:
+        """Open or close a circuit breaker."""
+        return await self._link.post(Breaker, "breakers", body=order)
 
     async def steer(self, order: ControlOrder) -> ControlReceipt:
         """Pause, resume, say, take over, act, hand back."""

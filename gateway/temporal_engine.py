@@ -1,7 +1,7 @@
 """The run engine on Temporal. Connects at the first use, so that what needs the store alone works without Temporal."""
 
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +13,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client
 from temporalio.common import (
+    Priority,
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
@@ -23,11 +24,12 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from gateway.engine import Standing
 from gateway.witnesses import heads_of_event
-from proctor.contracts.canonical import summarize
+from proctor.contracts.canonical import digest_bytes, summarize
 from proctor.contracts.errors import NotAuthorised, ProctorError, Unavailable
-from proctor.contracts.ids import RunId
+from proctor.contracts.ids import RunId, TenantId
 from proctor.contracts.run import AuditHead, RunOutcome, RunRecord, RunStart
 from proctor.contracts.wire import (
+    MAX_FAIRNESS_KEY_BYTES,
     REQUEST_DECIDED,
     RUN_STEERED,
     UNDO_TYPE,
@@ -59,10 +61,12 @@ Connect = Callable[[], Awaitable[Client]]
 class TemporalRunEngine:
     """Implements `RunEngine`; `connect` is called once, when it is first needed."""
 
-    def __init__(self, connect: Connect, *, address: str, task_queue: str) -> None:
+    def __init__(
+        self, connect: Connect, *, address: str, task_queue: str, weights: Mapping[str, float] | None = None
+    ) -> None:
         self._connect = connect
         self._address = address
-        self._task_queue = task_queue
+        self._task_queue, self._weights = task_queue, weights or {}
         self._client: Client | None = None
 
     @property
@@ -89,10 +93,17 @@ class TemporalRunEngine:
                     search_attributes=_attributes_of(record),
                     memo={"agent": record.agent, "goal": summarize(record.goal)},
                     static_summary=summarize(": ".join(filter(None, (record.agent, record.goal))), SUMMARY_CHARACTERS),
+                    priority=self._priority(record.tenant),
                     rpc_timeout=RPC_TIMEOUT,
                 )
             except WorkflowAlreadyStartedError:
                 return
+
+    def _priority(self, tenant: TenantId) -> Priority:
+        """Give each tenant its share of a backlog; activities of a run inherit it."""
+        is_short = len(tenant.encode()) <= MAX_FAIRNESS_KEY_BYTES
+        key = tenant if is_short else digest_bytes(tenant.encode())[:MAX_FAIRNESS_KEY_BYTES]
+        return Priority(fairness_key=key, fairness_weight=self._weights.get(tenant))
 
     async def wake(self, message: RequestDecided, run_id: RunId) -> bool:
         """Signal the workflow; False when none is open."""

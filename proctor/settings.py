@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from proctor.contracts.errors import InvalidInput, Unavailable
 from proctor.contracts.wire import DEFAULT_TASK_QUEUE
 from proctor.devstate import running_stack
+from proctor.pools import read_pools, read_weights
 from proctor.project_folder import project_root
 
 DEFAULT_HEALTH_PORT = 9464
@@ -69,6 +70,10 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     configured: Endpoints | None = field(default=None, repr=False)
     """Endpoints that the environment names."""
+    pools: Mapping[str, int | None] = field(default_factory=lambda: read_pools(""))
+    """Which pools of tools a worker serves, with how many calls of each at once: see `proctor.pools`."""
+    tenant_weights: Mapping[str, float] = field(default_factory=dict)
+    """Shares of a backlog that tenants have, where it is not one."""
     declared_environment: str = ""
     """What the environment says that it is; empty when it says nothing."""
 
@@ -109,6 +114,8 @@ class Settings:
             principal=environ.get("PROCTOR_PRINCIPAL") or _os_user(),
             token=environ.get("PROCTOR_TOKEN") or None,
             configured=_configured(environ),
+            pools=read_pools(environ.get("PROCTOR_POOLS", "")),
+            tenant_weights=read_weights(environ.get("PROCTOR_TENANT_WEIGHTS", "")),
             declared_environment=_environment(environ),
         )
 

@@ -5,16 +5,15 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import structlog
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
-from temporalio.worker import Worker
 
 from proctor.connection import connect_temporal
 from proctor.contracts.errors import ProctorError, Unavailable
@@ -32,20 +31,44 @@ PATIENCE_S = 60.0
 CANCEL_GRACE_S = 15.0
 """How long activities may take to end after the drain cancelled them."""
 OBSERVE_EVERY_S = 10.0
+WORKFLOWS = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
+ACTIVITIES = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
+
+
+class Works(Protocol):
+    """A worker of Temporal's, or several as one; as a context manager it polls until the block ends."""
+
+    async def __aenter__(self) -> Self:
+        """Begin to poll."""
+
+    async def __aexit__(self, *failure: Any) -> None:
+        """Stop polling, and return when what is under way has ended."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it polls."""
+
+    async def run(self) -> None:
+        """Work until told to stop."""
+
+    async def shutdown(self) -> None:
+        """Stop polling, and return when what is under way has ended."""
 
 
 @dataclass(frozen=True)
 class WorkerParts:
     """A worker that is ready to run, with what its process must look after."""
 
-    worker: Worker
+    worker: "Works"
     ping_store: Check
     close: Callable[[], Awaitable[None]]
     observe: Check | None = None
     """Refreshes the metrics that are read from the store, such as requests that wait; called every ten seconds."""
+    queues: tuple[tuple[str, TaskQueueType.ValueType], ...] = ()
+    """What it polls; empty: the common queue, for workflows and activities."""
 
 
 class BuildWorker(Protocol):
@@ -138,7 +161,9 @@ async def _work_until(
     stop: asyncio.Event, settings: Settings, client: Client, parts: WorkerParts, health: Health
 ) -> int:
     worker = parts.worker
-    checks = {"Temporal": _pollers_of(client, settings.task_queue, worker), "Postgres": parts.ping_store}
+    queue = settings.task_queue
+    queues = parts.queues or tuple((queue, kind) for kind in (WORKFLOWS, ACTIVITIES))
+    checks = {"Temporal": _pollers_of(client, queues, worker), "Postgres": parts.ping_store}
     running = asyncio.create_task(worker.run(), name="worker")
     watching = asyncio.gather(health.watch(checks), _observing(parts.observe))
     try:
@@ -152,7 +177,7 @@ async def _work_until(
             await watching
 
 
-async def _end(worker: Worker, running: asyncio.Task[None], drain_s: float) -> int:
+async def _end(worker: Works, running: asyncio.Task[None], drain_s: float) -> int:
     if running.done():
         _log.error("worker_failed", exc_info=running.exception())
         return 1
@@ -177,13 +202,13 @@ async def _observing(observe: Check | None) -> None:
         await asyncio.sleep(OBSERVE_EVERY_S)
 
 
-def _pollers_of(client: Client, task_queue: str, worker: Worker) -> Check:
-    """Check that Temporal answers, and that it sees this worker poll for workflows and for activities."""
+def _pollers_of(client: Client, queues: Sequence[tuple[str, TaskQueueType.ValueType]], worker: Works) -> Check:
+    """Check that Temporal answers, and that it sees this worker poll each of its queues."""
 
     async def check() -> None:
         if not worker.is_running:
             raise Unavailable("the worker does not run")
-        for kind in (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY):
+        for task_queue, kind in queues:
             answer = await client.workflow_service.describe_task_queue(
                 DescribeTaskQueueRequest(
                     namespace=client.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=kind

@@ -3,10 +3,8 @@
 import os
 from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
-from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.acting import ActingActivities
@@ -28,18 +26,13 @@ from proctor.tools.process_adapter import ProcessAdapter
 from proctor.tools.python_adapter import PythonAdapter
 from proctor.tools.sandboxed_python import SandboxedPython
 from workers.credentials import open_credentials, read_file
-from workers.logbook import ActivityLog
 from workers.metering import MeteredPlanner, MeteredTools, count_pending, metered_journal, show_breakers
+from workers.pools import build_workers
 from workers.process import WorkerParts
 from workers.sandboxing import prepare_sandbox
 from workflows.agent_task import AgentTaskWorkflow
 from workflows.undo_run import UndoRunWorkflow
 
-CONCURRENT_ACTIVITIES = 100
-CACHED_WORKFLOWS = 2500
-"""Runs that wait stay cached: a cache smaller than the open runs replays at each step (measured: 5 times the CPU)."""
-HEARTBEAT_THROTTLE = timedelta(milliseconds=200)
-"""A cancel reaches a running tool on a heartbeat, so heartbeats must not be held back."""
 PASSED_THROUGH = (
     "activities",
     "policies",
@@ -116,9 +109,9 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
     acting = ActingActivities(journal, metered_tools, policies, store.traffic, settings.environment)
     steering = SteeringActivities(journal, metered_tools, policies, settings.environment)
     undoing = UndoActivities(store.undoing)
-    worker = Worker(
+    worker, queues = build_workers(
         client,
-        task_queue=settings.task_queue,
+        settings,
         workflows=[AgentTaskWorkflow, UndoRunWorkflow],
         activities=[
             running.open_run,
@@ -136,13 +129,7 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
             undoing.next_undoable,
             undoing.close_undo,
         ],
-        interceptors=[ActivityLog()],
-        workflow_runner=UnsandboxedWorkflowRunner(),
-        max_cached_workflows=CACHED_WORKFLOWS,
-        max_concurrent_activities=CONCURRENT_ACTIVITIES,
-        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-        default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-        graceful_shutdown_timeout=timedelta(seconds=settings.drain_s),
+        of_pools=[acting.call_tool, acting.read_tool],
     )
 
     async def close() -> None:
@@ -154,7 +141,7 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
         await count_pending(store.people, metrics)
         await show_breakers(store.traffic, metrics)
 
-    return WorkerParts(worker=worker, ping_store=store.ping, close=close, observe=observe)
+    return WorkerParts(worker=worker, ping_store=store.ping, close=close, observe=observe, queues=queues)
 
 
 def sandboxed() -> SandboxedWorkflowRunner:

@@ -1,6 +1,7 @@
 """One agent task, from opening to its end."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -46,6 +47,9 @@ MOOT = frozenset({"withdrawn", TAKEN_OVER})
 """Nobody decided, and the store tells what holds instead."""
 UNSETTLED = frozenset({"needs_approval", "paused", "taken_over"})
 """Statuses of a call that was not begun."""
+
+
+Act = Callable[[ActingActivities, CallRef], Awaitable[CallReport]]
 
 
 class FencedError(Exception):
@@ -215,14 +219,15 @@ class AgentTaskWorkflow:
                 ActingActivities.read_tool, ref, **options.reading(call)
             )
         if call.effect == "read":
-            return await workflow.execute_activity_method(ActingActivities.read_tool, ref, **options.acting(call))
+            return await self._act_elsewhere(ActingActivities.read_tool, ref, call)
         if call.compensable:
             state.register(ref)
-        return await self._act_with_effect(ref, call)
+        return await self._act_elsewhere(ActingActivities.call_tool, ref, call)
 
-    async def _act_with_effect(self, ref: CallRef, call: PlannedCall) -> CallReport:
+    async def _act_elsewhere(self, act: Act, ref: CallRef, call: PlannedCall) -> CallReport:
+        acting = options.acting(call, workflow.info().task_queue)
         try:
-            return await workflow.execute_activity_method(ActingActivities.call_tool, ref, **options.acting(call))
+            return await workflow.execute_activity_method(act, ref, **acting)
         except ActivityError as error:
             if is_cancelled_exception(error) or not endings.is_lost(error):
                 raise

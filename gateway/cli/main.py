@@ -14,6 +14,7 @@ from gateway.cli import (
     access,
     audit,
     autonomy,
+    breakers,
     catalog,
     control,
     decide,
@@ -51,7 +52,7 @@ app = typer.Typer(
 
 _PARTS = (
     *(runs, watch, explain, decide, standing, control, reviews, autonomy, policy),
-    *(kills, drills, egress, audit, catalog, tools, principals, access, outside, operate),
+    *(kills, breakers, drills, egress, audit, catalog, tools, principals, access, outside, operate),
 )
 for _part in _PARTS:
     _part.register(app)

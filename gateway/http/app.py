@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 from gateway.http.answers import PROBLEMS, add_error_answers
 from gateway.http.gatekeeper import Gatekeeper
 from gateway.http.parts import HttpParts
-from gateway.http.routes import access, control, operations, people, runs
+from gateway.http.routes import access, control, operations, people, runs, traffic
 from gateway.problems import Problem
 
 VERSION = "1"
@@ -34,7 +34,8 @@ def build_app(parts: HttpParts, *, api: Sequence[APIRouter] = (), others: Sequen
     )
     app.state.parts = parts
     add_error_answers(app)
-    for router in (runs.build_routes(), people.build_routes(), control.build_routes(), access.build_routes(), *api):
+    parts_of_api = (runs, people, control, traffic, access)
+    for router in (*(part.build_routes() for part in parts_of_api), *api):
         app.include_router(router, prefix="/v1", responses=PROBLEMS)
     app.include_router(operations.build_routes(parts), include_in_schema=False)
     app.router.routes.extend(others)

@@ -159,6 +159,8 @@ class PlannedCall(Contract):
     timeout_s: float = 10.0
     retry: RetryRule = RetryRule()
     compensable: bool = False
+    pool: str = ""
+    """Pool of workers that carries it out; empty: the common one."""
     summary: str = Field(default="", max_length=200)
 
 

@@ -5,8 +5,15 @@ from proctor.contracts.ids import RequestId, RunId
 
 WORKFLOW_TYPE = "AgentTaskWorkflow"
 DEFAULT_TASK_QUEUE = "proctor"
+MAX_FAIRNESS_KEY_BYTES = 64
+"""What Temporal takes."""
 REQUEST_DECIDED = "request_decided"
 """Signal: somebody decided a request. A wake-up, not a proof (rule 6)."""
+
+
+def pool_queue(task_queue: str, pool: str) -> str:
+    """Name the task queue of a pool of tools; of none, the common one."""
+    return f"{task_queue}-{pool}" if pool else task_queue
 
 
 class RequestDecided(Contract):

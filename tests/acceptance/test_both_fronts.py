@@ -61,6 +61,7 @@ READING = [
     ("show", "done"), ("show", "asked", "-o", "json"), ("explain", "done", "-o", "jsonl"), ("receipt", "done"),
     ("watch", "done", "-o", "jsonl"), ("watch", "done", "-o", "table"), ("audit", "export", "done"),
     ("audit", "verify", "done"), ("approvals", "--run", "asked"), ("approvals", "REQUEST"), ("fences",), ("whoami",),
+    ("breakers",), ("breakers", "ls", "-o", "json"),
     ("approvals", "REQUEST", "-o", "json"), ("keys", "ls"), ("grants", "ls"), ("delegations", "ls"), ("api-keys", "ls"),
     ("ps", "--agent", "prober", "--limit", "3", "-o", "json"), ("undo", "done", "--dry-run"), ("principals", "links"),
 ]  # fmt: skip
@@ -73,6 +74,9 @@ FAILING = [
     (("kill", "--tool", "Misspelt", "--reason", "x"), 2),
     (("kill", "--all", "--reason", "x", "--as", "demo.approver"), 4),
     (("release", "999999"), 2),
+    (("breakers", "open", "tool:Misspelt", "--reason", "x"), 2),
+    (("breakers", "open", "Misspelt", "--reason", "x"), 2),
+    (("breakers", "open", "host:x.example", "--reason", "x", "--as", "demo.approver"), 4),
     (("grants", "revoke", "nothing", "--as", "maria.ops"), 2),
     (("pause", "done"), 6),
     (("run", "nobody", "-i", "INPUT"), 2),

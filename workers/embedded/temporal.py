@@ -33,6 +33,9 @@ DYNAMIC_CONFIG = {
     # A cancelled activity is told by command to its worker (about 25 ms) instead of at its next heartbeat.
     "system.enableCancelActivityWorkerCommand": "true",
     "frontend.WorkerCommandsEnabled": "true",
+    # Tenants share a backlog by their weights, so that one tenant's flood delays no other's runs.
+    "matching.useNewMatcher": "true",
+    "matching.enableFairness": "true",
     # Operators may pause a run.
     "frontend.WorkflowPauseEnabled": "true",
 }

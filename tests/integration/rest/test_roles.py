@@ -84,6 +84,8 @@ ROUTES: dict[str, Row] = {
     "POST /kills": Row(STOP, 201, {"scope": "run", "value": "killed", "reason": "test", "wait_s": 0}),
     "GET /fences": Row(ALL),
     "POST /fences/{epoch}/release": Row(STOP),
+    "GET /breakers": Row(ALL),
+    "POST /breakers": Row(STOP, 200, {"name": "host:api.example.com", "state": "closed", "reason": "test"}),
     "GET /me": Row(ALL, idle=True),
     "GET /api-keys": Row(ALL, idle=True),
     "POST /api-keys": Row(ALL, 201, {}),
