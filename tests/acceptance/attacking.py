@@ -149,8 +149,8 @@ class Attack:
 
 
 @contextlib.asynccontextmanager
-async def attacking() -> AsyncIterator[Attack]:
-    """Start the stack with the agent and its copies, in a short temporary folder."""
+async def attacking(**more: str) -> AsyncIterator[Attack]:
+    """Start the stack with the agent and its copies, in a short temporary folder; `more` are settings of the worker."""
     home = Path(tempfile.mkdtemp(prefix="atk-"))
     (home / "mails").mkdir()
     for name in ("turncoat", *COPIES):
@@ -161,7 +161,7 @@ async def attacking() -> AsyncIterator[Attack]:
         with LLMockServer() as server:
             model = LLMock(server)
             environ = {"OPENAI_BASE_URL": model.base_url("openai"), "OPENAI_API_KEY": "a-key"}
-            environ |= {"WITNESS": str(home / "witness.db"), "MAILS": str(home / "mails")}
+            environ |= {"WITNESS": str(home / "witness.db"), "MAILS": str(home / "mails")} | more
             order = local_order(environ=environ)
             async with (
                 local_stack(home / "state", home / "agents", order=order) as stack,
