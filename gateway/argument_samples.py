@@ -27,6 +27,7 @@ _TEXTS: Final = (
     "00000000-0000-4000-8000-000000000000",
 )
 UNDECLARED: Final = "undeclared_argument"
+_SAYS_OF_OTHERS: Final = frozenset({"unevaluatedProperties", "patternProperties"})
 
 
 def sample(schema: dict[str, Any], *, is_closed: bool = False) -> Any:
@@ -39,7 +40,7 @@ def mutations(schema: dict[str, Any], arguments: dict[str, Any]) -> Iterator[tup
     """Change arguments that fit, so that they should not: each with what was done.
 
     A required argument left out, an argument of another type, one that is not declared. An argument whose schema takes
-    any type is not given another.
+    any type is not given another, and where a schema says what others there may be, none is added.
     """
     for name in schema.get("required", ()):
         yield f"without {name}", {key: value for key, value in arguments.items() if key != name}
@@ -47,7 +48,8 @@ def mutations(schema: dict[str, Any], arguments: dict[str, Any]) -> Iterator[tup
         wrong = _of_another_type(schema, declared)
         if wrong is not None:
             yield f"{name} as {json.dumps(wrong)}", {**arguments, name: wrong}
-    yield f"with {UNDECLARED}", {**arguments, UNDECLARED: 1}
+    if schema.get("additionalProperties", False) is False and not schema.keys() & _SAYS_OF_OTHERS:
+        yield f"with {UNDECLARED}", {**arguments, UNDECLARED: 1}
 
 
 def _of_another_type(root: dict[str, Any], declared: Any) -> Any:

@@ -112,6 +112,7 @@ ROUTES: dict[str, Row] = {
     "DELETE /schedules/{name}": Row(frozenset({OWNER}), (404, 503)),
     "GET /agents": Row(ALL),
     "GET /agents/{name}": Row(ALL),
+    "GET /tools/usage": Row(SEE_ALL, query={"since": "7d"}),
 }
 
 
