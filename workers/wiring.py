@@ -84,7 +84,7 @@ async def build_tools(
     resources = ToolResources(store.knowledge, tool_environment(environ, names_of_environment(file)), credentials)
     sandbox = await prepare_sandbox(settings, store.hosts)
     mcp = McpAdapter(Surroundings(resources.environment, credentials, root=settings.root, sandbox=sandbox))
-    process = ProcessAdapter(sandbox, settings.root)
+    process = ProcessAdapter(sandbox, settings.root, credentials)
     python = PythonAdapter(resources, SandboxedPython(sandbox, settings.root))
     tools = await exits.enter_async_context(ToolDispatcher(resources, adapters=(python, mcp, process)))
     return tools, exits
