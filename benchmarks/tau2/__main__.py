@@ -15,7 +15,7 @@ from benchmarks.tau2.accounts import HEAD, Account, account
 from benchmarks.tau2.project import Environment, write_project
 from benchmarks.tau2.sequences import DOMAINS, Sequence, sequences
 from benchmarks.tau2.storm import Storm, storm
-from proctor.contracts.run import RunStatus
+from proctor.contracts.run import RunRecord
 
 HOLD_S = {"mock": 0.3, "airline": 0.0, "retail": 0.0}
 """The mock environment answers at once; the others write megabytes for each call."""
@@ -24,11 +24,12 @@ HOLD_S = {"mock": 0.3, "airline": 0.0, "retail": 0.0}
 async def measure(folder: Path, domain: str, tasks: list[Sequence], seed: int, at_once: int) -> Account:
     """Run the tasks under kills; gives what came of it."""
     environment = Environment(domain, folder / domain)
+    kills = sum(1 for task in tasks for action in task.actions if not action.is_read)
     (folder / domain).mkdir(parents=True)
     agents = folder / domain / "agents"
     await write_project(agents, environment, tasks, HOLD_S[domain])
     async with storm(folder / domain, agents, environment, f"s{seed}") as running:
-        killing = asyncio.ensure_future(running.kill_often((0.5, 4.0), random.Random(seed)))
+        killing = asyncio.ensure_future(running.kill_often(kills, random.Random(seed)))
         try:
             ends = await _all(running, tasks, at_once)
         finally:
@@ -38,12 +39,14 @@ async def measure(folder: Path, domain: str, tasks: list[Sequence], seed: int, a
         return await account(running, tasks, ends)
 
 
-async def _all(running: Storm, tasks: list[Sequence], at_once: int) -> list[RunStatus]:
+async def _all(running: Storm, tasks: list[Sequence], at_once: int) -> list[RunRecord]:
     room = asyncio.Semaphore(at_once)
 
-    async def one(task: Sequence) -> RunStatus:
+    async def one(task: Sequence) -> RunRecord:
         async with room:
-            return await running.run(task)
+            end = await running.run(task)
+            sys.stderr.write(f"{task.agent}: {end.status} {end.status_reason}; {running.kills} kills\n")
+            return end
 
     return list(await asyncio.gather(*(one(task) for task in tasks)))
 

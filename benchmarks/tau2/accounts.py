@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.tau2.sequences import Sequence
 from benchmarks.tau2.storm import Storm
-from proctor.contracts.run import RunStatus
+from proctor.contracts.run import RunRecord, RunStatus
 
 
 @dataclass
@@ -55,10 +55,10 @@ HEAD = (
 )
 
 
-async def account(storm: Storm, tasks: list[Sequence], ends: list[RunStatus]) -> Account:
+async def account(storm: Storm, tasks: list[Sequence], ends: list[RunRecord]) -> Account:
     """Compare what should have happened with what the environment and the witness say."""
     found = Account(storm.environment.domain, tasks=len(tasks), kills=storm.kills)
-    found.completed = sum(1 for end in ends if end is RunStatus.COMPLETED)
+    found.completed = sum(1 for end in ends if end.status is RunStatus.COMPLETED)
     found.happened, found.not_happened = storm.settled["happened"], storm.settled["not_happened"]
     for task in tasks:
         wanted = Counter(action.key for action in task.actions if not action.is_read)

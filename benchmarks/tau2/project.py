@@ -31,6 +31,10 @@ class Environment:
         """What the witness saw."""
         return self.folder / f"{self.domain}.journal"
 
+    def witnessed_calls(self) -> int:
+        """Count the calls with a key that were sent so far."""
+        return self.journal.read_bytes().count(b"\n") if self.journal.exists() else 0
+
     def plain(self) -> McpSource:
         """Give the environment itself."""
         return McpSource(self._server((self._command,)))

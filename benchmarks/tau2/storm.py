@@ -18,7 +18,7 @@ from gateway.signing import find_signer
 from proctor.contracts.errors import ProctorError, Unavailable
 from proctor.contracts.human import HumanDecision, HumanRequest, Principal, RequestKind
 from proctor.contracts.ids import DEFAULT_TENANT, AgentName, EffectKey, RunId
-from proctor.contracts.run import RunStatus, TaskRequest
+from proctor.contracts.run import RunRecord, TaskRequest
 from proctor.contracts.tool import Confirmed, ToolInvocation
 from proctor.local import local_order, local_stack
 from proctor.tools.mcp.adapter import McpAdapter
@@ -27,6 +27,8 @@ from proctor.tools.mcp.surroundings import Surroundings
 from workers.dev import DevStack
 
 STATE_KEY = "state_key"
+AROUND_A_WRITE_S = 0.7
+"""Longer than a write takes: some kills come before it, some in it, some after it."""
 
 
 @dataclass
@@ -45,24 +47,27 @@ class Storm:
         """Name the environment's state of one task in this measurement."""
         return f"tau2/{task.domain}/{task.task}/{self.name}"
 
-    async def run(self, task: Sequence) -> RunStatus:
+    async def run(self, task: Sequence) -> RunRecord:
         """Run the task's agent to its end; people settle what is unknown on the way."""
         run_id = await self._submitted(task)
         while True:
             try:
                 for request in await self.gateway.store.people.pending(run_id):
                     await self._settle(task, request)
-                status = (await self.gateway.store.archive.run(run_id)).status
-            except Unavailable:
-                status = None
-            if status is not None and status.is_end:
-                return status
+                record = await self.gateway.store.archive.run(run_id)
+                if record.status.is_end:
+                    return record
+            except Unavailable:  # it is being killed, too, when the stack is short of everything
+                pass
             await asyncio.sleep(0.2)
 
-    async def kill_often(self, between_s: tuple[float, float], chance: random.Random) -> None:
-        """Kill the worker with SIGKILL at random moments, until cancelled."""
-        while True:
-            await asyncio.sleep(chance.uniform(*between_s))
+    async def kill_often(self, times: int, chance: random.Random) -> None:
+        """Kill the worker with SIGKILL so often, each time at a random moment after a write was sent."""
+        for _ in range(times):
+            before = self.environment.witnessed_calls()
+            while self.environment.witnessed_calls() == before:  # noqa: ASYNC110 - another process writes it
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(chance.uniform(0, AROUND_A_WRITE_S))
             await self.stack.restart_worker(0)
             self.kills += 1
 
