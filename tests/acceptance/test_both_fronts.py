@@ -61,7 +61,7 @@ READING = [
     ("show", "done"), ("show", "asked", "-o", "json"), ("explain", "done", "-o", "jsonl"), ("receipt", "done"),
     ("watch", "done", "-o", "jsonl"), ("watch", "done", "-o", "table"), ("audit", "export", "done"),
     ("audit", "verify", "done"), ("approvals", "--run", "asked"), ("approvals", "REQUEST"), ("fences",), ("whoami",),
-    ("breakers",), ("breakers", "ls", "-o", "json"),
+    ("breakers",), ("breakers", "ls", "-o", "json"), ("tools", "usage", "-o", "json"), ("tools", "usage", "Append"),
     ("approvals", "REQUEST", "-o", "json"), ("keys", "ls"), ("grants", "ls"), ("delegations", "ls"), ("api-keys", "ls"),
     ("ps", "--agent", "prober", "--limit", "3", "-o", "json"), ("undo", "done", "--dry-run"), ("principals", "links"),
 ]  # fmt: skip
