@@ -12,7 +12,7 @@ from proctor.tools.sandbox.port import Ran, SandboxRefused, Why
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 """Where the packages of Proctor lie: the launcher imports its few modules from there."""
-INTERPRETER: Final = os.path.realpath(sys.executable)  # noqa: PTH - as the launcher sees it
+INTERPRETER: Final = os.path.realpath(sys.executable)
 _CODE: Final = (
     "import sys;sys.path.append({root!r});"
     "from proctor.tools.sandbox.launch.main import main;main({plan},{status},{leash})"
@@ -38,7 +38,7 @@ class LaunchedChild:
         leash_in, leash_out = os.pipe()
         theirs = (plan_at, status_out, leash_in)
         try:
-            os.write(plan_at, marshal.dumps(cast("Any", plan)))
+            os.write(plan_at, marshal.dumps(cast("Any", dict(plan))))
             process = await _start(*theirs)
         except BaseException as error:
             os.close(status_in)

@@ -59,7 +59,7 @@ _DEADLY: Final[dict[str, tuple[Why, str, dict[str, Any], float]]] = {
 
 async def prove(sandbox: Sandbox, host: Host) -> Proof:
     """Lay the bait, try everything, and look for survivors."""
-    mark = f"proof-{secrets.token_hex(8)}"
+    mark = _mark()
     async with AsyncExitStack() as stack:
         bait = await stack.enter_async_context(_baited(host))
         try:
@@ -78,6 +78,12 @@ async def prove(sandbox: Sandbox, host: Host) -> Proof:
         at=datetime.now(UTC),
         verdicts=tuple(verdicts),
     )
+
+
+async def attempt(sandbox: Sandbox, host: Host) -> list[Verdict]:
+    """Make the attempts that one process can make and tell of: all but those that end the sandbox."""
+    async with _baited(host) as bait:
+        return await _probe(sandbox, bait, _mark())
 
 
 async def _probe(sandbox: Sandbox, bait: dict[str, Any], mark: str) -> list[Verdict]:
@@ -113,6 +119,10 @@ async def _run(
 ) -> Ran:
     command = [INTERPRETER, "-I", "-S", "-c", code, mark]
     return await sandbox.run(command, profile, timeout_s=timeout_s, stdin=stdin)
+
+
+def _mark() -> str:
+    return f"proof-{secrets.token_hex(8)}"
 
 
 def _survivors(mark: str) -> Verdict:

@@ -3,7 +3,6 @@
 import marshal
 import os
 import sys
-from typing import NoReturn
 
 from proctor.tools.sandbox.launch import view
 from proctor.tools.sandbox.launch.confine import REPORT, become, keep_only
@@ -17,7 +16,7 @@ _LAST_STEPS = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_SYS_ADMIN")
 """What the last steps need, to mount and to become somebody else; they end by giving them up."""
 
 
-def enter(plan: Plan, report: int) -> NoReturn:
+def enter(plan: Plan, report: int) -> None:
     """Become bubblewrap. Raises `OSError` when it is not there."""
     inner = _in_memory(marshal.dumps({**plan, "bubblewrap": ""}))
     os.set_inheritable(report, True)
@@ -27,7 +26,7 @@ def enter(plan: Plan, report: int) -> NoReturn:
     os.execv(line[0], [*line, "--", sys.executable, "-I", "-S", "-c", code])  # noqa: S606 - no shell is the point
 
 
-def last_steps(plan_at: int, report: int) -> NoReturn:
+def last_steps(plan_at: int, report: int) -> None:
     """Turn into the command, inside the view."""
     plan = read_plan(plan_at)
     keep_only(report)

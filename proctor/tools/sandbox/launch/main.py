@@ -9,8 +9,6 @@ goes, the kernel ends the first process, and with it everything in its process n
 
 import os
 import select
-import signal
-from typing import NoReturn
 
 from proctor.tools.sandbox.launch import bubblewrap, kernel, view
 from proctor.tools.sandbox.launch.confine import REPORT, become
@@ -18,10 +16,12 @@ from proctor.tools.sandbox.launch.plan import Plan, read_plan
 from proctor.tools.sandbox.launch.watch import Watch
 
 CANNOT_START = 125
-OUT_OF_TIME = 128 + signal.SIGXCPU
+SIGKILL, SIGXCPU = 9, 24
+"""By number: `signal` imports much."""
+OUT_OF_TIME = 128 + SIGXCPU
 
 
-def main(plan_at: int, status_at: int, leash: int) -> NoReturn:
+def main(plan_at: int, status_at: int, leash: int) -> None:
     """Run the plan to its end and report."""
     why, code, text = "refused", CANNOT_START, ""
     try:
@@ -73,11 +73,11 @@ def _let_go() -> None:
     os.close(nothing)
 
 
-def _first(plan: Plan, report: int, go: int) -> NoReturn:
+def _first(plan: Plan, report: int, go: int) -> None:
     """Be the first process of the sandbox: build it, start the command, bury the dead, tell how the command ended."""
     try:
         os.setsid()
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, SIGKILL)
         if not os.read(go, 1):
             os._exit(CANNOT_START)
         _volunteer()
@@ -97,7 +97,7 @@ def _volunteer() -> None:
         file.write("1000")
 
 
-def _run(plan: Plan, report: int) -> NoReturn:
+def _run(plan: Plan, report: int) -> None:
     command = os.fork()
     if not command:
         try:
@@ -126,7 +126,7 @@ def _wait(first: int, leash: int, watch: Watch) -> str:
             return ""
         why = "stopped" if leash in ready else watch.excess()
         if why:
-            os.kill(first, signal.SIGKILL)
+            os.kill(first, SIGKILL)
             return why
 
 
