@@ -6,11 +6,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from proctor.contracts.egress import EgressEntry
 from proctor.contracts.ids import ToolName
 from proctor.contracts.labels import Confidentiality, Integrity
 from proctor.contracts.manifest import AgentBundle, AgentManifest
 from proctor.contracts.policy import LONG_AGO, WindowForm
 from proctor.contracts.tool import ArgumentRole, HttpImplementation, Risk, ToolContract
+from proctor.tools.egress.settings import hosts_of
 
 LABELS: Final[dict[str, Any]] = {
     "integrity": Integrity.TRUSTED.value,
@@ -20,6 +22,7 @@ LABELS: Final[dict[str, Any]] = {
 }
 """Labels of an argument that a case says nothing about: it comes from the requester."""
 MOMENT: Final[dict[str, Any]] = {"time.hour": 12, "time.weekday": "mon", "time.date": "2026-01-05"}
+_SETTING: Final = "env:"
 _OF_TARGETS: Final = ("integrity", "origins")
 _STRICTNESS: Final = {
     "integrity": [level.value for level in Integrity],
@@ -89,14 +92,23 @@ def of_contract(contract: ToolContract) -> dict[str, Any]:
 
 
 def _hosts(manifest: AgentManifest, contract: ToolContract | None) -> Iterator[str]:
-    """Name the host that the contract names; of one that the worker's environment names, the first that is allowed."""
-    if contract is None or not isinstance(contract.implementation, HttpImplementation):
+    """Name the hosts that the contract names; of one that the worker's environment names, the first that is allowed."""
+    if contract is None:
         return
-    base_url = contract.implementation.base_url
-    if not base_url.startswith("env:"):
-        yield base_url.partition("://")[2].partition("/")[0]
-    elif manifest.allow_domains:
-        yield manifest.allow_domains[0].replace("*", "host")
+    if isinstance(contract.implementation, HttpImplementation):
+        base_url = contract.implementation.base_url
+        places = [base_url if base_url.startswith(_SETTING) else base_url.partition("://")[2].partition("/")[0]]
+    else:
+        places = [entry.host if entry.host.startswith(_SETTING) else _judged(entry) for entry in contract.egress]
+    for place in places:
+        if not place.startswith(_SETTING):
+            yield place
+        elif manifest.allow_domains:
+            yield manifest.allow_domains[0].replace("*", "host")
+
+
+def _judged(entry: EgressEntry) -> str:
+    return hosts_of([entry])[0]
 
 
 def _alone(window: WindowForm, tool: ToolName, arguments: Mapping[str, Any]) -> Any:
