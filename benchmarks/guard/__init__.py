@@ -1,0 +1,1 @@
+"""What the guard around one call costs, beside the bare HTTP call that it guards."""
