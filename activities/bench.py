@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from activities.facts import PRODUCTION, FactSheet, Moment, window_queries
+from policies.degrading import degraded
 from policies.document_rules import Tiers, risk_tiers
 from policies.engine import CompiledPolicy
 from policies.manifest_policy import compile_policy, tightened
@@ -20,7 +21,7 @@ from proctor.contracts.policy import PolicyDocument
 from proctor.contracts.ports import ToolPort
 from proctor.contracts.run import RunRecord
 from proctor.contracts.tool import Risk
-from proctor.contracts.traffic import breaker_names
+from proctor.contracts.traffic import Breaker, breaker_names
 
 Kept = TypeVar("Kept")
 POLICIES_KEPT = 64
@@ -119,6 +120,13 @@ class Bench:
         """Name the breakers of a tool, of the hosts too that it reaches whatever its arguments are."""
         contract = self.bundle.tool(tool)
         return breaker_names(tool, () if contract is None else self.tools.egress_hosts(contract, {}))
+
+    def degraded(self, decision: Decision, tool: ToolName, breakers: Sequence[Breaker]) -> Decision:
+        """Tighten a decision on a call of a tool by the breakers that are shut now, as the run's manifest says."""
+        contract = self.bundle.tool(tool)
+        if not breakers or contract is None:
+            return decision
+        return degraded(decision, self.bundle.manifest, contract, breakers, self.breakers_of)
 
     def queries(self, call: ProposedCall) -> tuple[WindowQuery, ...]:
         """Ask for the windows of a call; a window belongs to the policy that names it."""

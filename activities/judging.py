@@ -10,7 +10,6 @@ from activities.facts import Moment
 from activities.passing import lane_of
 from activities.pinning import fingerprint_of
 from activities.standing import Answered, nobody_answers
-from policies.degrading import degraded
 from policies.flow.goals import covers, goal_of
 from policies.guardrails import scrub_pii
 from policies.manifest_policy import tightened
@@ -27,7 +26,7 @@ from proctor.contracts.labels import Flow
 from proctor.contracts.planning import ProposedCall
 from proctor.contracts.run import CallPlan, PlannedCall
 from proctor.contracts.tool import RetryRule
-from proctor.contracts.traffic import Breaker, Lane
+from proctor.contracts.traffic import Lane
 
 
 def request_id(run_id: RunId, step: int, call: int, kind: RequestKind, occasion: str = "") -> RequestId:
@@ -101,14 +100,9 @@ class DispatchJudge:
             flows=flows,
         )
         judged, _ = self.bench.judge(self._call, moment)
-        self.decision = self._degraded(tightened(recorded.decision, judged), live.breakers)
+        tightest = tightened(recorded.decision, judged)
+        self.decision = self.bench.degraded(tightest, self.plan.tool, live.breakers)
         return self.decision
-
-    def _degraded(self, decision: Decision, breakers: Sequence[Breaker]) -> Decision:
-        contract = self.bench.bundle.tool(self.plan.tool)
-        if not breakers or contract is None:
-            return decision
-        return degraded(decision, self.bench.bundle.manifest, contract, breakers, self.bench.breakers_of)
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,11 @@ class Tracer:
     ) -> Way:
         traced = await self._all_traced(bench, facts, calls, declares, moment)
         judged = [bench.judge(one.call, one.moment) for one in traced]
-        strictest = max(_STRICTNESS[decision.verdict] for decision, _ in judged)
+        # For the choice alone: what is recorded is policy's word, and the breaker may be closed when the call begins.
+        now = [
+            bench.degraded(made, one.call.tool, facts.breakers) for one, (made, _) in zip(traced, judged, strict=True)
+        ]
+        strictest = max(_STRICTNESS[decision.verdict] for decision in now)
         liking = [preferences(ruling.policy, seen).penalty for ruling in bench.rulings for _, seen in judged]
         return Way(calls, traced, (strictest, sum(liking)))
 

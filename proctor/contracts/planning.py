@@ -124,7 +124,8 @@ EntryKind = Literal["proposal", "result", "failure", "denial", "human", "message
 class Observation(Contract):
     """One thing that happened in the run, as a planner may see it.
 
-    `content` by kind — proposal: the dumped `Proposal`; result: the tool's result; failure: `{"error": str}`;
+    `content` by kind — proposal: the dumped `Proposal`; result: the tool's result; failure: `{"error": str}`, with
+    `"rule": str` where an open breaker held it back;
     denial: `{"rule": str, "reason": str, "by": "policy" | "person"}`, with `"advice": str` where policy knows what is
     allowed instead, and for a call that a person edited `"edited": EditedCall as JSON`; human: `{"question": str,
     "answer": str | null}`; message: `{"by": str, "text": str}`.

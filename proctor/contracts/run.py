@@ -20,6 +20,7 @@ from proctor.contracts.labels import Labels
 from proctor.contracts.manifest import Autonomy, Bounds
 from proctor.contracts.planning import DeclaredPlan, Proposal
 from proctor.contracts.tool import Effect, RetryRule
+from proctor.contracts.traffic import Breaker
 
 MAX_INPUT_BYTES = 262_144
 """Largest input of a run, as canonical JSON."""
@@ -274,6 +275,8 @@ class PlanFacts(Contract):
     """Whether a person at the wheel asked for a call that no step has taken up."""
     grants: tuple[HeldGrant, ...] = ()
     """Standing grants that may answer for a call of the step."""
+    breakers: tuple[Breaker, ...] = ()
+    """Every breaker that is not at rest."""
 
 
 class PlanRecord(Contract):

@@ -40,7 +40,21 @@ def disagreements(source: Source, form: AgentForm, resolved: Resolution) -> list
         if threshold.tool in tools:
             place = ("agent", "thresholds", n, "argument")
             _check_threshold(threshold.argument, tools[threshold.tool].contract, problems, place)
+    _check_degradation(form, problems)
     return problems.found + _tool_disagreements(form, resolved)
+
+
+def _check_degradation(form: AgentForm, problems: Problems) -> None:
+    allowed = list(form.allowed_tools)
+    for name, to in form.degradation.items():
+        place = ("agent", "degradation", name)
+        if name not in allowed:
+            problems.add(place, f"{name} is not among the allowed tools", did_you_mean(name, allowed))
+        if to.to != "other_tool" and to.tool is not None:
+            problems.add((*place, "tool"), f"{to.to} takes no tool", "write `to: other_tool`")
+        if to.to == "other_tool" and (to.tool is None or to.tool == name or to.tool not in allowed):
+            wrong = f"{to.tool or 'no tool'} cannot stand in for {name}"
+            problems.add((*place, "tool"), wrong, "name another of the allowed tools")
 
 
 def _check_threshold(argument: str, tool: ToolContract, problems: Problems, place: Place) -> None:

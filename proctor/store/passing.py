@@ -32,9 +32,8 @@ async def hold_back(connection: Connection, locked: LockedRun, ref: CallRef, dec
     """Write that a call failed because a breaker is open. Nothing was denied: the planner may try it later."""
     assert locked.planned is not None
     changes = Changes.to(locked)
-    told = {"error": decision.reason, "rule": decision.determining}
-    if decision.advice:
-        told["advice"] = decision.advice
+    error = "; ".join(filter(None, (decision.reason, decision.advice)))
+    told = {"error": error, "rule": decision.determining}
     node, rule = locked.planned["node"], decision.determining
     digest, _ = changes.observe("failure", told, step=ref.step, call=ref.call, node=node, tool=locked.tool)
     changes.audit(

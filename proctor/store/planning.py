@@ -47,6 +47,7 @@ from proctor.store.rows import (
     to_run,
     verified,
 )
+from proctor.store.traffic import to_breakers
 from proctor.store.transcript import PostgresTranscript
 
 LOCAL_PLANNING_TIMEOUT_S = 60.0
@@ -112,6 +113,7 @@ class PlanJournal:
             said_bytes=row["run"]["said_bytes"],
             has_acts=row["run"]["acts"] > row["run"]["acts_taken"],
             grants=to_held(row["grants"]),
+            breakers=to_breakers(row["breakers"]),
         )
 
     async def windows(self, run: RunRecord, queries: Sequence[WindowQuery]) -> tuple[WindowAnswer, ...]:

@@ -19,6 +19,7 @@ SELECT
     (SELECT v.bundle_digest FROM proctor.policy_activation v
       WHERE v.agent = r.agent ORDER BY v.n DESC LIMIT 1) AS active_bundle,
     (SELECT json_agg(h) FROM proctor.held_grants(r, $2) h) AS grants,
+    proctor.stirred_breakers('') AS breakers,
     d.content_digest AS declared_digest,
     (SELECT c.body FROM proctor.content c WHERE c.digest = d.content_digest) AS declared
 FROM proctor.run r
