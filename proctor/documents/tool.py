@@ -122,6 +122,8 @@ def assumptions(contract: ToolContract) -> list[str]:
         notes.append(f"{contract.name}: its effects cannot be taken back (no compensation)")
     if not contract.owner:
         notes.append(f"{contract.name}: nobody owns it")
+    if contract.deprecated is not None:
+        notes.append(f"{contract.name}: deprecated: {contract.deprecated.reason}")
     if contract.implementation is None:
         notes.append(f"{contract.name}: no implementation: it can be read and validated, and not called")
     return notes

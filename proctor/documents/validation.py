@@ -14,12 +14,22 @@ from proctor.documents.folder import Folder
 from proctor.documents.manifest import AgentForm, ModelForm, PlaybookForm, notes_on, read_manifest
 from proctor.documents.policy import POLICY, SECTIONS, describe_policy, read_policy
 from proctor.documents.policy_tests import POLICY_TESTS, case_problems, read_policy_tests
-from proctor.documents.problems import Problem, did_you_mean, from_error
+from proctor.documents.problems import Problem, Problems, did_you_mean, from_error, read_form
 from proctor.documents.source import Source, read_source
 from proctor.documents.tool import SchemaSource, assumptions, is_bare_schema, read_tools
+from proctor.documents.tool_tests import ToolCases, is_tests_file
 
 Kind = Literal[
-    "agent", "agent folder", "tool contract", "policy", "policy tests", "slo", "evaluation", "playbook", "unknown"
+    "agent",
+    "agent folder",
+    "tool contract",
+    "tool tests",
+    "policy",
+    "policy tests",
+    "slo",
+    "evaluation",
+    "playbook",
+    "unknown",
 ]
 _KINDS: dict[str, Kind] = {
     "agent": "agent",
@@ -71,8 +81,11 @@ def _kind_of(source: Source) -> Kind:
         return "unknown"
     if is_bare_schema(source.data):
         return "tool contract"
-    if Path(source.path).name == POLICY:
+    name = Path(source.path).name
+    if name == POLICY:
         return "policy"
+    if is_tests_file(name) and "tests" in source.data:
+        return "tool tests"
     return next((kind for key, kind in _KINDS.items() if key in source.data), "unknown")
 
 
@@ -163,6 +176,13 @@ def _validate_evaluation(source: Source) -> ValidationReport:
     return _report(source, "evaluation", understood, ["read and checked; nothing runs it yet"], problems)
 
 
+def _validate_tool_tests(source: Source) -> ValidationReport:
+    problems = Problems(source)
+    form = read_form(ToolCases, source.data, problems)
+    understood = [f"{case.case}: {case.expect}" for case in (form.tests if form else ())]
+    return _report(source, "tool tests", understood, ["read alone; `proctor tools test` runs them"], problems.found)
+
+
 def _validate_playbook(source: Source) -> ValidationReport:
     problems = check_playbook(source)
     steps = source.data.get("steps")
@@ -188,6 +208,7 @@ _READERS: dict[Kind, Callable[[Source], ValidationReport]] = {
     "policy tests": _validate_policy_tests,
     "slo": _validate_slos,
     "evaluation": _validate_evaluation,
+    "tool tests": _validate_tool_tests,
     "playbook": _validate_playbook,
     "unknown": _validate_unknown,
 }
