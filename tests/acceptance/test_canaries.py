@@ -17,7 +17,7 @@ from tests.acceptance.attacking import STOP, Attack, all_rows, attacking
 from tests.acceptance.keeper import Echo, echoing
 from tests.integration.credentials.vaults import ROLE_ID, SECRET_ID, SmallVault, small_vault
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 AGENT = Path(__file__).parent / "agents" / "keeper"
 CANARIES: Final = {
     "from-environment": "somebody:canary-7f3a+9c/21",
