@@ -48,9 +48,10 @@ class FakeTools:
         return ()
 
 
-async def _lost(store: PostgresStore) -> Scene:
-    """Leave an intent without an outcome, as a worker that was lost does."""
-    run, _ = await store.admissions.admit(task("run1"), BUNDLE.model_copy(update={"tools": (RESTART, *OTHERS)}))
+async def _lost(store: PostgresStore, **schemas: dict[str, Any]) -> Scene:
+    """Leave an intent without an outcome, as a worker that was lost does; `schemas` are of the arguments of tools."""
+    known = [tool.model_copy(update={"input_schema": schemas.get(tool.name, tool.input_schema)}) for tool in OTHERS]
+    run, _ = await store.admissions.admit(task("run1"), BUNDLE.model_copy(update={"tools": (RESTART, *known)}))
     await store.journal.open_run(run.run_id, lambda _: POLICY)
     scene = Scene(store, run.run_id)
     await scene.plan(Verdict.ALLOW)
@@ -69,6 +70,17 @@ async def test_lost_call_that_happened_is_taken_back(store: PostgresStore) -> No
     assert "confirmed" == (await _compensate(scene, tools)).status
     assert ["Look run1/0/0", "Rollback run1/0/0/undo"] == tools.called
     assert [] == await store.people.pending(scene.run_id)
+
+
+async def test_compensation_whose_arguments_do_not_fit_is_not_sent(store: PostgresStore) -> None:
+    """They are filled from what the effect's tool answered, which no policy judged: a person is asked instead."""
+    scene, tools = (
+        await _lost(store, Rollback={"properties": {"id": {"type": "integer"}}, "required": ["id"]}),
+        FakeTools(Confirmed(result={"happened": True, "id": "1; drop"})),
+    )
+    report = await _compensate(scene, tools)
+    assert ("failed", True) == (report.status, '"id" is missing' in report.summary)
+    assert ["Look run1/0/0"] == tools.called
 
 
 async def test_lost_call_that_did_not_happen_is_not_taken_back(store: PostgresStore) -> None:

@@ -18,7 +18,11 @@ def _schema(*names: str) -> dict[str, Any]:
 
 PAY = ToolContract(
     name="pay",
-    input_schema={**_schema("to", "amount", "note"), "required": ["to", "amount", "note"]},
+    input_schema={
+        **_schema("to", "amount", "note"),
+        "required": ["to", "amount", "note"],
+        "additionalProperties": True,
+    },
     effect=Effect.IRREVERSIBLE,
     action="pay",
     argument_roles={"to": TARGET, "amount": AMOUNT, "note": CONTENT},

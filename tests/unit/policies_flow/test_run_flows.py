@@ -109,6 +109,17 @@ def test_secret_to_an_untrusted_target_is_forbidden() -> None:
     assert [] == _fired(flows, PAY, PAID)
 
 
+def test_tool_of_secrets_makes_secret_all_that_it_says() -> None:
+    """Its contract counts where the entry's own labels say less: an error may quote what a result would hold."""
+    agent = bundle()
+    secret = SEARCH.model_copy(update={"confidentiality": Confidentiality.SECRET})
+    agent = agent.model_copy(update={"tools": (*(one for one in agent.tools if one.name != "search"), secret)})
+    flows = _run(agent=agent, tainted=False)
+    asked, answered = entries(0, "search", {"query": "x"}, {"error": f"no, {STRANGER}"})
+    flows.observe([asked, answered.model_copy(update={"kind": "failure"})])
+    assert "flow-secret" in _fired(flows, PAY, PAID | {"to": STRANGER}, agent)
+
+
 def test_observed_data_flow_has_no_rules() -> None:
     """The document may switch the rules off; the facts stay."""
     agent = bundle(data_flow="observed")
