@@ -38,7 +38,7 @@ def draw_plan(
         environment={**base, **environment},
         directory=SCRATCH,
         visible=visible,
-        links=dict(layout.links),
+        links={link: says for link, says in layout.links.items() if not _is_above(link, visible)},
         files={path: content.replace(b"%d", str(user).encode()) for path, content in FILES.items()},
         devices=[device for device in DEVICES if Path(device).exists()],
         scratch=SCRATCH,
@@ -54,6 +54,11 @@ def draw_plan(
         rules=_rules(host.landlock_abi, visible),
         bubblewrap=bubblewrap,
     )
+
+
+def _is_above(link: str, visible: Sequence[str]) -> bool:
+    """Whether something is shown below the place of a link, so that a folder must be there."""
+    return any(path.startswith(link + "/") for path in visible)
 
 
 @cache
