@@ -20,6 +20,7 @@ _CODE: Final = (
 _CANNOT_START: Final = 125
 _STATUS_BYTES: Final = 1024
 _REAP_S: Final = 2.0
+_STOP_S: Final = 5.0
 
 
 class LaunchedChild:
@@ -73,6 +74,10 @@ class LaunchedChild:
     async def stop(self) -> Ran:
         """End it and everything that it started, at once."""
         self._let_go()
+        await asyncio.wait({self._ending}, timeout=_STOP_S)
+        if not self._ending.done():
+            # The launcher itself is stuck: the kernel ends the sandbox with it.
+            self._process.kill()
         return await self.wait()
 
     async def _end(self, status: asyncio.StreamReader) -> Ran:

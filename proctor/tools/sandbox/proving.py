@@ -23,6 +23,7 @@ from proctor.tools.sandbox.port import Proof, Ran, Sandbox, SandboxRefused, Verd
 PROFILE: Final = SandboxProfile(memory_mb=64, cpu_s=10, processes=8, open_files=48, scratch_mb=1, output_kb=64)
 """Limits of the proof: small, so that passing them is quick."""
 TIMEOUT_S: Final = 20.0
+PROOF_S: Final = 45.0
 _PROBE: Final = "import sys;sys.path.append({root!r});from proctor.tools.sandbox.launch.probe import main;main()"
 _NAMES_IN_SCRATCH: Final = 1024 + 64
 _NAMESPACES: Final = ("mnt", "pid", "net", "ipc", "uts")
@@ -63,10 +64,15 @@ async def prove(sandbox: Sandbox, host: Host) -> Proof:
     async with AsyncExitStack() as stack:
         bait = await stack.enter_async_context(_baited(host))
         try:
-            groups = await asyncio.gather(
-                _probe(sandbox, bait, mark), *(_deadly(sandbox, name, mark) for name in _DEADLY), _leave(sandbox, mark)
-            )
+            async with asyncio.timeout(PROOF_S):
+                groups = await asyncio.gather(
+                    _probe(sandbox, bait, mark),
+                    *(_deadly(sandbox, name, mark) for name in _DEADLY),
+                    _leave(sandbox, mark),
+                )
             verdicts = [verdict for group in groups for verdict in group]
+        except TimeoutError:
+            verdicts = [Verdict(name="end", blocked=False, detail=f"no end within {PROOF_S:g} s")]
         except SandboxRefused as error:
             verdicts = [Verdict(name="start", blocked=False, detail=error.diagnostics())]
     verdicts.append(await asyncio.to_thread(_survivors, mark))
