@@ -13,6 +13,7 @@ import httpx
 
 from proctor.contracts.egress import EgressEntry
 from proctor.contracts.errors import EgressDenied
+from proctor.tools.egress.hosts import is_address
 from proctor.tools.egress.networks import Network
 from proctor.tools.egress.reading import Url, read_url
 from proctor.tools.egress.redirects import MAX_REDIRECTS, is_redirect, next_hop
@@ -170,13 +171,7 @@ class _CheckedConnections(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Connect to the first address that answers; raises `EgressDenied` when one of them may not be reached."""
-        try:
-            async with asyncio.timeout(timeout):
-                answers = await self._resolver(host, port)
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout(f"{host} was not resolved in time") from error
-        except OSError as error:
-            raise httpcore.ConnectError(f"{host} does not resolve: {error}") from error
+        answers = [host] if is_address(host) else await self._resolved(host, port, timeout)
         failed: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in admit_addresses(self._networks, answers):
             try:
@@ -184,6 +179,15 @@ class _CheckedConnections(httpcore.AsyncNetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
         raise failed
+
+    async def _resolved(self, host: str, port: int, timeout_s: float | None) -> Sequence[str]:
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._resolver(host, port)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(f"{host} was not resolved in time") from error
+        except OSError as error:
+            raise httpcore.ConnectError(f"{host} does not resolve: {error}") from error
 
     async def connect_unix_socket(self, path: str, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
         """Refuse: a socket of this machine is no host."""
