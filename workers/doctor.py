@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
@@ -29,6 +29,7 @@ from proctor.tools.sandbox.port import Proof
 from workers.dev import DEFAULT_PORTS
 from workers.embedded.ports import LOOPBACK
 from workers.embedded.temporal import find_binary
+from workers.pool_check import unserved_pools
 from workers.search_attributes import mismatches, registered, wanted
 
 MIN_PYTHON = (3, 11)
@@ -75,6 +76,7 @@ async def diagnose(settings: Settings) -> list[Finding]:
         findings.append(Finding(name="connections", state=State.WARN, detail=error.message, remedy=error.hint))
     else:
         checks.append(("temporal", lambda: _temporal(endpoints.temporal)))
+        checks.append(("pools", lambda: _pools(settings, endpoints.temporal)))
         checks.append(("postgres", lambda: asyncio.to_thread(_postgres, endpoints)))
     found = await asyncio.gather(*(_look(name, check) for name, check in checks))
     return [finding for group in found for finding in group] + findings
@@ -105,6 +107,21 @@ def _machine(settings: Settings) -> list[Finding]:
 
 async def _sandbox(settings: Settings) -> list[Finding]:
     return [judge_sandbox(await choose_sandbox(settings.root, settings.home).prove())]
+
+
+async def _pools(settings: Settings, endpoint: TemporalEndpoint) -> list[Finding]:
+    pools, unserved = await unserved_pools(settings, endpoint)
+    return [judge_pools(pools, unserved)] if pools else []
+
+
+def judge_pools(pools: Sequence[str], unserved: Sequence[str]) -> Finding:
+    """Say which pools of the project's tools nobody serves: their calls wait, and fail in the end."""
+    if not unserved:
+        return Finding(name="pools", state=State.OK, detail=f"served: {', '.join(pools)}")
+    detail = f"no worker serves {', '.join(unserved)}: calls of their tools wait 15 minutes, and then fail"
+    return Finding(
+        name="pools", state=State.WARN, detail=detail, remedy="start a worker, or name them in PROCTOR_POOLS"
+    )
 
 
 def judge_sandbox(proof: Proof) -> Finding:

@@ -46,6 +46,8 @@ def series() -> dict[str, set[str]]:
     metrics.request_decided("approve", applied=False)
     metrics.call_denied("scope")
     metrics.fenced("agent")
+    metrics.breakers({"tool:Search": "open"})
+    metrics.call_waits("rate limit tool:Search")
     gateway = CollectorRegistry()
     drills = DrillMetrics(gateway)
     drills.scheduled(3600)
