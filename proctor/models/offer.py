@@ -1,6 +1,5 @@
 """What a model may answer with: the tools that it is offered, and the answers that are not tools."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,7 +10,7 @@ from pydantic_ai.tools import ToolDefinition
 from proctor.contracts.errors import PlannerFailed
 from proctor.contracts.planning import Situation
 from proctor.contracts.tool import ToolContract
-from proctor.models.thrift import described, indexed
+from proctor.models.thrift import definition_size, described, described_size, indexed
 
 FINISH = "finish"
 ASK = "ask_person"
@@ -87,7 +86,7 @@ class Offer:
         """Bytes that the descriptions of tools can add to a prompt by one look."""
         if self.told is None:
             return 0
-        sizes = sorted((definition_size(described(one)) for one in self.contracts.values()), reverse=True)
+        sizes = sorted(map(described_size, self.contracts.values()), reverse=True)
         return sum(sizes[:MAX_NAMES])
 
     def is_tool(self, name: str) -> bool:
@@ -97,11 +96,6 @@ class Offer:
     def declared(self) -> "Offer":
         """Take no other declaration; the prompt stays as it is, for the provider's cache."""
         return replace(self, tools={name: schema for name, schema in self.tools.items() if name != DECLARE})
-
-
-def definition_size(tool: ToolDefinition) -> int:
-    """Count the bytes of a definition, as part of a prompt; at least."""
-    return len(json.dumps(tool.parameters_json_schema)) + len((tool.description or "").encode()) + 64
 
 
 def offered_tools(situation: Situation) -> list[ToolContract]:

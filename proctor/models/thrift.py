@@ -3,6 +3,7 @@
 import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic_ai.tools import ToolDefinition
@@ -20,24 +21,43 @@ _UNTOLD: Final = frozenset(["$schema", "$id", "$comment", "title", "examples", "
 _NAMED: Final = frozenset(["properties", "patternProperties", "dependentSchemas", "$defs", "definitions"])
 _AS_THEY_ARE: Final = frozenset(["enum", "const", "default", "required", "dependentRequired", "type"])
 _KEPT: Final = 2048
-_known: OrderedDict[int, tuple[ToolContract, ToolDefinition]] = OrderedDict()
+_known: OrderedDict[int, tuple[ToolContract, ToolDefinition, int]] = OrderedDict()
 
 
 def described(tool: ToolContract) -> ToolDefinition:
     """Describe a tool whole. The same contract gives the same words, so that a provider's cache holds."""
+    return _described(tool)[1]
+
+
+def described_size(tool: ToolContract) -> int:
+    """Count the bytes that a tool's description takes of a prompt; at least."""
+    return _described(tool)[2]
+
+
+def definition_size(tool: ToolDefinition) -> int:
+    """Count the bytes of a definition, as part of a prompt; at least."""
+    return len(json.dumps(tool.parameters_json_schema)) + len((tool.description or "").encode()) + 64
+
+
+def _described(tool: ToolContract) -> tuple[ToolContract, ToolDefinition, int]:
     kept = _known.get(id(tool))
     if kept is None or kept[0] is not tool:
         text = summarize(tool.description, MAX_DESCRIPTION_CHARS) or tool.name
         made = ToolDefinition(name=tool.name, parameters_json_schema=trimmed(tool.input_schema), description=text)
-        kept = _known[id(tool)] = (tool, made)
+        kept = _known[id(tool)] = (tool, made, definition_size(made))
         if len(_known) > _KEPT:
             _known.popitem(last=False)
-    return kept[1]
+    return kept
 
 
 def indexed(tools: Iterable[ToolContract]) -> str:
     """List tools by name, each with the first sentence that is said of it."""
-    return "\n".join(f"{tool.name}: {_first_sentence(tool.description)}".rstrip(": ") for tool in tools)
+    return _index(tuple((tool.name, tool.description) for tool in tools))
+
+
+@lru_cache(maxsize=64)
+def _index(tools: tuple[tuple[str, str], ...]) -> str:
+    return "\n".join(f"{name}: {_first_sentence(text)}".rstrip(": ") for name, text in tools)
 
 
 def trimmed(schema: dict[str, Any]) -> dict[str, Any]:
