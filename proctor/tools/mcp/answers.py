@@ -34,6 +34,7 @@ from proctor.tools.results import confirm, lost
 NOT_RUN = (METHOD_NOT_FOUND, INVALID_PARAMS)
 NOT_PROCESSED = (307, 308, 400, 401, 403, 404, 405, 406, 411, 413, 414, 415, 421, 422, 425, 426, 428, 429, 431)
 """Statuses by which an HTTP server says that it did not process a request."""
+MAX_DEPTH = 64
 MAY_PASS = (404, 425, 429)
 """404 is also how a server says that it no longer knows the session: the next attempt opens another."""
 
@@ -66,12 +67,13 @@ def judge_error(contract: ToolContract, error: MCPError, flight: Flight, why_end
 
 def result_of(contract: ToolContract, answer: CallToolResult) -> Any:
     """Give the result as JSON: the structured content, or else the texts joined and the other blocks described."""
-    if answer.structured_content is not None and (contract.output_schema or not _others(answer)):
-        return answer.structured_content
+    structured = _without_bytes(answer.structured_content, 0)
+    if structured is not None and (contract.output_schema or not _others(answer)):
+        return structured
     texts = [block.text for block in answer.content if isinstance(block, TextContent)]
     found: dict[str, Any] = {"text": "\n".join(texts)}
-    if answer.structured_content is not None:
-        found["structured"] = answer.structured_content
+    if structured is not None:
+        found["structured"] = structured
     if others := _others(answer):
         found["content"] = others
     return found
@@ -101,6 +103,22 @@ def _described(block: Any) -> dict[str, Any]:
         case ResourceLink():
             return {"type": "resource_link", "uri": str(block.uri), "name": block.name, "mime_type": block.mime_type}
     return {"type": str(getattr(block, "type", "unknown"))}
+
+
+def _without_bytes(value: Any, depth: int) -> Any:
+    """Replace encoded bytes by a text that tells them: servers repeat whole images in their structured content."""
+    if depth > MAX_DEPTH:
+        return value
+    if isinstance(value, list):
+        return [_without_bytes(part, depth + 1) for part in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: _without_bytes(part, depth + 1) for name, part in value.items()}
+    name = "data" if value.get("type") in {"image", "audio"} else "blob" if "uri" in value else ""
+    if name and isinstance(value.get(name), str):
+        told = _measured(value[name])
+        found[name] = f"{told['bytes']} bytes, sha256 {told['sha256']}"
+    return found
 
 
 def _measured(encoded: str) -> dict[str, Any]:

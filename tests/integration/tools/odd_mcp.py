@@ -101,6 +101,8 @@ def call_pictures(number: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
         {"type": "resource_link", "uri": "file:///b", "name": "b"},
         {"type": "text", "text": "two"},
     ]
+    if params["arguments"].get("structured"):
+        return [ok(number, {"content": [content[0]], "structuredContent": {"content": content[1:3]}})]
     return [ok(number, {"content": content})]
 
 

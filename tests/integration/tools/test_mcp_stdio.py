@@ -71,7 +71,10 @@ async def test_results_are_structured_or_texts_and_bytes_are_told_by_size_and_di
     assert 4 == blob["bytes"]
     assert "a note" == note["text"]
     assert "file:///b" == link["uri"]
-    assert len(json.dumps(shown)) < 2000
+    structured = await confirmed(adapter, "pictures", structured=True)
+    assert isinstance(structured, dict)
+    assert structured["content"][0]["data"].startswith("300000 bytes, sha256 ")
+    assert all(len(json.dumps(one)) < 2000 for one in (shown, structured))
 
 
 async def test_an_error_of_the_tool_is_unknown_and_a_refusal_to_run_it_is_a_failure(adapter: McpAdapter) -> None:
