@@ -74,7 +74,7 @@ def test_planner_is_pointed_to_the_other_tool() -> None:
 
 def test_no_effect_begins_while_a_tool_is_down_that_makes_the_agent_read_only() -> None:
     """By whatever tool; reads go on, and so does everything once the breaker lets pass."""
-    only_read = {"Pay": Degradation(to="read_only")}
-    assert "breaker-read-only" == meets(SHIP, SHUT, **only_read).determining
-    assert said(Verdict.ALLOW) == meets(LOOK, SHUT, effect=Effect.READ, **only_read)
-    assert said(Verdict.ALLOW) == meets(SHIP, HALF, **only_read)
+    only_read = Degradation(to="read_only")
+    assert "breaker-read-only" == meets(SHIP, SHUT, Pay=only_read).determining
+    assert said(Verdict.ALLOW) == meets(LOOK, SHUT, effect=Effect.READ, Pay=only_read)
+    assert said(Verdict.ALLOW) == meets(SHIP, HALF, Pay=only_read)
