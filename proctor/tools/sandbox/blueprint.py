@@ -27,6 +27,7 @@ def draw_plan(
     environment: Mapping[str, str],
     shows: Sequence[str],
     wall_s: float,
+    directory: str,
     bubblewrap: str,
 ) -> Plan:
     """Draw the plan of one sandboxed command; `bubblewrap` is its path, if it builds the view."""
@@ -36,7 +37,7 @@ def draw_plan(
     return Plan(
         command=list(command),
         environment={**base, **environment},
-        directory=SCRATCH,
+        directory=directory,
         visible=visible,
         links={link: says for link, says in layout.links.items() if not _is_above(link, visible)},
         files={path: content.replace(b"%d", str(user).encode()) for path, content in FILES.items()},

@@ -11,7 +11,7 @@ from proctor.tools.sandbox.blueprint import draw_plan
 from proctor.tools.sandbox.child import LaunchedChild
 from proctor.tools.sandbox.host import Host
 from proctor.tools.sandbox.launch.plan import Plan
-from proctor.tools.sandbox.layout import project_folders
+from proctor.tools.sandbox.layout import SCRATCH, project_folders
 from proctor.tools.sandbox.port import Proof, Ran, SandboxRefused
 
 BackEnd = Literal["bubblewrap", "native", ""]
@@ -101,6 +101,7 @@ class LocalSandbox:
             environment=environment or {},
             shows=shown,
             wall_s=wall_s,
+            directory=str(self._root.resolve()) if profile.reads else SCRATCH,
             bubblewrap=bubblewrap,
         )
 

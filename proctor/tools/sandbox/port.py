@@ -102,7 +102,7 @@ class Sandbox(Protocol):
         environment: Mapping[str, str] | None = None,
         shows: Sequence[Path] = (),
     ) -> Ran:
-        """Run a command to its end.
+        """Run a command to its end, in the project where the profile shows some of it, else in the scratch folder.
 
         `environment` is all that it finds besides PATH, HOME, TMPDIR and LANG. `shows` are files and folders that it
         can read besides the profile's. A cancelled call ends the command first. What cannot be

@@ -63,7 +63,7 @@ async def test_folders_of_the_profile_can_be_read_and_not_written(sandbox: Local
     for name in ("data", "other"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_text(name)
-    script = f"cat {tmp_path}/data/file; cat {tmp_path}/other/file; echo x > {tmp_path}/data/new"
+    script = f"cat data/file; cat {tmp_path}/other/file; echo x > {tmp_path}/data/new"
     ran = await sandbox.run(["sh", "-c", script], QUICK.model_copy(update={"reads": ("data",)}), timeout_s=ENOUGH_S)
     assert (b"data", False) == (ran.stdout, (tmp_path / "data" / "new").exists())
 
