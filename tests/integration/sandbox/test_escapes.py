@@ -11,7 +11,7 @@ import pytest
 from proctor.tools.sandbox.bpf import ALLOW, RETURN, Instruction
 from proctor.tools.sandbox.child import INTERPRETER, ROOT
 from proctor.tools.sandbox.launch.plan import Plan
-from proctor.tools.sandbox.local import BackEnd, LocalSandbox
+from proctor.tools.sandbox.local import BackEnd, LocalSandbox, missing_for
 from proctor.tools.sandbox.proving import attempt
 from tests.integration.sandbox.hosts import BACK_ENDS, HOST, WeakenedSandbox, back_end
 
@@ -80,7 +80,7 @@ if HOST.is_root:
     WEAKENED["user"] = (root_stays, {"gain rights"})
 
 
-@pytest.mark.skipif(not HOST.has_user_namespaces, reason="this host cannot give a sandbox")
+@pytest.mark.skipif(bool(missing_for(HOST, "native")), reason="this host cannot give the native sandbox")
 @pytest.mark.parametrize("protection", list(WEAKENED))
 async def test_proof_misses_each_protection_that_is_gone(protection: str, tmp_path: Path) -> None:
     """A proof that does not notice proves nothing."""
