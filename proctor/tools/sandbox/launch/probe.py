@@ -60,6 +60,14 @@ def _read(path: str) -> None:
         file.read(1)
 
 
+def _strangers(bait: Bait) -> list[int]:
+    """Give processes of the host, but none whose number one of our own has in a process namespace of ours."""
+    pids = [bait["worker"], bait["victim"]]
+    if os.path.exists("/proc/self") and os.readlink("/proc/self/ns/pid") != bait["namespaces"]["pid"]:
+        return [pid for pid in pids if not os.path.exists(f"/proc/{pid}")]
+    return pids
+
+
 def _create(folder: str) -> None:
     os.close(os.open(folder + "/escaped", os.O_CREAT | os.O_WRONLY, 0o600))
 
@@ -157,18 +165,18 @@ def read_environment(bait: Bait) -> str:
     unexpected = sorted(set(os.environ) - set(bait["environment"]))
     if unexpected:
         return ", ".join(unexpected)
-    return _each([f"/proc/{pid}/environ" for pid in (1, bait["worker"], bait["victim"])], _read)
+    return _each([f"/proc/{pid}/environ" for pid in _strangers(bait)], _read)
 
 
 def signal_outside(bait: Bait) -> str:
-    """Signal processes of the host, and the first process of the sandbox."""
-    return _each([str(pid) for pid in (1, bait["worker"], bait["victim"])], lambda pid: os.kill(int(pid), 0))
+    """Signal processes of the host."""
+    return _each([str(pid) for pid in _strangers(bait)], lambda pid: os.kill(int(pid), 0))
 
 
 def see_processes_outside(bait: Bait) -> str:
     """Find processes of the host in /proc: there a process namespace of our own has few."""
     pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    strangers = [pid for pid in pids if pid in {bait["worker"], bait["victim"]} and pid not in {1, os.getpid()}]
+    strangers = {bait["worker"], bait["victim"]} & set(pids)
     return f"{len(pids)} processes" if strangers and len(pids) > bait["processes"] else ""
 
 
