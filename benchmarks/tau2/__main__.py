@@ -21,10 +21,13 @@ HOLD_S = {"mock": 0.3, "airline": 0.0, "retail": 0.0}
 """The mock environment answers at once; the others write megabytes for each call."""
 
 
-async def measure(folder: Path, domain: str, tasks: list[Sequence], seed: int, at_once: int) -> Account:
-    """Run the tasks under kills; gives what came of it."""
+async def measure(
+    folder: Path, domain: str, tasks: list[Sequence], *, seed: int, at_once: int, kills: int | None = None
+) -> Account:
+    """Run the tasks under kills, as many as there are writes unless told otherwise; gives what came of it."""
     environment = Environment(domain, folder / domain)
-    kills = sum(1 for task in tasks for action in task.actions if not action.is_read)
+    if kills is None:
+        kills = sum(1 for task in tasks for action in task.actions if not action.is_read)
     (folder / domain).mkdir(parents=True)
     agents = folder / domain / "agents"
     await write_project(agents, environment, tasks, HOLD_S[domain])
@@ -65,7 +68,7 @@ def main() -> int:
         folder = Path(tempfile.mkdtemp(prefix="tau2-"))
         try:
             tasks = sequences(domain)[: given.only]
-            found = asyncio.run(measure(folder, domain, tasks, given.seed, given.at_once))
+            found = asyncio.run(measure(folder, domain, tasks, seed=given.seed, at_once=given.at_once))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         sys.stdout.write(found.row() + "\n")
