@@ -29,7 +29,7 @@ SECRETS = {
     "shop-session": "session-1",
     "shop-oauth": "oauth-token",
 }
-TOOLS = {one.name: one for one in imported(base_url="env:BASE").contracts}
+TOOLS = {str(one.name): one for one in imported(base_url="env:BASE").contracts}
 ORDER = {"id": "1", "total": 2}
 
 
@@ -124,7 +124,7 @@ async def test_source_is_read_again_by_file_and_url(tmp_path: Path) -> None:
     """What changed has another digest, what is gone is left out; people's names, base URLs and credentials stay."""
     (tmp_path / "shop.yaml").write_text(ORDERS.replace("summary: Get an order.", "summary: Get all orders!"))
     held = [one.model_copy(update={"name": f"my_{one.name}"}) for one in TOOLS.values()]
-    again = {one.name: one for one in await OpenApiReadAgain()(held, SourcePlace(tmp_path))}
+    again = {str(one.name): one for one in await OpenApiReadAgain()(held, SourcePlace(tmp_path))}
     changed = {name for name, one in again.items() if _digest(one) != _digest(TOOLS[name.removeprefix("my_")])}
     assert ({one.name for one in held}, {"my_shop_getOrder"}) == (set(again), changed)
     assert [one.implementation for one in held] == [again[one.name].implementation for one in held]

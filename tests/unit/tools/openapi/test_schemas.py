@@ -166,7 +166,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(a=ANYTHING, b=ANYTHING, version=st.sampled_from(["3.0.3", "3.1.0"]))
 def test_whatever_stands_in_a_document_makes_a_usable_contract_or_a_note(a: Any, b: Any, version: str) -> None:
     """No value makes the import fail otherwise than in one line, and every schema that it makes can be applied."""
