@@ -204,7 +204,7 @@ def test_policy_reads_no_host_that_the_client_refuses_to_name() -> None:
     assert "_anyone.wiki.example" == EgressList(["*.internal.company", "x.wiki.example"], []).first_refused(hosts)
 
 
-@pytest.mark.parametrize("host", ["\u212ab.internal.company", "kb\u3002internal.company", "b\u00fccher.example"])
+@pytest.mark.parametrize("host", ["kb\u3002internal.company", "b\u00fccher.example"])
 def test_host_outside_ascii_is_told_how_it_is_written(host: str) -> None:
     """It is refused as it stands, and never translated: readers translate differently."""
     with pytest.raises(EgressDenied, match="xn--"):
