@@ -73,6 +73,16 @@ def test_misfits_hold_no_value_and_are_bounded() -> None:
         assert "sk-very" not in "".join(told)
 
 
+def test_misfits_are_bounded_in_bytes_and_not_in_characters_alone() -> None:
+    """A schema in another script than ours says less of each value, and not four times as much."""
+    options = [f"{'☕' * 38}{n}" for n in range(12)]
+    told = argument_misfits(
+        {"properties": {f"p{n}": {"enum": options} for n in range(5)}}, {f"p{n}": 1 for n in range(5)}
+    )
+    assert 1 <= len(told) < 5
+    assert len("; ".join(told).encode()) <= MAX_PROBLEMS_BYTES
+
+
 @pytest.mark.parametrize(
     ("schema", "taken", "refused"),
     [
