@@ -215,7 +215,7 @@ def test_text_and_bytes_are_sent_as_they_are() -> None:
     assert "añ".encode() == written({"body": "añ"}, kind="text", media_type="text/plain", argument="body").content
     how = {"kind": "bytes", "media_type": "application/octet-stream", "argument": "body"}
     assert b"\x00\x01" == written({"body": "AAE="}, **how).content
-    for wrong in ("not base64!", None, {"a": 1}):
+    for wrong in ("not base64!", "AA!E=", None, {"a": 1}):
         with pytest.raises(InvalidInput):
             written({"body": wrong}, **how)
 
