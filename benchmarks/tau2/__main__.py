@@ -60,6 +60,7 @@ def main() -> int:
     parser.add_argument("--domain", action="append", choices=DOMAINS, help="repeatable; mock and airline without")
     parser.add_argument("--seed", type=int, default=20261121)
     parser.add_argument("--at-once", type=int, default=4, metavar="N", help="runs at once")
+    parser.add_argument("--kills", type=int, metavar="N", help="of each domain's worker; as many as writes without")
     parser.add_argument("--only", type=int, metavar="N", help="the first N tasks")
     given = parser.parse_args()
     sys.stdout.write(f"{machine()}\n{HEAD}\n")
@@ -68,7 +69,9 @@ def main() -> int:
         folder = Path(tempfile.mkdtemp(prefix="tau2-"))
         try:
             tasks = sequences(domain)[: given.only]
-            found = asyncio.run(measure(folder, domain, tasks, seed=given.seed, at_once=given.at_once))
+            found = asyncio.run(
+                measure(folder, domain, tasks, seed=given.seed, at_once=given.at_once, kills=given.kills)
+            )
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         sys.stdout.write(found.row() + "\n")

@@ -14,7 +14,7 @@ from proctor.documents.yaml_writer import to_yaml
 from proctor.tools.mcp.importing import McpSource, Said, contracts_of, read_said
 from proctor.tools.mcp.surroundings import Surroundings
 
-ATTEMPTS = 6
+ATTEMPTS = 20
 """How often an agent proposes a call that a person found not to have happened."""
 OWNER = "maria.ops"
 
