@@ -151,7 +151,8 @@ async def test_one_probe_that_fails_opens_it_again(store: PostgresStore, dsn: st
     await fail(store, 3)
     await let_time_pass(dsn)
     passage = await store.traffic.enter(PLAIN, key("p"))
-    await store.traffic.leave(PLAIN, key("late"), 0, ANSWERED)
+    for _ in range(RULE.probes):
+        await store.traffic.leave(PLAIN, key("late"), 0, ANSWERED)
     assert BreakerState.HALF_OPEN is await state(store)
     await store.traffic.leave(PLAIN, key("p"), passage.turn, FAULT, "down still")
     (found,) = await store.traffic.breakers([OF_TOOL])
@@ -195,8 +196,9 @@ async def test_person_may_let_a_call_pass_an_open_breaker(store: PostgresStore) 
         await store.traffic.leave(approved, key(n), passage.turn, ANSWERED)
     assert BreakerState.CLOSED is await state(store)
     await store.traffic.set_breaker(OF_TOOL, BreakerState.OPEN, "olga", "they migrate")
-    passage = await store.traffic.enter(approved, key("b"))
-    await store.traffic.leave(approved, key("b"), passage.turn, ANSWERED)
+    for n in range(2):
+        passage = await store.traffic.enter(approved, key(n))
+        await store.traffic.leave(approved, key(n), passage.turn, ANSWERED)
     assert BreakerState.OPEN is await state(store)
 
 
@@ -232,17 +234,21 @@ async def test_room_of_a_lost_worker_comes_back(store: PostgresStore, other: Pos
     assert (await other.traffic.enter(lane, key("next"))).admitted
 
 
-async def test_bucket_lets_no_more_pass_than_it_holds(store: PostgresStore, other: PostgresStore) -> None:
-    """Each of the others holds a place of its own, one interval apart, and is admitted when it comes back."""
-    lane = PLAIN.model_copy(update={"rate_limit": RateLimit(calls=5, per_s=1)})
-    passages = await many(store, other, lane, 8)
+async def test_bucket_lets_no_more_pass_than_it_holds(store: PostgresStore, other: PostgresStore, dsn: str) -> None:
+    """Each of the others holds a place of its own, one interval apart, and is admitted when its turn has come."""
+    limit = RateLimit(calls=5, per_s=50_000)
+    lane = PLAIN.model_copy(update={"rate_limit": limit, "patience_s": 80_000.0})
+    passages = await many(store, other, lane, 12)
     assert 5 == sum(passage.admitted for passage in passages)
     waits = sorted(passage.wait_s for passage in passages if not passage.admitted)
-    assert [0.2, 0.4, 0.6] == [pytest.approx(wait, abs=0.15) for wait in waits]
-    await asyncio.sleep(max(waits) + 0.05)
+    assert [pytest.approx(10_000 * n, abs=500) for n in range(1, 8)] == waits
     waiting = [n for n, passage in enumerate(passages) if not passage.admitted]
-    again = [await store.traffic.enter(lane, key(n)) for n in waiting]
-    assert all(passage.admitted for passage in again)
+    too_early = [await store.traffic.enter(lane, key(n)) for n in waiting]
+    assert not any(passage.admitted for passage in too_early)
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        await connection.execute("UPDATE proctor.waiting SET due_at = clock_timestamp()")
+    in_turn = [await store.traffic.enter(lane, key(n)) for n in waiting]
+    assert all(passage.admitted for passage in in_turn)
 
 
 async def test_tenants_have_buckets_of_their_own(store: PostgresStore) -> None:
