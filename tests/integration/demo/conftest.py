@@ -7,7 +7,12 @@ import pytest
 
 from demo.world import DemoWorld
 from proctor.tools.authoring import ToolResources
-from tests.unit.tools.worlds import resources
+from tests.unit.tools.worlds import contract, resources
+
+
+def gifts_of(world: DemoWorld) -> ToolResources:
+    """Make what the tools of the demo's agent get in a world: they reach its supervisor and nothing else."""
+    return resources(world.environment()).for_tool(contract(egress=[{"host": "env:DEMO_SUPERVISOR_URL"}]))
 
 
 @pytest.fixture
@@ -19,6 +24,6 @@ async def world(tmp_path: Path) -> AsyncIterator[DemoWorld]:
 @pytest.fixture
 async def given(world: DemoWorld) -> AsyncIterator[ToolResources]:
     """Give what tools get in that world."""
-    gifts = resources(world.environment())
+    gifts = gifts_of(world)
     yield gifts
     await gifts.aclose()

@@ -21,7 +21,7 @@ from demo.tools import get_restart, get_service_health, read_service_logs, resta
 from demo.world import DemoWorld
 from proctor.contracts.errors import Unavailable
 from proctor.tools.authoring import ToolFailed, ToolResources
-from tests.unit.tools.worlds import resources
+from tests.integration.demo.conftest import gifts_of
 
 
 def is_alive(pid: int) -> bool:
@@ -140,12 +140,12 @@ async def test_read_back_waits_for_a_restart_under_way(world: DemoWorld, given: 
 async def test_supervisor_keeps_its_record_over_a_crash(tmp_path: Path) -> None:
     """The record is durable: after kill -9 the same key still gives the first answer, and the release is kept."""
     async with DemoWorld(tmp_path / "world") as world:
-        first_gifts = resources(world.environment())
+        first_gifts = gifts_of(world)
         first = await restart_service("checkout", "stable", "why", first_gifts, "run/0/0")
         await first_gifts.aclose()
         os.kill(world.pids()["demo.supervisor"], signal.SIGKILL)
     async with DemoWorld(tmp_path / "world") as world:
-        gifts = resources(world.environment())
+        gifts = gifts_of(world)
         assert await restart_service("checkout", "stable", "why", gifts, "run/0/0") == first
         assert [action["carried_out"] for action in await actions(world)] == [1]
         await gifts.aclose()
@@ -197,7 +197,7 @@ async def test_killed_parent_leaves_no_process(tmp_path: Path) -> None:
 async def test_restart_that_was_cut_short_is_finished_once(tmp_path: Path) -> None:
     """A supervisor killed between its record and the new process finishes at its next start, for the same key."""
     async with DemoWorld(tmp_path) as world:
-        gifts = resources(world.environment())
+        gifts = gifts_of(world)
         await world.wedge()
         running = asyncio.create_task(restart_service("checkout", "stable", "why", gifts, "run/0/0"))
         await until_begun(tmp_path)
@@ -206,7 +206,7 @@ async def test_restart_that_was_cut_short_is_finished_once(tmp_path: Path) -> No
             await running
         await gifts.aclose()
     async with DemoWorld(tmp_path) as world:
-        gifts = resources(world.environment())
+        gifts = gifts_of(world)
         assert (await get_restart("run/0/0", gifts)).get("state") == "running"
         assert [action["carried_out"] for action in await actions(world)] == [1]
         assert (await get_service_health("checkout", gifts))["status"] == "healthy"
