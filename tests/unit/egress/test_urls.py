@@ -209,3 +209,18 @@ def test_host_outside_ascii_is_told_how_it_is_written(host: str) -> None:
     """It is refused as it stands, and never translated: readers translate differently."""
     with pytest.raises(EgressDenied, match="xn--"):
         read_url(f"https://{host}/")
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("[::ffff:a14:5]", "carries an IPv4"),
+        ("[64:ff9b::a14:5]", "carries an IPv4"),
+        ("[2002:a14:5::1]", "carries an IPv4"),
+        ("xn--zzzzzz.company", "not IDNA"),
+    ],
+)
+def test_host_that_stands_for_another_is_refused_on_any_list(host: str, said: str) -> None:
+    """Also where an entry would name it as it is written."""
+    with pytest.raises(EgressDenied, match=said):
+        read_url(f"https://{host}/")
