@@ -1,6 +1,5 @@
-"""A real Postgres: one server per session, one fresh migrated database per test."""
+"""A real Postgres: one server per session, and for each test a migrated database that nothing is in."""
 
-import itertools
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -11,10 +10,8 @@ import pytest
 
 from proctor.store.migrate import migrate
 from proctor.store.postgres import PostgresStore
+from tests.integration.databases import TEMPLATE, Lent
 from workers.embedded.postgres import EmbeddedPostgres
-
-TEMPLATE = "migrated"
-_numbers = itertools.count(1)
 
 
 def dsn_for(dsn: str, database: str) -> str:
@@ -38,14 +35,21 @@ def postgres_server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def idle_databases() -> list[Lent]:
+    """Hold the databases that the next tests may have."""
+    return []
+
+
 @pytest.fixture
-def dsn(postgres_server: str) -> Iterator[str]:
-    """Make a migrated database for one test."""
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-        yield dsn_for(postgres_server, name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def dsn(postgres_server: str, idle_databases: list[Lent]) -> Iterator[str]:
+    """Give a database for one test, as a migration leaves it."""
+    database = idle_databases.pop() if idle_databases else Lent(postgres_server)
+    yield database.dsn
+    if database.renew():
+        idle_databases.append(database)
+    else:
+        database.drop(postgres_server)
 
 
 @pytest.fixture
