@@ -75,7 +75,13 @@ def _read_token(path: Path, name: str) -> str:
 
 
 async def enrol(
-    people: People, state: Path, name: str, roles: frozenset[Role], *, is_service: bool = False
+    people: People,
+    state: Path,
+    name: str,
+    roles: frozenset[Role],
+    *,
+    is_service: bool = False,
+    by: PrincipalName | None = None,
 ) -> Principal:
     """Create a principal, or give it new roles and a new token; the token's file is readable by its owner alone.
 
@@ -97,7 +103,7 @@ async def enrol(
     former = find_local_token(state, name)
     write_token(path, token)
     try:
-        return await people.enrol(PrincipalName(name), roles, token, is_service=is_service)
+        return await people.enrol(PrincipalName(name), roles, token, is_service=is_service, by=by)
     except (InvalidInput, Refused):  # Nothing was changed in the store: the token of before still holds.
         path.unlink() if former is None else write_token(path, former)
         raise
@@ -108,8 +114,10 @@ def local_names(state: Path) -> list[str]:
     return sorted(path.name.removesuffix(".token") for path in (state / "principals").glob("*.token"))
 
 
-async def check_may_enrol(caller: Callable[[], Awaitable[Principal]], state: Path) -> None:
+async def check_may_enrol(caller: Callable[[], Awaitable[Principal]], state: Path) -> PrincipalName | None:
     """Let an owner enrol others, and anybody who sets up an installation without principals enrol the first.
+
+    Gives the owner; None where there is none yet.
 
     A guard-rail, not a wall: whoever holds the database's password can write to it without us.
 
@@ -118,10 +126,11 @@ async def check_may_enrol(caller: Callable[[], Awaitable[Principal]], state: Pat
 
     """
     if not local_names(state):
-        return
+        return None
     person = await caller()
     if Role.OWNER not in person.roles:
         raise NotAuthorised(f"{person.name} may not change principals", hint="an owner may: --as NAME")
+    return person.name
 
 
 async def ensure_local_principals(people: People, state: Path) -> list[PrincipalName]:

@@ -67,8 +67,8 @@ def add(
         from gateway.signing import enrol_key
 
         settings, people = session.gateway.settings, session.gateway.store.people
-        await check_may_enrol(lambda: session.caller(act_as), settings.home)
-        principal = await enrol(people, settings.home, name, chosen, is_service=is_service)
+        by = await check_may_enrol(lambda: session.caller(act_as), settings.home)
+        principal = await enrol(people, settings.home, name, chosen, is_service=is_service, by=by)
         if not is_service:
             await enrol_key(session.gateway.store.approver_keys, settings.home, principal.name)
         return principal

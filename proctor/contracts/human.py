@@ -29,6 +29,8 @@ class Principal(Contract):
     roles: frozenset[Role]
     is_narrowed: bool = Field(default=False, exclude=True)
     """Whether they came in by a key with fewer roles than they have: then nothing but these roles counts."""
+    key_until: AwareDatetime | None = Field(default=None, exclude=True)
+    """When the API key ends that they came in by; None: they came in by something that has no end of its own."""
 
     def answers_for(self, owner: PrincipalName) -> bool:
         """Whether they act as the owner that an agent's manifest names; by a narrowed key only with the role owner."""

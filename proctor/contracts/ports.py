@@ -292,10 +292,17 @@ class People(Protocol):
         """Give a principal as it is now. Raises `UnknownName`: there is none of that name, or it is disabled."""
 
     async def enrol(
-        self, name: PrincipalName, roles: frozenset[Role], token: str, *, is_service: bool = False
+        self,
+        name: PrincipalName,
+        roles: frozenset[Role],
+        token: str,
+        *,
+        is_service: bool = False,
+        by: PrincipalName | None = None,
     ) -> Principal:
-        """Create a principal or replace its roles and token; only a hash of the token is stored.
+        """Create a principal or replace its roles and token; audited, and only a hash of the token is stored.
 
+        One that was disabled comes back without its API keys. `by` is None where nobody was there to be asked.
         A service stays one and a person stays one: `Refused`. A service neither approves nor owns: `InvalidInput`.
         """
 

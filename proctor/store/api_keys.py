@@ -35,7 +35,7 @@ class PostgresApiKeys:
             _check_maker(key, by, await connection.fetchrow(query("principal_standing"), clean(key.principal)))
             fields = (key.id, key.principal, key.secret_sha256, sorted(key.roles), clean(key.label), by.name)
             try:
-                row = await connection.fetchrow(query("insert_api_key"), *fields, float(key.for_s))
+                row = await connection.fetchrow(query("insert_api_key"), *fields, float(key.for_s), by.key_until)
             except asyncpg.UniqueViolationError as error:
                 raise InvalidInput(f"there is a key {key.id} already", hint="make it again") from error
             made = _to_key(row)
@@ -57,7 +57,7 @@ class PostgresApiKeys:
             await self._database.value("note_api_key_use", key_id)
         whole = frozenset(Role(role) for role in row["principal_roles"])
         roles = frozenset(Role(role) for role in row["roles"]) & whole
-        return Principal(name=row["name"], roles=roles, is_narrowed=roles != whole)
+        return Principal(name=row["name"], roles=roles, is_narrowed=roles != whole, key_until=row["expires_at"])
 
     async def keys(self, principal: PrincipalName | None = None) -> Sequence[ApiKey]:
         """List keys, newest first, of one principal or of all."""

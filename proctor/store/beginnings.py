@@ -114,12 +114,12 @@ async def _check(connection: Connection, order: Beginning, by: Principal) -> Non
     if row is None:
         raise UnknownName(
             f"there is no principal {order.principal}",
-            hint=f"`proctor principals add {order.principal} --role requester` makes one",
+            hint=f"`proctor principals add {order.principal} --role requester --service` makes one",
         )
-    if list(row["roles"]) != [Role.REQUESTER.value]:
+    if not row["is_service"] or list(row["roles"]) != [Role.REQUESTER.value]:
         raise NotAuthorised(
-            f"{order.principal} is not a service: it has other roles than requester",
-            hint="make a principal whose one role is requester",
+            f"{order.principal} is not a service with the one role requester",
+            hint="make one: `proctor principals add NAME --role requester --service`",
         )
 
 

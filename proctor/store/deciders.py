@@ -39,7 +39,7 @@ class Decider:
         """Read what the decision rests on."""
         place = decision.on_behalf_of or by.name
         key_id = None if decision.signature is None else decision.signature.key_id
-        asked = (place, by.name, request["agent"], locked.at, key_id)
+        asked = (place, by.name, request["agent"], locked.at, key_id, request["requester"], locked.run["created_at"])
         standing = await connection.fetchrow(query("decider"), *asked)
         assert standing is not None
         own = by.roles if decision.on_behalf_of is None else frozenset(Role(one) for one in standing["roles"] or ())
@@ -100,17 +100,22 @@ class Decider:
 
     def _objections(self) -> Iterator[str]:
         yield from self._own_affairs()
+        if self.decision.on_behalf_of is not None:
+            yield from self._of_place()
         yield from self._of_roles()
         yield from self._of_signature()
 
     def _own_affairs(self) -> Iterator[str]:
-        by, place = self.by.name, self.place
+        by = self.by.name
         if by == self.request["requester"]:
             yield f"{by} asked for this run and may not decide about it"
         if by in self.locked.authors:
             yield f"{by} wrote the arguments of this call and may not decide about it"
-        if self.decision.on_behalf_of is None:
-            return
+        if self.standing["could_have_asked"] and self.decision.word != "deny":
+            yield f"a key of {self.request['requester']}, which asked for this run, is of {by}'s making"
+
+    def _of_place(self) -> Iterator[str]:
+        by, place = self.by.name, self.place
         if place == by:
             yield f"{by} decides for themselves, and names nobody whose place they take"
         if self.by.is_narrowed:

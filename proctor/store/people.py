@@ -2,20 +2,25 @@
 
 import hashlib
 
+from proctor.contracts.audit import INSTALLATION
 from proctor.contracts.errors import InvalidInput, NotAuthorised, Refused, UnknownName
 from proctor.contracts.human import DecisionReceipt, HumanDecision, HumanRequest, Principal, Role
 from proctor.contracts.ids import PrincipalName, RequestId, RunId
 from proctor.store.bundles import BundleShelf
+from proctor.store.chains import append, lock_agent
 from proctor.store.database import Database
 from proctor.store.deciders import hint_for, storable
 from proctor.store.deciding import Deciding, check_word
 from proctor.store.edit_fitting import check_fits
+from proctor.store.queries import query
 from proctor.store.rows import to_request
 from proctor.store.storable import clean
 
 SHORTEST_PREFIX = 6
 PERSONAL = frozenset({Role.APPROVER, Role.OWNER})
 """Roles that only a person can have."""
+PROCTOR = PrincipalName("proctor")
+"""Who enrols where nobody is there yet: the first principal, and those of a development stack."""
 
 
 class PostgresPeople:
@@ -43,17 +48,29 @@ class PostgresPeople:
         return Principal(name=row["name"], roles=frozenset(Role(role) for role in row["roles"]))
 
     async def enrol(
-        self, name: PrincipalName, roles: frozenset[Role], token: str, *, is_service: bool = False
+        self,
+        name: PrincipalName,
+        roles: frozenset[Role],
+        token: str,
+        *,
+        is_service: bool = False,
+        by: PrincipalName | None = None,
     ) -> Principal:
         """Create a principal or replace its roles and token; as the port says."""
         if is_service and roles & PERSONAL:
             raise InvalidInput(
                 f"{name} is a service: it neither approves nor owns", hint="give those roles to a person"
             )
-        if await self._database.value("enrol", name, sorted(roles), _token_hash(token), is_service) is None:
-            raise Refused(
-                f"{name} is a {'person' if is_service else 'service'}, and stays one", hint="use another name"
-            )
+        async with self._database.transaction() as connection:
+            end = await lock_agent(connection, INSTALLATION)
+            ended = [row["id"] for row in await connection.fetch(query("end_keys_of_disabled"), name, by or PROCTOR)]
+            fields = (name, sorted(roles), _token_hash(token), is_service)
+            if await connection.fetchval(query("enrol"), *fields) is None:
+                raise Refused(
+                    f"{name} is a {'person' if is_service else 'service'}, and stays one", hint="use another name"
+                )
+            said = {"principal": name, "roles": sorted(roles), "is_service": is_service, "by": by or PROCTOR}
+            await append(connection, INSTALLATION, end, ("principal_enrolled", {**said, "keys_ended": ended}))
         return Principal(name=name, roles=roles)
 
     async def pending(self, run_id: RunId | None = None) -> list[HumanRequest]:

@@ -1,1 +1,1 @@
-SELECT name, roles FROM proctor.principal WHERE name = $1 AND disabled_at IS NULL
+SELECT name, roles, is_service FROM proctor.principal WHERE name = $1 AND disabled_at IS NULL

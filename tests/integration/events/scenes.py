@@ -37,6 +37,6 @@ async def open_gateway(
 ) -> Gateway:
     """Give a gateway; its owner and its service are enrolled."""
     for who in (OLGA, SERVICE):
-        await store.people.enrol(who.name, who.roles, f"token of {who.name}")
+        await store.people.enrol(who.name, who.roles, f"token of {who.name}", is_service=who is SERVICE)
     settings = Settings(Path(), Path(), Path(), task_queue=queue, declared_environment="development")
     return Gateway(settings, store, engine or FakeEngine(), FakeCatalog(bundle(**manifest)))

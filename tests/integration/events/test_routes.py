@@ -21,7 +21,9 @@ BODY = json.dumps({"try": "nothing"}).encode()
 @pytest.fixture
 async def site(dsn: str) -> AsyncIterator[Site]:
     async with open_site(dsn) as opened:
-        await opened.store.people.enrol(PrincipalName("tickets"), frozenset({Role.REQUESTER}), "token-of-tickets")
+        await opened.store.people.enrol(
+            PrincipalName("tickets"), frozenset({Role.REQUESTER}), "token-of-tickets", is_service=True
+        )
         yield opened
 
 

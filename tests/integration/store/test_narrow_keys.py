@@ -13,7 +13,7 @@ from proctor.contracts.identity_ports import NewApiKey
 from proctor.contracts.obligations import Stage, Stages
 from proctor.contracts.session_ports import Credential
 from proctor.store.postgres import PostgresStore
-from tests.integration.store.scenes import OWNER
+from tests.integration.store.scenes import OWNER, REQUESTER
 from tests.integration.store.test_governed_runs import REQUEST
 from tests.integration.store.test_people_at_the_wheel import order
 from tests.integration.store.test_stages import ADAM, asked, dispatch, person, refused, say
@@ -40,6 +40,27 @@ async def test_a_narrow_key_has_no_more_roles_when_its_holder_stands_for_themsel
         await refused(scene, narrow, "not the role|neither an approver", word)
     await refused(scene, ADAM, "adam decides for themselves", on_behalf_of="adam")
     assert "needs_approval" == await dispatch(scene)
+
+
+async def test_who_made_a_key_of_the_service_that_asked_does_not_approve_alone(store: PostgresStore) -> None:
+    """They could have asked themselves by it. They may say no; and a key that is of no use to them keeps nobody out."""
+    service = Principal(name=REQUESTER, roles=frozenset({Role.REQUESTER}))
+    await store.people.enrol(service.name, service.roles, "token of the service", is_service=True)
+    former, maker = person(OWNER.name, Role.OWNER), person("olga", Role.OWNER, Role.APPROVER)
+    await store.api_keys.revoke(await _key_of(store, service, former), former)
+    await _key_of(store, service, maker)
+    scene = await asked(store)
+    await _key_of(store, service, former)
+    await refused(scene, maker, f"a key of {service.name}, which asked for this run, is of olga's making")
+    assert "needs_approval" == await dispatch(scene)
+    assert (True, "applied") == await say(scene, former)
+    assert (True, "applied") == await say(scene, maker, "deny", reason="no")
+
+
+async def _key_of(store: PostgresStore, service: Principal, by: Principal) -> str:
+    secret = secrets.token_hex(32)
+    made = NewApiKey(id=secret[:12], principal=service.name, secret_sha256=secret, roles=service.roles, for_s=600)
+    return (await store.api_keys.create(made, by)).id
 
 
 async def test_a_narrow_key_of_the_owner_is_no_owner(store: PostgresStore) -> None:
@@ -86,5 +107,5 @@ async def test_a_session_by_a_narrow_key_is_as_narrow(store: PostgresStore) -> N
     narrow = await by_key(store, WANDA, Role.APPROVER)
     (key,) = await store.api_keys.keys(WANDA.name)
     session = await store.web_sessions.open(WANDA.name, Credential(kind="api_key", reference=key.id), "c" * 64)
-    assert narrow == session.principal
+    assert narrow.model_copy(update={"key_until": None}) == session.principal
     assert session.principal.is_narrowed

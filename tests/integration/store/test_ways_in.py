@@ -40,7 +40,7 @@ async def people(store: PostgresStore) -> PostgresStore:
 async def test_a_key_lets_in_with_the_roles_that_it_and_its_principal_both_have(people: PostgresStore) -> None:
     """A scope narrows; a role that the principal lost later is lost for the key too."""
     key = await people.api_keys.create(_new("maya", "s1", Role.REQUESTER), MAYA)
-    narrow = Principal(name="maya", roles=frozenset({Role.REQUESTER}), is_narrowed=True)
+    narrow = Principal(name="maya", roles=frozenset({Role.REQUESTER}), is_narrowed=True, key_until=key.expires_at)
     assert narrow == await people.api_keys.authenticate(key.id, _hash("s1"))
     await people.people.enrol("maya", frozenset({Role.AUDITOR}), "t-maya")
     assert frozenset() == (await people.api_keys.authenticate(key.id, _hash("s1"))).roles
@@ -82,6 +82,36 @@ async def test_nobody_makes_a_key_that_acts_as_another_person_or_can_more_than_t
     with pytest.raises(UnknownName):
         await create(_new("nobody", "s", Role.REQUESTER), OWNER)
     assert [] == list(await people.api_keys.keys())
+
+
+async def test_what_is_made_by_a_key_ends_with_it(people: PostgresStore) -> None:
+    """A stolen key makes no other that outlives it, nor does one that was made by it."""
+    first = await people.api_keys.create(_new("maya", "s1", Role.REQUESTER, for_s=60), MAYA)
+    for secret in ("s2", "s3"):
+        before = "s1" if secret == "s2" else "s2"
+        by = await people.api_keys.authenticate((await people.api_keys.keys("maya"))[0].id, _hash(before))
+        made = await people.api_keys.create(_new("maya", secret, Role.REQUESTER, for_s=3600), by)
+        assert first.expires_at == made.expires_at
+    short = await people.api_keys.create(_new("maya", "s4", Role.REQUESTER, for_s=5), by)
+    assert short.expires_at < first.expires_at
+
+
+async def test_who_was_disabled_comes_back_without_the_keys_of_before(people: PostgresStore, dsn: str) -> None:
+    """And who only gets a new token keeps them. Both are on record, with who did it."""
+    old = await people.api_keys.create(_new("robot", "s1", Role.REQUESTER), OWNER)
+    kept = await people.api_keys.create(_new("maya", "s2", Role.REQUESTER), MAYA)
+    with psycopg.connect(dsn) as connection:
+        connection.execute("UPDATE proctor.principal SET disabled_at = now() WHERE name = 'robot'")
+    await people.people.enrol("robot", frozenset({Role.REQUESTER}), "t-new", is_service=True, by="olga")
+    await people.people.enrol("maya", MAYA.roles, "t-newer", by="olga")
+    with pytest.raises(NotAuthorised):
+        await people.api_keys.authenticate(old.id, _hash("s1"))
+    assert "maya" == (await people.api_keys.authenticate(kept.id, _hash("s2"))).name
+    records = await people.archive.audit(agent_chain(INSTALLATION))
+    enrolled = [one.body for one in records if one.kind == "principal_enrolled"]
+    assert ["proctor"] * 3 + ["olga"] * 2 == [one["by"] for one in enrolled]
+    assert ("robot", [old.id], True) == tuple(enrolled[3][name] for name in ("principal", "keys_ended", "is_service"))
+    assert ("maya", []) == (enrolled[4]["principal"], enrolled[4]["keys_ended"])
 
 
 async def test_a_service_never_approves_and_never_becomes_a_person(people: PostgresStore) -> None:
@@ -137,7 +167,9 @@ async def test_letting_in_and_out_is_on_the_installations_chain(people: Postgres
     await people.identities.link("slack", "T1/U1", "maya", OWNER)
     await people.identities.unlink("slack", "T1/U1", OWNER)
     records = await people.archive.audit(agent_chain(INSTALLATION))
-    assert ["api_key_created", "api_key_revoked", "identity_linked", "identity_unlinked"] == [r.kind for r in records]
+    kinds = [one.kind for one in records]
+    assert ["principal_enrolled"] * 3 == kinds[:3]
+    assert ["api_key_created", "api_key_revoked", "identity_linked", "identity_unlinked"] == kinds[3:]
     assert _hash("s1") not in str(records)
 
 

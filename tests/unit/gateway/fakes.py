@@ -162,7 +162,7 @@ class FakeStore:
                 return known
         raise UnknownName(f"there is no principal {name}")
 
-    async def enrol(self, name: str, roles: frozenset[Role], token: str, *, is_service: bool = False) -> Principal:
+    async def enrol(self, name: str, roles: frozenset[Role], token: str, **_: Any) -> Principal:
         self.tokens = {key: value for key, value in self.tokens.items() if value.name != name}
         self.tokens[token] = Principal(name=name, roles=roles)
         return self.tokens[token]

@@ -1,0 +1,5 @@
+-- Whoever was disabled comes back with a new token, and with none of the keys that opened before.
+UPDATE proctor.api_key k SET revoked_at = clock_timestamp(), revoked_by = $2
+FROM proctor.principal p
+WHERE p.name = $1 AND p.disabled_at IS NOT NULL AND k.principal = p.name AND k.revoked_at IS NULL
+RETURNING k.id
