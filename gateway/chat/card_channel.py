@@ -42,7 +42,7 @@ OF_REQUEST = {
     "budget_extended": "More budget was given",
     "budget_denied": "No more budget",
     "request_expired": "Expired: nobody decided in time",
-    "request_withdrawn": "Withdrawn: the run has ended",
+    "request_withdrawn": "Withdrawn: nobody needs to decide this any more",
 }
 OPENED = frozenset(
     {"approval_requested", "question_asked", "budget_requested", "unknown_outcome_opened", "failed_compensation_opened"}

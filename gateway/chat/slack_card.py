@@ -58,7 +58,7 @@ _ENDINGS = {
     RequestState.ANSWERED: "Answered",
     RequestState.EDITED: "Edited: another call took its place",
     RequestState.EXPIRED: "Expired: nobody decided in time",
-    RequestState.WITHDRAWN: "Withdrawn: the run has ended",
+    RequestState.WITHDRAWN: "Withdrawn: nobody needs to decide this any more",
 }
 
 

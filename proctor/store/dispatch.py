@@ -184,9 +184,8 @@ class DispatchJournal:
         process = process_of(gate.obligations)
         request = approval_for(locked, ref, bundle, gate.decision, process=process, arguments=arguments)
         changes = Changes.to(locked)
-        if locked.approval is not None:
-            changes.stand(locked.approval["id"], state=RequestState.WITHDRAWN)
-        open_request(changes, await with_context(connection, locked, request))
+        former = None if locked.approval is None else locked.approval["id"]
+        open_request(changes, await with_context(connection, locked, request), instead_of=former)
         head = await changes.write(connection)
         return _waiting(locked, request.id, request.expires_at, request.next_at).model_copy(update={"head": head})
 

@@ -8,7 +8,7 @@ from proctor.contracts.approving import ApprovalProcess
 from proctor.contracts.call_details import call_details
 from proctor.contracts.canonical import summarize
 from proctor.contracts.decision import Decision
-from proctor.contracts.human import ApprovalBinding, HumanRequest, RequestKind
+from proctor.contracts.human import ApprovalBinding, HumanRequest, RequestKind, RequestState
 from proctor.contracts.ids import EffectKey, RequestId
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.run import CallRef
@@ -21,9 +21,13 @@ _EVENTS = {"approval": "approval_requested", "question": "question_asked", "budg
 """Audit kind of a new request, by its kind; others are `<kind>_opened`."""
 
 
-def open_request(changes: Changes, request: HumanRequest) -> None:
-    """Add a request and its audit record to a batch."""
+def open_request(changes: Changes, request: HumanRequest, *, instead_of: RequestId | None = None) -> None:
+    """Add a request and its audit record to a batch; the one that it takes the place of is withdrawn."""
     changes.ask(request)
+    gone = {}
+    if instead_of is not None:
+        changes.stand(instead_of, state=RequestState.WITHDRAWN)
+        gone = {"withdrawn": [instead_of]}
     process = request.process
     takes = {} if process is None or process == ApprovalProcess() else {"process": process.model_dump(mode="json")}
     changes.audit(
@@ -37,6 +41,7 @@ def open_request(changes: Changes, request: HumanRequest) -> None:
         expires_at=request.expires_at,
         binding=None if request.binding is None else request.binding.digest(),
         **takes,
+        **gone,
     )
 
 

@@ -132,6 +132,8 @@ async def test_a_changed_policy_asks_again(store: PostgresStore) -> None:
     assert "needs_approval" == status
     assert request_id not in {None, REQUEST}
     assert "withdrawn" == (await store.people.request(RequestId(REQUEST))).state
+    (asked_anew,) = [r for r in await store.archive.audit(scene.run_id) if r.body.get("request") == request_id]
+    assert [REQUEST] == asked_anew.body["withdrawn"]
     await scene.decide(str(request_id), "approve")
     assert isinstance(await store.journal.begin_effect(scene.call(), newer), Admitted)
 
