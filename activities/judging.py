@@ -25,8 +25,11 @@ from proctor.contracts.ids import Digest, PrincipalName, RequestId, RunId
 from proctor.contracts.labels import Flow
 from proctor.contracts.planning import ProposedCall
 from proctor.contracts.run import CallPlan, PlannedCall
-from proctor.contracts.tool import RetryRule
+from proctor.contracts.tool import ArgumentRole, RetryRule, ToolContract
 from proctor.contracts.traffic import Lane
+
+_PLACES = {ArgumentRole.TARGET: 0, ArgumentRole.AMOUNT: 1, None: 2, ArgumentRole.FILTER: 3, ArgumentRole.CONTENT: 4}
+"""Where an argument stands in a call's line; what nobody declared comes before what steers nothing."""
 
 
 def request_id(run_id: RunId, step: int, call: int, kind: RequestKind, occasion: str = "") -> RequestId:
@@ -226,15 +229,20 @@ def planned_call(
     )
 
 
-def describe(call: ProposedCall, limit: int = 160) -> str:
-    """Render a call in one line from its real arguments; long ones are cut, so that each argument is seen."""
-    shown = ", ".join(f"{name}={summarize(repr(value), 60)}" for name, value in call.arguments.items())
+def describe(call: ProposedCall, limit: int = 160, contract: ToolContract | None = None) -> str:
+    """Render a call in one line from its real arguments; long ones are cut, so that each argument is seen.
+
+    What it acts on and how much come first, so that a line that is cut still names them.
+    """
+    roles = {} if contract is None else contract.argument_roles
+    first = sorted(call.arguments.items(), key=lambda item: _PLACES[roles.get(item[0])])
+    shown = ", ".join(f"{name}={summarize(repr(value), 60)}" for name, value in first)
     return summarize(f"{call.tool}({shown})", limit)
 
 
 def _shown(bench: Bench, call: ProposedCall) -> str:
     """Describe a call for history and lists; the card of an approval shows the real arguments."""
-    line = describe(call)
+    line = describe(call, contract=bench.bundle.tool(call.tool))
     return scrub_pii(line) if "pii_scrubber" in bench.bundle.manifest.guardrails else line
 
 

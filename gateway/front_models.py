@@ -42,6 +42,8 @@ class SubmittedRun(Contract):
 
     run: RunRecord
     is_new: bool
+    note: str = ""
+    """What stands in its way already: tools of the agent that a kill holds."""
 
 
 class BreakerOrder(Contract):

@@ -19,8 +19,8 @@ from gateway.front_models import AuditTrail, Page, RunDetail, RunQuery, Submitte
 from proctor.contracts.audit import AuditRecord, agent_of_chain
 from proctor.contracts.errors import InvalidInput, NotAuthorised, UnknownName
 from proctor.contracts.human import Principal, Role
-from proctor.contracts.ids import DEFAULT_TENANT, RunId, new_idempotency_key
-from proctor.contracts.kill import Receipt
+from proctor.contracts.ids import DEFAULT_TENANT, RunId, ToolName, new_idempotency_key
+from proctor.contracts.kill import Fence, KillScope, Receipt
 from proctor.contracts.run import RunRecord, TaskRequest
 
 SEES_ALL = frozenset({Role.APPROVER, Role.OWNER, Role.OPERATOR, Role.AUDITOR})
@@ -34,6 +34,13 @@ def needs_role(principal: Principal, roles: frozenset[Role], what: str) -> None:
     """Let through who has one of `roles`. Raises `NotAuthorised`."""
     if not principal.roles & roles:
         raise NotAuthorised(f"{principal.name} may not {what}", hint=f"it takes the role {' or '.join(sorted(roles))}")
+
+
+def held_tools_note(tools: Sequence[ToolName], fences: Sequence[Fence]) -> str:
+    """Say which of an agent's tools a kill holds: a run is accepted all the same, and ends at a call of one."""
+    covering = (fence for fence in fences if fence.scope is KillScope.TOOL and fence.value in tools)
+    held = [f"{fence.value} (fence {fence.epoch})" for fence in covering]
+    return f"a kill holds {', '.join(held)}: a call of it ends the run until the fence is lifted" if held else ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,8 @@ class LocalRuns:
             engine=self.gateway.engine,
             changes=self.gateway.changes,
         )
-        return SubmittedRun(run=done.record, is_new=done.is_new)
+        note = held_tools_note(bundle.manifest.allowed_tools, await self.gateway.store.kills.active())
+        return SubmittedRun(run=done.record, is_new=done.is_new, note=note)
 
     async def runs(self, query: RunQuery) -> Page[RunRecord]:
         """List runs, newest first, waiting ones shown as waiting."""

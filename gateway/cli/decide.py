@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.output import Format, emit, print_json, print_rows, say, text_width
+from gateway.cli.output import Format, emit, list_width, print_json, print_rows, say, text_width
 from gateway.cli.session import AsOption, OutputOption, Session, perform
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ _COLUMNS = {
     "OWNER": "owner",
     "EXPIRES": "expires_at",
 }
+_WIDE = 120
+_NARROW = {"REQUEST": "id", "RUN": "run_id", "WHAT": "title", "EXPIRES": "expires_at"}
+"""What a narrow terminal has room for, ids unbroken; `proctor approvals ID` shows the rest."""
 
 
 def register(app: typer.Typer) -> None:
@@ -49,33 +52,34 @@ def approvals(
         str | None, typer.Argument(metavar="ID", help="Show this request, with all that it takes to decide.")
     ] = None,
     run_id: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Only requests of this run.")] = None,
+    act_as: AsOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
     """List what waits for a person, oldest first; or show one request whole."""
     if request_id is not None:
-        _show(context, request_id, output)
+        _show(context, request_id, act_as, output)
         return
     from proctor.contracts.ids import RunId
 
     async def work(session: Session) -> Any:
-        front = await session.reader()
+        front = await session.reader(act_as)
         if run_id is not None:
             await front.run(RunId(run_id))
         return await front.approvals(RunId(run_id) if run_id is not None else None)
 
     waiting = perform(context, work)
-    print_rows(waiting, output, _COLUMNS)
+    print_rows(waiting, output, _COLUMNS if list_width() >= _WIDE else _NARROW)
     if not waiting and output is Format.TABLE:
         say("nothing waits for a person")
 
 
-def _show(context: typer.Context, request_id: str, output: Format) -> None:
+def _show(context: typer.Context, request_id: str, act_as: str | None, output: Format) -> None:
     from gateway.cards.plain import render_text
     from proctor.contracts.deciding import commands_for
     from proctor.contracts.ids import RequestId
 
     async def work(session: Session) -> Any:
-        return await (await session.reader()).card(RequestId(request_id))
+        return await (await session.reader(act_as)).card(RequestId(request_id))
 
     card = perform(context, work)
     if output is Format.TABLE:

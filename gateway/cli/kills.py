@@ -121,11 +121,11 @@ def release(
         print_one(fence, output, {})
 
 
-def fences(context: typer.Context, output: OutputOption = Format.TABLE) -> None:
+def fences(context: typer.Context, act_as: AsOption = None, output: OutputOption = Format.TABLE) -> None:
     """List the kills in force, oldest first."""
 
     async def work(session: Session) -> Any:
-        return await (await session.reader()).fences()
+        return await (await session.reader(act_as)).fences()
 
     standing = perform(context, work)
     print_rows(standing, output, _FENCE)

@@ -128,6 +128,11 @@ def text_width() -> int:
     return max(shutil.get_terminal_size().columns, MIN_COLUMNS) if sys.stdout.isatty() else 100
 
 
+def list_width() -> int:
+    """Give the columns that a list has: the terminal's, and as many as it takes where there is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+
+
 def _stdout() -> TextIO:
     return sys.stdout
 

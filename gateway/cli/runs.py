@@ -123,6 +123,8 @@ async def _submit(
     done = await front.submit(_order(agent, content, goal, model), key)
     record = done.run
     say(f"run {record.run_id} {'accepted' if done.is_new else f'exists already ({record.status})'}")
+    if done.note:
+        say(done.note)
     return front, record
 
 
@@ -141,9 +143,11 @@ def _order(agent: str, content: Any, goal: str, model: str | None) -> "TaskOrder
 
 def ps(
     context: typer.Context,
+    *,
     agent: Annotated[str | None, typer.Option(help="Only runs of this agent.")] = None,
     is_open: Annotated[bool, typer.Option("--open", help="Only runs that have not ended.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, newest first.")] = 50,
+    act_as: AsOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
     """List runs, newest first."""
@@ -152,7 +156,7 @@ def ps(
         from gateway.front_models import MAX_PAGE, RunQuery
         from proctor.contracts.ids import AgentName
 
-        front, found, cursor = await session.reader(), list["RunRecord"](), None
+        front, found, cursor = await session.reader(act_as), list["RunRecord"](), None
         name = AgentName(agent) if agent else None
         while len(found) < limit:
             size = min(limit - len(found), MAX_PAGE)

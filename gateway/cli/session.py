@@ -118,10 +118,10 @@ class Session:
 
         return LocalFront(self.gateway, await self.caller(name))
 
-    async def reader(self) -> "Front":
-        """Give a front that only reads: locally for anybody, as access to the database is its own protection."""
-        if self._parts is None:
-            return await self.front()
+    async def reader(self, name: str | None = None) -> "Front":
+        """Give a front that only reads: of whoever is named; else locally for anybody who can reach the database."""
+        if name is not None or self._parts is None:
+            return await self.front(name)
         from gateway.local_front import LocalFront
         from proctor.contracts.human import Principal, Role
         from proctor.contracts.ids import PrincipalName

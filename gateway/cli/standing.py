@@ -62,13 +62,14 @@ def register(app: typer.Typer) -> None:
 def list_grants(
     context: typer.Context,
     agent: Annotated[str | None, typer.Option(metavar="NAME", help="Only of this agent.")] = None,
+    act_as: AsOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
     """List standing approvals that are live, newest first."""
     from proctor.contracts.ids import AgentName
 
     async def work(session: Session) -> Any:
-        return await (await session.reader()).grants(AgentName(agent) if agent else None)
+        return await (await session.reader(act_as)).grants(AgentName(agent) if agent else None)
 
     found = perform(context, work)
     print_rows(found, output, _GRANT)
@@ -122,11 +123,11 @@ def delegate(
         print_one(made, output, {})
 
 
-def list_delegations(context: typer.Context, output: OutputOption = Format.TABLE) -> None:
+def list_delegations(context: typer.Context, act_as: AsOption = None, output: OutputOption = Format.TABLE) -> None:
     """List delegations that are live."""
 
     async def work(session: Session) -> Any:
-        return await (await session.reader()).delegations()
+        return await (await session.reader(act_as)).delegations()
 
     found = perform(context, work)
     print_rows(found, output, _DELEGATION)
@@ -154,13 +155,14 @@ def end_delegation(
 def list_keys(
     context: typer.Context,
     principal: Annotated[str | None, typer.Option(metavar="NAME", help="Only of this person.")] = None,
+    act_as: AsOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
     """List the public keys of approvers."""
     from proctor.contracts.ids import PrincipalName
 
     async def work(session: Session) -> Any:
-        return await (await session.reader()).keys(PrincipalName(principal) if principal else None)
+        return await (await session.reader(act_as)).keys(PrincipalName(principal) if principal else None)
 
     print_rows(perform(context, work), output, _KEY)
 

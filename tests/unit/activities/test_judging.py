@@ -8,7 +8,7 @@ import pytest
 
 from activities.bench import Bench, PolicyShelf
 from activities.facts import FactSheet, Moment, window_queries
-from activities.judging import DispatchJudge, TracedCall, Window, judge_step
+from activities.judging import DispatchJudge, TracedCall, Window, describe, judge_step
 from activities.offering import told
 from activities.tracing import Tracer
 from proctor.contracts.decision import RAISED_RISK, RecordedDecision, Verdict
@@ -22,9 +22,12 @@ from proctor.contracts.obligations import Signed
 from proctor.contracts.planning import CallsProposal, DeclaredPlan, Observation, Proposal, ProposedCall, Situation
 from proctor.contracts.policy import LONG_AGO, WindowForm
 from proctor.contracts.run import CallPlan
-from proctor.contracts.tool import Risk
+from proctor.contracts.tool import ArgumentRole, Risk
 from tests.unit.activities.scene import LOOK_UP, PINNED, REFUND, FakeJournal, FakeTools, bundle, plan_facts, run
 
+PAY = ProposedCall(
+    tool="Refund", arguments={"note": "n" * 200, "reason": "r" * 200, "more": "m" * 200, "amount": 40, "order": "o-1"}
+)
 SMALL = ProposedCall(tool="Refund", arguments={"order": "o-1", "amount": 40})
 NOW = datetime(2026, 5, 4, 13, 30, tzinfo=UTC)
 OPEN = Window(NOW, NOW)
@@ -396,3 +399,12 @@ async def test_plan_that_comes_with_a_later_step_is_not_believed_before_it_is_re
     tracer = Tracer(FakeJournal([said, letter]))  # type: ignore[arg-type]
     _, (one, *_) = await tracer.best(place, plan_facts(), wanted, step=step, cost_usd=Decimal(0))
     assert verdict is place.judge(one.call, one.moment)[0].verdict
+
+
+def test_line_of_a_call_names_what_it_acts_on_first_however_long_the_rest_is() -> None:
+    """A list cuts lines: what stands in front is where the effect goes, and how much; words come last."""
+    roles = {"order": "target", "amount": "amount", "note": "content"}
+    contract = REFUND.model_copy(update={"argument_roles": {name: ArgumentRole(role) for name, role in roles.items()}})
+    names = [part.split("=")[0] for part in describe(PAY, 1000, contract).removeprefix("Refund(").split(", ")]
+    assert ["order", "amount", "reason", "more", "note"] == names
+    assert describe(PAY, 40, contract).startswith("Refund(order='o-1', amount=40, ")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from proctor.contracts.kill import Fence, KillScope
 from proctor.contracts.run import RunStatus
 from tests.unit.gateway.test_command import ends_as
 
@@ -23,6 +24,20 @@ def test_watch_gives_json_lines_where_there_is_no_terminal(proctor: Call, instal
     code, out, _ = proctor("watch", "run-1")
     assert code == 5
     assert [json.loads(line)["kind"] for line in out.splitlines()] == ["run_opened", "plan_recorded"]
+
+
+def test_run_of_an_agent_whose_tool_is_held_is_told_so_at_the_start(
+    proctor: Call, installation: FakeInstallation
+) -> None:
+    """It is accepted, since it may never use the tool; nobody learns only from its end that it could not."""
+    source = ends_as(installation, RunStatus.COMPLETED)
+    fence = {"actor": "olga", "reason": "x", "mode": "freeze", "raised_at": NOW}
+    installation.store.fence_rows = [
+        Fence(epoch=7, scope=KillScope.TOOL, value="Restart", **fence),
+        Fence(epoch=8, scope=KillScope.TOOL, value="OfOthers", **fence),
+    ]
+    code, _, err = proctor("run", "resolver", "-i", source)
+    assert (code, 1) == (0, err.count("a kill holds Restart (fence 7): a call of it ends the run"))
 
 
 def test_wait_survives_a_short_absence_of_the_store(proctor: Call, installation: FakeInstallation) -> None:

@@ -111,6 +111,24 @@ def test_ids_in_a_narrow_table_stay_whole(monkeypatch: pytest.MonkeyPatch) -> No
     assert any(line.startswith("req-0123456789ab  ") for line in lines)
 
 
+def test_narrow_list_of_what_waits_has_whole_ids_and_the_deadline(
+    proctor: Call, installation: FakeInstallation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 80 columns the ids are there to be copied, and the call is not a column of two letters."""
+    run_id, title = "incident-resolver-01234567", "Pay(to='DE89 3704', amount=40, note='for the bill of May')"
+    installation.store.requests["req-0123456789ab"] = human_request(id="req-0123456789ab", run_id=run_id, title=title)
+    shown = {}
+    for columns in (80, 200):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setenv("TERM", "xterm")
+        with redirect_stdout(FakeTerminal()) as terminal:
+            proctor("approvals")
+        shown[columns] = re.sub("\x1b\\[\\d*m", "", terminal.getvalue())
+    assert any({"req-0123456789ab", run_id} <= set(line.split()) for line in shown[80].splitlines())
+    assert "Pay(to=" in shown[80]
+    assert ("EXPIRES" in shown[80], "OWNER" in shown[80], "OWNER" in shown[200]) == (True, False, True)
+
+
 def test_narrow_table_leaves_no_column_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where not even the ids fit, they are broken: nothing is dropped, least of all a deadline."""
     monkeypatch.setenv("COLUMNS", "50")
