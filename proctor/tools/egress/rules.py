@@ -33,7 +33,7 @@ class Place:
         if (self.scheme, self.port) != (url.scheme, url.port):
             return False
         if self.is_suffix:
-            return url.host.endswith(f".{self.host}") and not is_address(url.host)
+            return url.host.endswith(f".{self.host}")
         return url.host == self.host
 
     @property
