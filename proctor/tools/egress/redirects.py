@@ -42,8 +42,6 @@ def _resolve(url: Url, location: str) -> Url:
     refuse_characters(location)
     if _ANY_SCHEME.match(location):
         return read_url(location)
-    if location.startswith("///"):
-        raise EgressDenied("the Location begins with three slashes, which readers understand differently")
     if location.startswith("//"):
         return read_url(f"{url.scheme}:{location}")
     base = url.text[: len(url.text) - len(url.path) - len(url.query)]
