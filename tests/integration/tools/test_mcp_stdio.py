@@ -120,13 +120,17 @@ async def test_answers_to_nobody_and_second_answers_change_nothing(adapter: McpA
     assert {"sum": 2} == await confirmed(adapter, "add", a=1)
 
 
-@pytest.mark.parametrize("tool", ["dies", "huge", "floods"])
+@pytest.mark.parametrize(
+    ("tool", "why"), [("dies", "process ended"), ("huge", "more than 4194304 bytes"), ("floods", "answer nothing")]
+)
 async def test_a_server_that_breaks_costs_its_call_and_the_next_call_gets_another(
-    adapter: McpAdapter, tool: str
+    adapter: McpAdapter, tool: str, why: str
 ) -> None:
     """The effect is unknown, the read may be tried again, and the worker goes on with a server just started."""
     broken = reviewed(odd_server(), tool, timeout_s=8)
-    assert isinstance(await adapter.invoke(broken, call()), Unknown)
+    outcome = await adapter.invoke(broken, call())
+    assert isinstance(outcome, Unknown)
+    assert why in outcome.error
     assert {"sum": 2} == await confirmed(adapter, "add", a=1)
     lost = await adapter.invoke(reads(broken), call())
     assert isinstance(lost, Failed)
