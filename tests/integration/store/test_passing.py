@@ -1,5 +1,7 @@
 """Beginning a call where a breaker is open or there is no room: after fences and policy, before any intent."""
 
+import psycopg
+
 from proctor.contracts.decision import Decision, FiredRule, Verdict
 from proctor.contracts.dispatching import Admitted, Refusal, Waiting
 from proctor.contracts.ids import EffectKey, ToolName, effect_key
@@ -89,7 +91,7 @@ async def test_call_that_is_held_back_has_failed_and_was_not_denied(store: Postg
     assert () == (await store.journal.plan_facts(scene.step(1))).denied_goals
 
 
-async def test_grant_does_not_answer_for_an_open_breaker(store: PostgresStore) -> None:
+async def test_grant_does_not_answer_for_an_open_breaker(store: PostgresStore, dsn: str) -> None:
     """Whoever gave it knew nothing of the outage; and a call that waits for room uses none up."""
     made = await granted(store, max_uses=2)
     scene = await made.another("run2")
@@ -102,6 +104,10 @@ async def test_grant_does_not_answer_for_an_open_breaker(store: PostgresStore) -
     fired = (FiredRule(id=BREAKER_ASK_PERSON, effect="require_approval", reason="open"),)
     outage = ask.model_copy(update={"fired": fired})
     await store.traffic.leave(LANE, OTHER, held.turn, CallEnd.ANSWERED)
+    with psycopg.connect(dsn) as connection:  # as one that was given in an earlier outage
+        connection.execute(
+            "UPDATE proctor.standing_grant SET rules = rules::jsonb || to_jsonb(%s::text)", [BREAKER_ASK_PERSON]
+        )
     assert "needs_approval" == await made.begin(scene, FakeJudge(lambda _: outage, lane=LANE))
     other = await made.another("run3")
     assert "admitted" == await made.begin(other, FakeJudge(lambda _: ask, lane=LANE))
