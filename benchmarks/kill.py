@@ -119,9 +119,10 @@ async def _kill_once(side: ProductSide, load: Load, chance: random.Random, found
 
 async def _look(side: ProductSide, report: KillReport, found: Found) -> None:
     await _until_closed(side, report.still_open)
-    late = await side.gateway.store.kills.receipts(report.still_open)
     left = await side.gateway.store.archive.still_open(report.still_open)
     found.still_open += len(left)
+    # What is still being taken back has no last word yet: its receipt and the tool's record are read at two moments.
+    late = await side.gateway.store.kills.receipts([run for run in report.still_open if run not in left])
     for receipt in [*report.receipts, *late]:
         found.intents_after += await _intents_after(side, receipt, report.fence)
         for line in receipt.lines:
