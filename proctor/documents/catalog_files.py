@@ -48,15 +48,15 @@ class CatalogReading:
     tools: list[CatalogTool] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     stamps: list[Stamp] = field(default_factory=list)
+    _held: dict[tuple[str, str], CatalogTool] = field(default_factory=dict)
 
     def add(self, found: "CatalogReading") -> None:
         """Take in what another reading found; a tool that was there already is a mistake."""
         self.stamps += found.stamps
         self.problems += found.problems
-        held = {(tool.contract.name, tool.contract.version): tool for tool in self.tools}
         for tool in found.tools:
             key = (tool.contract.name, tool.contract.version)
-            first = held.setdefault(key, tool)
+            first = self._held.setdefault(key, tool)
             if first is tool:
                 self.tools.append(tool)
                 continue

@@ -7,21 +7,24 @@ can make Python build anything but JSON.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
+import yaml
 from ruamel.yaml import YAML
+from ruamel.yaml import events as thorough
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    CollectionEndEvent,
-    DocumentStartEvent,
-    Event,
-    MappingStartEvent,
-    NodeEvent,
-    ScalarEvent,
-)
+from yaml import events as quick
 
 from proctor.documents.lines import Lines, Place, Reading
+
+_QUICK_LOADER: Final = getattr(yaml, "CSafeLoader", None)
+"""libyaml's parser, where PyYAML was built with it: some twenty times as fast."""
+_ALIAS: Final = (thorough.AliasEvent, quick.AliasEvent)
+_DOCUMENT_START: Final = (thorough.DocumentStartEvent, quick.DocumentStartEvent)
+_COLLECTION_END: Final = (thorough.CollectionEndEvent, quick.CollectionEndEvent)
+_MAPPING_START: Final = (thorough.MappingStartEvent, quick.MappingStartEvent)
+_NODE: Final = (thorough.NodeEvent, quick.NodeEvent)
+_SCALAR: Final = (thorough.ScalarEvent, quick.ScalarEvent)
 
 _TAG = "tag:yaml.org,2002:"
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
@@ -46,7 +49,28 @@ class _Open:
 
 
 def read_yaml(text: str, shown: str) -> tuple[Any, Lines]:
-    """Read one YAML document. Raises `InvalidDocument`."""
+    """Read one YAML document. Raises `InvalidDocument`.
+
+    What libyaml cannot parse is read by the parser that says better what is wrong, and knows all of YAML 1.2.
+    """
+    read = _read_quickly(text, shown)
+    return read if read is not None else read_thoroughly(text, shown)
+
+
+def _read_quickly(text: str, shown: str) -> tuple[Any, Lines] | None:
+    if _QUICK_LOADER is None:
+        return None
+    builder = _Builder(Reading(shown))
+    try:
+        for event in yaml.parse(text, Loader=_QUICK_LOADER):
+            builder.take(event)
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return None
+    return builder.root, builder.reading.lines
+
+
+def read_thoroughly(text: str, shown: str) -> tuple[Any, Lines]:
+    """As `read_yaml`, by the pure parser alone."""
     builder = _Builder(Reading(shown))
     try:
         for event in YAML(typ="safe", pure=True).parse(text):
@@ -75,28 +99,28 @@ class _Builder:
         self._anchors: dict[str, tuple[Any, int] | None] = {}
         self._documents = self._taken = 0
 
-    def take(self, event: Event) -> None:
+    def take(self, event: Any) -> None:
         """Build on with the next event."""
         line = event.start_mark.line + 1
-        if isinstance(event, DocumentStartEvent):
+        if isinstance(event, _DOCUMENT_START):
             self._documents += 1
             if self._documents > 1:
                 raise self.reading.wrong("a second document begins", line, "one file holds one document")
-        elif isinstance(event, CollectionEndEvent):
+        elif isinstance(event, _COLLECTION_END):
             self._close()
-        elif isinstance(event, NodeEvent):
+        elif isinstance(event, _NODE):
             self._node(event, line)
 
-    def _node(self, event: NodeEvent, line: int) -> None:
+    def _node(self, event: Any, line: int) -> None:
         if self._stack and isinstance(self._stack[-1].value, dict) and self._stack[-1].key is None:
             self._key(event, line)
             return
         place = self._next_place(line)
-        if isinstance(event, AliasEvent):
-            self._add(self._alias(event.anchor, place, line))
+        if isinstance(event, _ALIAS):
+            self._add(self._alias(str(event.anchor), place, line))
             return
         self._count(1, line)
-        if isinstance(event, ScalarEvent):
+        if isinstance(event, _SCALAR):
             value = self._scalar(event, line)
             if event.anchor:
                 self._anchors[event.anchor] = (value, 1)
@@ -104,18 +128,18 @@ class _Builder:
         else:
             self._open(event, place, line)
 
-    def _open(self, event: NodeEvent, place: Place, line: int) -> None:
+    def _open(self, event: Any, place: Place, line: int) -> None:
         tag = getattr(event, "tag", None)
         if tag not in {None, f"{_TAG}map", f"{_TAG}seq"}:
             raise self.reading.wrong(f"the tag {tag} is not allowed", line, "remove the tag")
-        value: dict[str, Any] | list[Any] = {} if isinstance(event, MappingStartEvent) else []
+        value: dict[str, Any] | list[Any] = {} if isinstance(event, _MAPPING_START) else []
         if event.anchor:
             self._anchors[event.anchor] = None
         self._stack.append(_Open(value, place, event.anchor, started_at=self._taken))
 
-    def _key(self, event: NodeEvent, line: int) -> None:
+    def _key(self, event: Any, line: int) -> None:
         top = self._stack[-1]
-        if not isinstance(event, ScalarEvent):
+        if not isinstance(event, _SCALAR):
             raise self.reading.wrong("a key must be plain text", line, "quote it if it begins with { [ & or *")
         key = self.reading.text(event.value, line)
         if key == _MERGE and event.implicit[0]:
@@ -170,7 +194,7 @@ class _Builder:
         self._taken += values
         self.reading.count(values, len(self._stack) + inner_depth, line)
 
-    def _scalar(self, event: ScalarEvent, line: int) -> Any:
+    def _scalar(self, event: Any, line: int) -> Any:
         text = self.reading.text(event.value, line)
         if event.tag is not None and event.tag != f"{_TAG}str":
             raise self.reading.wrong(f"the tag {event.tag} is not allowed", line, "remove the tag")
