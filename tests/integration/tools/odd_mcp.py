@@ -25,6 +25,7 @@ TOOLS: dict[str, dict[str, Any]] = {
     "fails": {},
     "refuses": {},
     "silent": {},
+    "hangs": {},
     "dies": {},
     "huge": {},
     "asks": {},
@@ -42,17 +43,24 @@ said = {
     for name, more in TOOLS.items()
 }
 
+stubborn: list[str] = []
+"""Anything in it: do not end with the input."""
+
 
 def main() -> None:
     """Speak over the standard streams."""
     for line in sys.stdin:
         for answer in answers(json.loads(line)):
             send(answer)
+    while stubborn:
+        time.sleep(1)
 
 
 def answers(message: dict[str, Any]) -> list[dict[str, Any]]:
     """Answer one message."""
     method, number = message.get("method"), message.get("id")
+    if method == "notifications/cancelled":
+        note(method)
     if number is None or method is None:
         return []
     if method == "initialize":
@@ -71,9 +79,7 @@ def answers(message: dict[str, Any]) -> list[dict[str, Any]]:
     if method != "tools/call":
         return [{"jsonrpc": "2.0", "id": number, "error": {"code": -32601, "message": "no such method"}}]
     params = message["params"]
-    if (journal := os.environ.get("JOURNAL")) is not None:
-        with Path(journal).open("a") as file:
-            file.write(json.dumps(params) + "\n")
+    note(params)
     act: Callable[..., list[dict[str, Any]]] | None = globals().get(f"call_{params['name']}")
     if act is None:
         return [{"jsonrpc": "2.0", "id": number, "error": {"code": -32602, "message": "unknown tool"}}]
@@ -119,6 +125,11 @@ def call_silent(number: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
     return []
 
 
+def call_hangs(number: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
+    time.sleep(600)
+    return []
+
+
 def call_dies(number: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
     os._exit(3)
 
@@ -156,6 +167,7 @@ def call_mutters(number: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
 def call_leaves(number: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
     """Start a process that wants to outlive us: its own session, deaf to SIGTERM."""
     script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    stubborn.extend(params["arguments"].get("stubborn", []))
     left = subprocess.Popen([sys.executable, "-I", "-S", "-c", script], start_new_session=True)
     time.sleep(0.1)
     return [ok(number, {"content": [], "structuredContent": {"server": os.getpid(), "left": left.pid}})]
@@ -175,6 +187,12 @@ def call_changes(number: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
     if params["arguments"].get("quietly"):
         return [text(number, "changed")]
     return [{"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}, text(number, "changed")]
+
+
+def note(what: Any) -> None:
+    if (journal := os.environ.get("JOURNAL")) is not None:
+        with Path(journal).open("a") as file:
+            file.write(json.dumps(what) + "\n")
 
 
 def ok(number: Any, result: dict[str, Any]) -> dict[str, Any]:

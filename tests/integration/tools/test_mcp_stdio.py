@@ -14,9 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from proctor.contracts.sandboxing import SandboxProfile
 from proctor.contracts.tool import Confirmed, Failed, McpServer, Unknown
 from proctor.tools.mcp.adapter import McpAdapter
 from proctor.tools.mcp.surroundings import Surroundings
+from proctor.tools.sandbox.local import choose_sandbox
 from tests.integration.tools.fake_credentials import FakeCredentials
 from tests.integration.tools.mcp_contracts import KEY, call, odd_server, reads, reviewed
 
@@ -139,19 +141,23 @@ async def test_a_server_that_breaks_costs_its_call_and_the_next_call_gets_anothe
 
 async def test_a_server_that_never_answers_is_told_and_left(adapter: McpAdapter, tmp_path: Path) -> None:
     """A time-out and a cancellation are unknown and reach the server; the next call does not queue behind them."""
-    silent = reviewed(odd_server(), "silent", timeout_s=0.7)
+    journal = tmp_path / "journal"
+    silent = reviewed(odd_server({"JOURNAL": str(journal)}), "silent", timeout_s=60)
     assert {"sum": 2} == await confirmed(adapter, "add", a=1)
-    late = await adapter.invoke(silent, call())
+    late = await adapter.invoke(reviewed(odd_server(), "hangs", timeout_s=0.7), call())
     assert isinstance(late, Unknown)
     assert "no answer within 0.7 s" in late.error
     assert {"sum": 2} == await confirmed(adapter, "add", a=1)
-    calling = asyncio.ensure_future(adapter.invoke(silent.model_copy(update={"timeout_s": 60.0}), call()))
-    await asyncio.sleep(0.2)
+    calling = asyncio.ensure_future(adapter.invoke(silent, call()))
+    while not journal.exists():  # noqa: ASYNC110 - another process writes it
+        await asyncio.sleep(0.01)
     began = time.monotonic()
     calling.cancel()
     assert isinstance(await calling, Unknown)
     assert time.monotonic() - began < 5
     assert {"sum": 2} == await confirmed(adapter, "add", a=1)
+    await adapter.aclose()
+    assert "notifications/cancelled" in journal.read_text()
 
 
 async def test_a_child_gets_its_own_settings_and_credentials_and_nothing_of_the_worker(tmp_path: Path) -> None:
@@ -190,6 +196,25 @@ async def test_a_credential_that_this_tool_may_not_have_starts_no_server() -> No
         await adapter.aclose()
 
 
+async def test_a_server_with_a_profile_runs_in_the_sandbox_or_not_at_all(tmp_path: Path) -> None:
+    """It is not started where there is no sandbox; in one it sees its own home and settings, and answers calls."""
+    profile = SandboxProfile(memory_mb=512, reads=("tests/integration/tools",))
+    server = odd_server({"PLAIN": "yes"}).model_copy(update={"sandbox": profile})
+    bare, boxed = (
+        McpAdapter(Surroundings({}, None, ROOT, sandbox))
+        for sandbox in (None, choose_sandbox(ROOT, tmp_path / "state"))
+    )
+    refused = await bare.invoke(reviewed(server, "surroundings"), call())
+    assert isinstance(refused, Failed)
+    assert "there is none here" in refused.error
+    outcome = await boxed.invoke(reviewed(server, "surroundings"), call())
+    assert isinstance(outcome, Confirmed), outcome
+    assert "yes" == outcome.result["environment"]["PLAIN"]
+    assert "TMPDIR" in outcome.result["environment"]
+    await bare.aclose()
+    await boxed.aclose()
+
+
 async def test_a_command_that_is_not_there_or_ends_at_once_is_a_failure_that_sent_nothing(adapter: McpAdapter) -> None:
     """What cannot be started is told with the server's last words."""
     missing = McpServer(name="none", command=("no-such-command",))
@@ -223,7 +248,7 @@ def test_nothing_of_a_server_outlives_a_worker_that_is_killed(tmp_path: Path) ->
         from tests.integration.tools.mcp_contracts import call, odd_server, reviewed
 
         async def main():
-            outcome = await McpAdapter(Surroundings()).invoke(reviewed(odd_server(), "leaves"), call())
+            outcome = await McpAdapter(Surroundings()).invoke(reviewed(odd_server(), "leaves"), call(stubborn=["yes"]))
             print(json.dumps(outcome.result), flush=True)
             await asyncio.sleep(600)
 
