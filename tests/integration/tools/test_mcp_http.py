@@ -165,10 +165,11 @@ async def test_a_server_that_cannot_be_reached_was_sent_nothing(adapter: McpAdap
 
 
 async def test_an_address_that_no_entry_names_is_not_reached(adapter: McpAdapter, server: OddHttpServer) -> None:
-    """A name that resolves to this machine is refused, whoever listens there."""
+    """An entry that names the place speaks for it: what it does not allow is not sent, though the server is there."""
     contract = tool(server, "add")
-    by_name = McpServer(name="odd", url=server.url.replace("127.0.0.1", "127.0.0.1.nip.invalid"))
-    outcome = await adapter.invoke(reviewed(by_name, "add"), call(a=1))
+    port = int(server.url.split("/")[2].partition(":")[2])
+    only_get = [{"scheme": "http", "host": "127.0.0.1", "port": port, "methods": ["GET"], "cidrs": ["127.0.0.0/8"]}]
+    outcome = await adapter.invoke(tool(server, "add", egress=only_get), call(a=1))
     assert isinstance(outcome, Failed)
     assert [] == server.called
     assert (server.url.split("/")[2],) == adapter.egress_hosts(contract, {})
