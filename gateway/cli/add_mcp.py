@@ -179,7 +179,7 @@ def _tell(source: "McpSource", contracts: "Sequence[ToolContract]", notes: dict[
         say("a claim lowers nothing: each is an irreversible effect of high risk until `proctor tools accept`")
     else:
         say(
-            "the server claims nothing that counts: each tool is an irreversible effect of high risk until you say otherwise"
+            "the server claims nothing that counts: each tool is an irreversible effect of high risk until you say more"
         )
     for tool, lines in notes.items():
         say(f"the schema of {tool} was taken with changes: {'; '.join(lines)}")
