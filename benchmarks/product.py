@@ -21,7 +21,7 @@ from proctor.connection import connect_temporal
 from proctor.contracts.human import HumanDecision, Principal
 from proctor.contracts.ids import DEFAULT_TENANT, AgentName, RunId
 from proctor.contracts.kill import Fence, KillOrder, KillScope
-from proctor.contracts.ports import KillSwitch
+from proctor.contracts.kill_ports import KillSwitch
 from proctor.contracts.run import RunOutcome, TaskRequest
 from proctor.documents.catalog import FileAgentCatalog
 from proctor.settings import Settings, TemporalEndpoint

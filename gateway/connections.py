@@ -19,11 +19,11 @@ from proctor.contracts.events import Addresses, Outbox
 from proctor.contracts.governing_ports import AutonomyRecord, PolicyRegister
 from proctor.contracts.granting_ports import Grants
 from proctor.contracts.identity_ports import ApiKeys, Identities
+from proctor.contracts.kill_ports import KillSwitch
 from proctor.contracts.outside import Beginnings, Webhooks
 from proctor.contracts.ports import (
     Admissions,
     AgentCatalog,
-    KillSwitch,
     People,
     RunArchive,
     RunJournal,

@@ -11,7 +11,8 @@ from proctor.contracts.errors import InvalidInput, Unavailable, UnknownName
 from proctor.contracts.human import Principal
 from proctor.contracts.ids import RunId
 from proctor.contracts.kill import Fence, KillOrder, KillScope, Receipt
-from proctor.contracts.ports import AgentCatalog, KillSwitch, RunArchive, RunJournal
+from proctor.contracts.kill_ports import KillSwitch
+from proctor.contracts.ports import AgentCatalog, RunArchive, RunJournal
 from proctor.contracts.run import RunOutcome, RunStatus
 
 T = TypeVar("T")

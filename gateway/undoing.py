@@ -9,7 +9,7 @@ from proctor.contracts.control_ports import Undoing
 from proctor.contracts.human import Principal
 from proctor.contracts.ids import RunId
 from proctor.contracts.kill import Receipt
-from proctor.contracts.ports import KillSwitch
+from proctor.contracts.kill_ports import KillSwitch
 
 WAIT_S = 30.0
 POLL_S = 0.1

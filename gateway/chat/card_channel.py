@@ -12,8 +12,9 @@ from proctor.contracts.events import Event, Outbox
 from proctor.contracts.human import HumanRequest, RequestState
 from proctor.contracts.ids import RequestId, RunId
 from proctor.contracts.kill import Receipt
+from proctor.contracts.kill_ports import KillSwitch
 from proctor.contracts.labels import Confidentiality
-from proctor.contracts.ports import KillSwitch, People, RunArchive, RunJournal
+from proctor.contracts.ports import People, RunArchive, RunJournal
 from proctor.contracts.run import CallRef, RunRecord
 
 Message = TypeVar("Message")

@@ -10,10 +10,10 @@ from proctor.contracts.governing_ports import AutonomyRecord, PolicyRegister
 from proctor.contracts.granting_ports import Grants
 from proctor.contracts.host_ports import HostRecord
 from proctor.contracts.identity_ports import ApiKeys, Identities
+from proctor.contracts.kill_ports import KillSwitch
 from proctor.contracts.outside import Beginnings, Webhooks
 from proctor.contracts.ports import (
     Admissions,
-    KillSwitch,
     Knowledge,
     People,
     RunArchive,
