@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities import options
@@ -82,11 +82,11 @@ class AgentTaskWorkflow:
             ending = await self._stop(state)
         except OutOfTimeError as error:
             ending = endings.from_bound(state, error.bound)
-        except (asyncio.CancelledError, ActivityError) as error:
-            if isinstance(error, ActivityError) and not is_cancelled_exception(error):
-                ending = endings.from_failure(state, error)
-            else:
+        except (asyncio.CancelledError, ActivityError, ApplicationError) as error:
+            if is_cancelled_exception(error):
                 cancelled, ending = error, await self._stop(state)
+            else:  # a local activity's own error comes bare, in no ActivityError
+                ending = endings.from_failure(state, error)
         outcome, _ = await finish_first(self._finish(state, ending))
         if cancelled is not None:
             raise cancelled

@@ -20,10 +20,13 @@ def from_bound(state: TaskState, bound: str) -> Ending:
     return Ending(run_id=state.run_id, status=RunStatus.FAILED, reason=summarize(bound))
 
 
-def from_failure(state: TaskState, error: ActivityError) -> Ending:
-    """End because an activity failed for good."""
-    cause = error.cause
-    reason = cause.message if isinstance(cause, ApplicationError) else f"{error.activity_type}: {cause or error}"
+def from_failure(state: TaskState, error: BaseException) -> Ending:
+    """End because an activity failed for good: a remote one (`ActivityError`), or a local one (its own error)."""
+    cause = error.cause if isinstance(error, ActivityError) else error
+    if isinstance(cause, ApplicationError):
+        reason = cause.message
+    else:
+        reason = f"{error.activity_type}: {cause or error}" if isinstance(error, ActivityError) else str(error)
     return Ending(run_id=state.run_id, status=RunStatus.FAILED, reason=summarize(reason))
 
 
