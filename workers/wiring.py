@@ -13,6 +13,7 @@ from activities.planning import PlanningActivities
 from activities.running import RunActivities
 from activities.steering import SteeringActivities, UndoActivities
 from proctor.credentials.resolver import names_of_environment
+from proctor.credentials_file import open_credentials, read_file
 from proctor.models.access import ModelAccess
 from proctor.models.planners import PlannerRouter
 from proctor.settings import Settings
@@ -25,7 +26,6 @@ from proctor.tools.mcp.surroundings import Surroundings
 from proctor.tools.process_adapter import ProcessAdapter
 from proctor.tools.python_adapter import PythonAdapter
 from proctor.tools.sandboxed_python import SandboxedPython
-from workers.credentials import open_credentials, read_file
 from workers.metering import MeteredPlanner, MeteredTools, count_pending, metered_journal, show_breakers
 from workers.pools import build_workers
 from workers.process import WorkerParts

@@ -6,8 +6,8 @@ import pytest
 
 from proctor.contracts.errors import InvalidDocument
 from proctor.credentials.resolver import names_of_environment
+from proctor.credentials_file import read_file
 from proctor.settings import Settings
-from workers.credentials import read_file
 from workers.wiring import tool_environment
 
 DOCUMENT = "credentials: {it: {source: {kind: environment, name: TICKETS_TOKEN}, tools: [CreateTicket]}}\n"

@@ -1,4 +1,4 @@
-"""The credentials of a worker: its `credentials.yaml`, and nothing where there is none."""
+"""The credentials of a project: its `credentials.yaml`, and nothing where there is none."""
 
 from collections.abc import Mapping
 
