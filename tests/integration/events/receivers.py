@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.events.dispatcher import ChannelSource, Dispatcher, Patience
-from proctor.contracts.events import Event
+from proctor.contracts.events import Event, Outbox
 from proctor.store.postgres import PostgresStore
 
 SOON = Patience(max_attempts=3, first_pause_s=0.02, factor=1.0, timeout_s=2.0, poll_s=0.05)
@@ -100,12 +100,16 @@ async def receiving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver
 
 @contextlib.asynccontextmanager
 async def dispatching(
-    store: PostgresStore, *channels: Any, make: Callable[[str], Any] = lambda _: None, patience: Patience = SOON
+    store: PostgresStore,
+    *channels: Any,
+    make: Callable[[str], Any] = lambda _: None,
+    patience: Patience = SOON,
+    outbox: Outbox | None = None,
 ) -> AsyncIterator[Dispatcher]:
-    """Run a dispatcher, which attends to its channels from the start."""
+    """Run a dispatcher, which attends to its channels from the start; `outbox` stands for the store's own."""
     for channel in channels:
         await store.outbox.attend(channel.name)
-    dispatcher = Dispatcher(store.outbox, ChannelSource(channels, make), patience)
+    dispatcher = Dispatcher(outbox or store.outbox, ChannelSource(channels, make), patience)
     task = asyncio.create_task(dispatcher.run())
     try:
         yield dispatcher

@@ -5,8 +5,9 @@ import time
 
 from gateway.events.channels import Undeliverable
 from gateway.events.dispatcher import JITTER, Patience
-from proctor.contracts.events import Event
+from proctor.contracts.events import Delivery, Event, Outbox
 from proctor.contracts.run import RunStatus
+from proctor.store.outbox import PostgresOutbox
 from proctor.store.postgres import PostgresStore
 from tests.integration.events.receivers import SOON, FakeChannel, by_subject, dispatching, until
 from tests.integration.store.scenes import OPERATOR, open_scene
@@ -14,6 +15,42 @@ from tests.integration.store.scenes import OPERATOR, open_scene
 
 def _fail(event: Event) -> None:
     raise ConnectionError(f"no way to take {event.kind}")
+
+
+class HeldOutbox(PostgresOutbox):
+    """An outbox that finds nothing more to claim, and is slow to say so."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.__dict__ |= outbox.__dict__
+        self.found_nothing, self.found_more, self.may_say_so = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def due(self) -> list[str]:
+        names = await super().due()
+        if names and self.found_nothing.is_set():
+            self.found_more.set()
+        return names
+
+    async def claim(self, channel: str, limit: int, lease_s: float) -> list[tuple[Delivery, str | None]]:
+        claimed = await super().claim(channel, limit, lease_s)
+        if not claimed and not self.found_nothing.is_set():
+            self.found_nothing.set()
+            await self.may_say_so.wait()
+        return claimed
+
+
+async def test_what_becomes_due_while_a_channel_looks_for_the_last_time_is_delivered_at_once(
+    store: PostgresStore,
+) -> None:
+    """A channel that was told of more looks again before it rests: the next poll would be too late."""
+    channel, outbox = FakeChannel(), HeldOutbox(store.outbox)
+    async with dispatching(store, channel, patience=Patience(poll_s=60.0), outbox=outbox):
+        await open_scene(store, "first")
+        await outbox.found_nothing.wait()
+        await open_scene(store, "second")
+        await outbox.found_more.wait()
+        outbox.may_say_so.set()
+        await until(lambda: len(channel.taken) == 2)
+    assert ["first", "second"] == [subject for _, subject, _ in channel.taken]
 
 
 async def test_an_event_reaches_its_channel_as_soon_as_it_is_committed(store: PostgresStore) -> None:

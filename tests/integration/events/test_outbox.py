@@ -14,6 +14,7 @@ from proctor.contracts.kill import KillOrder, KillScope
 from proctor.contracts.outside import WebhookOrder
 from proctor.contracts.run import RunStatus
 from proctor.store.postgres import PostgresStore
+from proctor.store.queries import query
 from tests.integration.store.scenes import OPERATOR, SECOND_OPERATOR, open_scene
 
 OWNER = Principal(name="wanda", roles=frozenset({Role.OWNER}))
@@ -171,6 +172,20 @@ async def test_an_ear_hears_of_a_delivery_when_its_transaction_commits(store: Po
         async with asyncio.timeout(5):
             await ear.wait(60.0)
     assert ["slack"] == await store.outbox.due()
+
+
+async def test_while_one_gateway_writes_reminders_another_leaves_it_to_do_so(store: PostgresStore, dsn: str) -> None:
+    """It neither waits for the other nor fails on what the other wrote first."""
+    scene = await open_scene(store)
+    await scene.plan(Verdict.REQUIRE_APPROVAL)
+    _run_as_owner(dsn, "UPDATE proctor.request SET created_at = now() - interval '4 hours'")
+    with psycopg.connect(dsn) as other:
+        assert (True,) == other.execute(query("lock_reminders").encode()).fetchone()
+        other.execute(query("remind").encode())
+        async with asyncio.timeout(10):
+            assert 0 == await store.outbox.remind()
+    assert 0 == await store.outbox.remind()
+    assert 1 == [one.kind for one in await _events(store)].count("request_waiting")
 
 
 async def test_subscriptions_choose_by_kind_agent_and_tenant(store: PostgresStore) -> None:

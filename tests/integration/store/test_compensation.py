@@ -114,6 +114,35 @@ async def test_a_freezing_fence_holds_compensations_and_a_compensating_one_lets_
     assert isinstance(await store.journal.begin_compensation(scene.call()), Admitted)
 
 
+@pytest.mark.parametrize(
+    ("scope", "value", "is_newer", "is_held"),
+    [
+        (KillScope.TOOL, "Rollback", False, True),
+        (KillScope.TOOL, "Rollback", True, True),
+        (KillScope.TOOL, "Restart", False, False),
+        (KillScope.TOOL, "Restart", True, True),
+        (KillScope.TOOL, "Page", True, False),
+        (KillScope.RUN, "run1", False, False),
+        (KillScope.RUN, "run1", True, True),
+    ],
+)
+async def test_who_orders_that_a_run_be_taken_back_lifts_what_was_frozen_before_but_for_the_tool_that_does_it(
+    store: PostgresStore, *, scope: KillScope, value: str, is_newer: bool, is_held: bool
+) -> None:
+    """A tool that was killed is not called; a freeze after the order holds again."""
+    scene = await _confirmed(store)
+    await store.journal.close_run(scene.run_id, RunStatus.COMPLETED, "done")
+    order = KillOrder(scope=scope, value=value, actor=OPERATOR.name, reason="drill", mode="freeze")
+    if not is_newer:
+        await store.kills.raise_fence(order, OPERATOR)
+    await store.undoing.order_undo(scene.run_id, OPERATOR, "it was wrong")
+    if is_newer:
+        await store.kills.raise_fence(order, OPERATOR)
+    begun = await store.journal.begin_compensation(scene.call())
+    assert is_held == (isinstance(begun, Refusal) and begun.report.status == "fenced")
+    assert is_held != isinstance(begun, Admitted)
+
+
 async def test_a_tool_without_compensation_is_not_possible_to_take_back(store: PostgresStore) -> None:
     """The receipt says so, and asking for it is a bug of the caller."""
     scene = await _confirmed(store, name="Page")

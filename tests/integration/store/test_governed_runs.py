@@ -13,6 +13,7 @@ from proctor.contracts.errors import Corrupted, NotAuthorised
 from proctor.contracts.human import HumanRequest, Principal, Role
 from proctor.contracts.ids import PrincipalName
 from proctor.contracts.labels import Integrity, Labels
+from proctor.contracts.manifest import ModelPlannerSpec, PlaybookPlannerSpec
 from proctor.contracts.obligations import Notify, Obligation, Quorum
 from proctor.contracts.planning import DeclaredCall, DeclaredPlan
 from proctor.contracts.tool import Confirmed, Failed
@@ -23,6 +24,7 @@ from tests.integration.store.scenes import (
     APPROVER,
     ARGUMENTS,
     ASK,
+    BUNDLE,
     OPERATOR,
     OWNER,
     POLICY,
@@ -32,6 +34,7 @@ from tests.integration.store.scenes import (
     decision,
     open_scene,
     plan_of,
+    task,
 )
 
 GOAL = "restart:database"
@@ -40,6 +43,7 @@ OTHER_PLAN = DeclaredPlan(calls=(*PLAN.calls, DeclaredCall.model_validate({"id":
 SECOND = Principal(name=PrincipalName("anna"), roles=frozenset({Role.APPROVER, Role.OPERATOR}))
 REQUEST = "req-run1-0-0"
 TWO = Quorum(count=2)
+MODEL = ModelPlannerSpec(model="test:any", instructions="mend it")
 
 
 def deny(rule: str) -> Decision:
@@ -188,6 +192,27 @@ async def test_a_plan_declared_after_untrusted_data_is_refused(store: PostgresSt
     await store.journal.record_read(scene.call(), outcome)
     await declare(scene, PLAN, 1)
     assert (None, ["declaration_refused"]) == await declared(scene)
+
+
+@pytest.mark.parametrize(
+    ("source", "planner", "is_held"),
+    [
+        ("", MODEL, True),
+        ("webhook:tickets", MODEL, False),
+        ("webhook:tickets", PlaybookPlannerSpec(playbook={}), True),
+    ],
+)
+async def test_a_model_that_was_given_an_outsiders_words_declares_no_plan(
+    store: PostgresStore, source: str, planner: ModelPlannerSpec | PlaybookPlannerSpec, is_held: bool
+) -> None:
+    """It has read them before it says anything; a playbook says what its author wrote, whatever the input is."""
+    bundle = BUNDLE.model_copy(update={"manifest": BUNDLE.manifest.model_copy(update={"planner": planner})})
+    run, _ = await store.admissions.admit(task("outside", source=source), bundle)
+    await store.journal.open_run(run.run_id, lambda _: POLICY)
+    scene = Scene(store, run.run_id)
+    await declare(scene, PLAN, 0)
+    expected = (PLAN, ["plan_declared"]) if is_held else (None, ["declaration_refused"])
+    assert expected == await declared(scene)
 
 
 async def test_trusted_results_and_denials_do_not_come_before_a_plan(store: PostgresStore) -> None:
