@@ -69,7 +69,7 @@ class MatrixListener:
                 if self._is_recent(heard) and await self.seen.is_new(NAME, heard.event_id, KEEP_S):
                     await self.desk.take(heard)
             except ProctorError as error:
-                _log.warning("matrix_message_not_taken_up", event=heard.event_id, reason=error.message)
+                _log.warning("matrix_message_not_taken_up", heard=heard.event_id, reason=error.message)
 
     def _is_recent(self, heard: Heard) -> bool:
         return heard.sent_at_ms / 1000 > time.time() - self.oldest_taken_s
