@@ -112,14 +112,18 @@ class ActingActivities:
             return begun.report
         try:
             effect = await self._compensation(ref)
-        except (MissingValueError, ValueError) as error:
-            wrong = Failed(error=f"the compensation's arguments cannot be filled: {error}")
+        except (MissingValueError, ValueError, Corrupted) as error:
+            wrong = Failed(error=f"the call that takes it back cannot be made: {error}")
             return await self._journal.settle_compensation(ref, wrong, final=True)
         async with beating():
             return await self._dispatcher.carry_out(effect, begun, stop)
 
     async def _settle_lost_call(self, ref: CallRef, standing: EffectStanding, stop: Stop) -> None:
-        plan, bundle = await self._recorded(ref)
+        try:
+            plan, bundle = await self._recorded(ref)
+        except Corrupted as error:
+            await self._journal.settle_effect(ref, Unknown(error=error.message), final=True)
+            return
         async with beating():
             await self._dispatcher.settle_lost(self._effect(ref, plan, bundle), standing, stop)
 
@@ -220,8 +224,11 @@ class ActingActivities:
         return Effect(contract, _probe(bundle, contract), invocation, lane, retry, settle)
 
     async def _undo_lane(self, ref: CallRef) -> Lane | None:
-        """Give what the compensation of a call passes through, if it has one."""
-        plan, bundle = await self._recorded(ref)
+        """Give what the compensation of a call passes through, if it has one and its record can be believed."""
+        try:
+            plan, bundle = await self._recorded(ref)
+        except Corrupted:
+            return None
         contract = bundle.tool(plan.tool)
         rule = None if contract is None else contract.compensation
         back = None if rule is None else bundle.tool(rule.tool)

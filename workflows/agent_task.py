@@ -251,12 +251,13 @@ class AgentTaskWorkflow:
         return Ending(run_id=state.run_id, status=status, reason=reason)
 
     async def _finish(self, state: TaskState, ending: Ending) -> RunOutcome:
-        await self._take_back(state, ending)
-        return await self._close(state, ending)
+        stood = await self._take_back(state, ending)
+        return await self._close(state, endings.leaving(ending, stood))
 
-    async def _take_back(self, state: TaskState, ending: Ending) -> None:
+    async def _take_back(self, state: TaskState, ending: Ending) -> list[str]:
+        """Take back what is registered; give what could not even be begun."""
         if ending.status is RunStatus.COMPLETED:
-            return
+            return []
 
         async def compensate(ref: CallRef) -> CallReport:
             state.activity = f"taking back step {ref.step}, call {ref.call}"
@@ -265,7 +266,7 @@ class AgentTaskWorkflow:
                 ActingActivities.compensate, ref, **options.compensating(f"undo step {ref.step}, call {ref.call}")
             )
 
-        await unwind(state, compensate)
+        return await unwind(state, compensate)
 
     async def _close(self, state: TaskState, ending: Ending) -> RunOutcome:
         await workflow.wait_condition(workflow.all_handlers_finished)

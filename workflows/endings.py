@@ -22,12 +22,20 @@ def from_bound(state: TaskState, bound: str) -> Ending:
 
 def from_failure(state: TaskState, error: BaseException) -> Ending:
     """End because an activity failed for good: a remote one (`ActivityError`), or a local one (its own error)."""
+    return Ending(run_id=state.run_id, status=RunStatus.FAILED, reason=summarize(reason_of(error)))
+
+
+def reason_of(error: BaseException) -> str:
+    """Give in words why an activity failed for good."""
     cause = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, ApplicationError):
-        reason = cause.message
-    else:
-        reason = f"{error.activity_type}: {cause or error}" if isinstance(error, ActivityError) else str(error)
-    return Ending(run_id=state.run_id, status=RunStatus.FAILED, reason=summarize(reason))
+        return cause.message
+    return f"{error.activity_type}: {cause or error}" if isinstance(error, ActivityError) else str(error)
+
+
+def leaving(ending: Ending, stood: list[str]) -> Ending:
+    """Say in the reason of an end what was to be taken back and was not even begun."""
+    return ending.model_copy(update={"reason": summarize("; ".join([*stood, ending.reason]))}) if stood else ending
 
 
 def is_lost(error: ActivityError) -> bool:

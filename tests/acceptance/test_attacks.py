@@ -162,6 +162,21 @@ async def test_tampered_plan_is_refused(besieged: Siege, what: str) -> None:
     assert await besieged.breaks(run_id), "an auditor is told"
 
 
+@pytest.mark.parametrize("tool", ["AppendReadBack", "AppendApproved"])
+async def test_compensation_of_a_tampered_call_sends_nothing_and_is_named(besieged: Siege, tool: str) -> None:
+    """What would be sent is not what was planned: the run ends all the same, and says what was not taken back."""
+    run_id = await besieged.start(key("undo"), "then_approved")
+    await besieged.waiting(run_id)
+    besieged.tamper("UPDATE proctor.planned_call SET tool = %s WHERE run_id = %s AND step = 0", tool, run_id)
+    report = await besieged.kill(run_id)
+    ended = await besieged.end(run_id)
+    open_items = [one.kind for one in await besieged.gateway.store.people.pending(run_id)]
+    assert (RunStatus.KILLED, ()) == (ended.status, report.still_open)
+    assert ["failed_compensation"] == open_items or "was not taken back" in ended.status_reason
+    assert ["before"] == besieged.effects(run_id)
+    assert await besieged.breaks(run_id), "an auditor is told"
+
+
 def _loosen_bundle(besieged: Siege, run_id: RunId) -> None:
     """Put in the place of a run's bundle one whose manifest lets the agent do everything by itself."""
     with psycopg.connect(besieged.stack.endpoints.database_url) as connection:
