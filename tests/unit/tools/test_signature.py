@@ -21,9 +21,7 @@ def test_input_schema_follows_types_defaults_and_leaves_out_what_is_injected() -
     assert schema["required"] == ["price", "on"]
     assert schema["properties"]["note"]["default"] == "none"
     assert problems(schema, {"price": {"amount": 1}, "on": "2026-01-01"}) == []
-    assert problems(schema, {"price": {"amount": -1}, "on": "2026-01-01"}) == [
-        "at $.price.amount: must be at least 0"
-    ]
+    assert problems(schema, {"price": {"amount": -1}, "on": "2026-01-01"}) == ["at $.price.amount: must be at least 0"]
     assert problems(schema, {"price": {"amount": 1}, "on": "2026-01-01", "idempotency_key": "mine"})
 
 
