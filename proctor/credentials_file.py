@@ -1,6 +1,7 @@
 """The credentials of a project: its `credentials.yaml`, and nothing where there is none."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from proctor.contracts.credential_sources import CredentialsFile
 from proctor.credentials.resolver import ScopedCredentials
@@ -23,3 +24,13 @@ def open_credentials(file: CredentialsFile, environ: Mapping[str, str]) -> Scope
     credentials = ScopedCredentials(file, environ)
     hide_in_logs(credentials.hide)
     return credentials
+
+
+@asynccontextmanager
+async def opened_credentials(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[ScopedCredentials]:
+    """Open the project's credentials for one command; forgets them afterwards. Raises `InvalidDocument`."""
+    credentials = open_credentials(read_file(settings), environ)
+    try:
+        yield credentials
+    finally:
+        await credentials.aclose()

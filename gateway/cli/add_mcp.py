@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from proctor.contracts.credentials import CredentialUse
     from proctor.contracts.sandboxing import SandboxProfile
     from proctor.contracts.tool import ToolContract
-    from proctor.tools.mcp.importing import McpSource
-    from proctor.tools.mcp.surroundings import Surroundings
+    from proctor.tools.mcp.importing import McpSource, Said
 
 NameArgument = Annotated[
     str,
@@ -83,12 +82,12 @@ def add_mcp(
 
     from proctor.contracts.catalog import Imported
     from proctor.contracts.errors import InvalidInput
-    from proctor.tools.mcp.importing import contracts_of, read_said, schema_notes
+    from proctor.tools.mcp.importing import contracts_of, schema_notes
 
     if accept_reads and not by:
         raise InvalidInput("nobody says that the claims are true", hint="add `--as` with your name: it is recorded")
     source = _source(name, server, env or [], credential or [], _profile(sandbox, sandbox_reads or []))
-    said = asyncio.run(read_said(source, _surroundings(context)))
+    said = asyncio.run(_listed(context, source, only or ()))
     contracts = contracts_of(source, said, only or ())
     _tell(source, contracts, schema_notes(said))
     found = Imported(name, contracts, heading=_heading(source), is_whole=not only)
@@ -153,13 +152,20 @@ def _profile(wanted: bool, reads: "Sequence[str]") -> "SandboxProfile | None":
     return SandboxProfile.model_validate({**SANDBOX, "reads": tuple(reads)}) if wanted or reads else None
 
 
-def _surroundings(context: typer.Context) -> "Surroundings":
+async def _listed(context: typer.Context, source: "McpSource", only: "Sequence[str]") -> "Said":
+    """Ask the server what it says of its tools, with the project's credentials."""
+    from proctor.credentials_file import opened_credentials
+    from proctor.tools.mcp.importing import read_said
+    from proctor.tools.mcp.names import tool_names
     from proctor.tools.mcp.surroundings import Surroundings
     from proctor.tools.sandbox.local import choose_sandbox
 
     wiring = wiring_of(context)
     settings = wiring.settings()
-    return Surroundings(wiring.environ, None, settings.root, choose_sandbox(settings.root, settings.home))
+    async with opened_credentials(settings, wiring.environ) as credentials:
+        sandbox = choose_sandbox(settings.root, settings.home)
+        surroundings = Surroundings(wiring.environ, credentials, settings.root, sandbox)
+        return await read_said(source, surroundings, list(tool_names(source.server.name, only).values()))
 
 
 def _heading(source: "McpSource") -> str:

@@ -11,7 +11,6 @@ from gateway.cli.session import OutputOption, wiring_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from gateway.tool_sources import Verified
     from proctor.contracts.catalog import LockedTool
@@ -160,15 +159,19 @@ def _write(context: typer.Context, changed: "Sequence[tuple[CatalogTool, ToolCon
 def _ask(context: typer.Context, contracts: "Sequence[ToolContract]") -> "list[Verified]":
     import asyncio
 
+    return asyncio.run(_asked(context, contracts))
+
+
+async def _asked(context: typer.Context, contracts: "Sequence[ToolContract]") -> "list[Verified]":
     from gateway.tool_sources import ask_again
     from proctor.contracts.catalog import SourcePlace
+    from proctor.credentials_file import opened_credentials
 
-    place = SourcePlace(_project(context), dict(wiring_of(context).environ))
-    return asyncio.run(ask_again(contracts, place))
-
-
-def _project(context: typer.Context) -> "Path":
-    return catalog_root(context).parent
+    wiring = wiring_of(context)
+    settings = wiring.settings()
+    async with opened_credentials(settings, wiring.environ) as credentials:
+        place = SourcePlace(catalog_root(context).parent, dict(wiring.environ), credentials, settings.home)
+        return await ask_again(contracts, place)
 
 
 def _catalog(context: typer.Context) -> "list[CatalogTool]":

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from pydantic import Field
 
 from proctor.contracts.base import Contract
+from proctor.contracts.credentials import Credentials
 from proctor.contracts.ids import AgentName, Digest, TenantId, ToolName
 from proctor.contracts.tool import ToolContract
 
@@ -41,6 +42,10 @@ class SourcePlace:
 
     root: Path
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    credentials: Credentials | None = None
+    """What a source that does not speak to strangers is asked with."""
+    state: Path | None = None
+    """Where sandboxes of commands are made; None: a command that is to run in one is not run."""
 
 
 class ReadAgain(Protocol):
@@ -56,6 +61,7 @@ class ReadAgain(Protocol):
         Raises:
             Unavailable: the source does not answer.
             InvalidInput: it answers with what cannot be read.
+            NotAuthorised: a credential that it needs may not be used to ask it.
 
         """
 

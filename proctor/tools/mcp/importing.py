@@ -1,20 +1,24 @@
 """From what an MCP server says of its tools to contracts, and the same again for `tools verify` and `tools accept`."""
 
 import asyncio
+import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from proctor.contracts.catalog import SourcePlace
-from proctor.contracts.credentials import Credentials, CredentialUse
+from proctor.contracts.credentials import CredentialUse
 from proctor.contracts.egress import EgressEntry
-from proctor.contracts.errors import InvalidInput
+from proctor.contracts.errors import InvalidInput, ProctorError, Refused, Unavailable
+from proctor.contracts.ids import ToolName
 from proctor.contracts.tool import McpImplementation, McpServer, Provenance, ToolContract
+from proctor.tools.mcp.listing import ListingCredentials
 from proctor.tools.mcp.names import tool_names
 from proctor.tools.mcp.said import digest_of
 from proctor.tools.mcp.schemas import readable
 from proctor.tools.mcp.surroundings import Surroundings
+from proctor.tools.sandbox.local import choose_sandbox
 
 TIMEOUT_S = 30.0
 """Of an imported tool: longer than the usual one, because its server may have to be started first."""
@@ -37,19 +41,31 @@ class McpSource:
         return self.server.url or shlex.join(self.server.command)
 
 
-async def read_said(source: McpSource, surroundings: Surroundings) -> Said:
+async def read_said(source: McpSource, surroundings: Surroundings, tools: Sequence[ToolName] = ()) -> Said:
     """Open a session, ask the server what it says of its tools, close the session.
 
-    Raises `Unavailable`, `InvalidInput`, or what resolving its credentials raises.
+    Its credentials are had by whichever may have them: the listing itself (`SERVER_tools_list`), or one of `tools`.
+
+    Raises `Unavailable`, `InvalidInput`, or what resolving its credentials raises; `Refused` for a server that says a
+    credential again, which must not come into a file.
     """
     await asyncio.to_thread(_import_sdk)
     from proctor.tools.mcp.calling import McpCalls
 
-    calls = McpCalls(surroundings)
+    asking, given = _asking(source), surroundings.credentials
+    listing = None if given is None else ListingCredentials(given, tools)
+    calls = McpCalls(replace(surroundings, credentials=listing))
     try:
-        return await calls.said(_asking(source))
+        said = await calls.said(asking)
+    except ProctorError as error:
+        if given is not None and given.known(error.diagnostics()):
+            raise Unavailable(given.hide(error.message), hint=given.hide(error.hint)) from None
+        raise
     finally:
         await calls.aclose()
+    if given is not None and given.known(json.dumps(said, ensure_ascii=False)):
+        raise Refused(f"{source.server.name} says a credential again in what it says of its tools")
+    return said
 
 
 def contracts_of(source: McpSource, said: Said, only: Sequence[str] = ()) -> list[ToolContract]:
@@ -88,13 +104,10 @@ def claims_of(annotations: dict[str, Any]) -> dict[str, Any]:
 class McpReadAgain:
     """`ReadAgain` for tools of MCP servers."""
 
-    def __init__(self, credentials: Credentials | None = None) -> None:
-        """Take what resolves the credentials that servers need."""
-        self._credentials = credentials
-
     async def __call__(self, contracts: Sequence[ToolContract], place: SourcePlace, /) -> Sequence[ToolContract]:
         """Give the contracts that an import would make now. See `ReadAgain`."""
-        surroundings = Surroundings(place.environment, self._credentials, place.root)
+        sandbox = None if place.state is None else choose_sandbox(place.root, place.state)
+        surroundings = Surroundings(place.environment, place.credentials, place.root, sandbox)
         found: list[ToolContract] = []
         for source in dict.fromkeys(_source_key(contract) for contract in contracts):
             mine = [contract for contract in contracts if _source_key(contract) == source]
@@ -104,7 +117,7 @@ class McpReadAgain:
 
 async def _again(contracts: list[ToolContract], surroundings: Surroundings) -> list[ToolContract]:
     source = _source_of(contracts[0])
-    said = await read_said(source, surroundings)
+    said = await read_said(source, surroundings, [contract.name for contract in contracts])
     fresh = {one.provenance.operation: one for one in contracts_of(source, said) if one.provenance is not None}
     found = []
     for contract in contracts:

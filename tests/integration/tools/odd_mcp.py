@@ -5,6 +5,7 @@ goes to the file JOURNAL, a line a call.
 """
 
 import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -75,7 +76,7 @@ def answers(message: dict[str, Any]) -> list[dict[str, Any]]:
             )
         ]
     if method == "tools/list":
-        return [ok(number, {"tools": list(said.values())})]
+        return listing(number)
     if method != "tools/call":
         return [{"jsonrpc": "2.0", "id": number, "error": {"code": -32601, "message": "no such method"}}]
     params = message["params"]
@@ -84,6 +85,18 @@ def answers(message: dict[str, Any]) -> list[dict[str, Any]]:
     if act is None:
         return [{"jsonrpc": "2.0", "id": number, "error": {"code": -32602, "message": "unknown tool"}}]
     return act(number, params)
+
+
+def listing(number: Any) -> list[dict[str, Any]]:
+    """List the tools; with LISTS_FOR only to who brings the token of that digest, and with REPEATS saying it again."""
+    token = os.environ.get("DESK_TOKEN", "")
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    if digest != os.environ.get("LISTS_FOR", digest):
+        message = f"no tools for {token or 'strangers'}"
+        return [{"jsonrpc": "2.0", "id": number, "error": {"code": -32001, "message": message}}]
+    if "REPEATS" in os.environ:
+        said["echo"] = {**said["echo"], "description": f"Echo for {token}."}
+    return [ok(number, {"tools": list(said.values())})]
 
 
 def call_echo(number: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
