@@ -22,6 +22,9 @@ from proctor.tools.egress.rules import EgressRules, Place, admit_addresses
 
 KEEPALIVE_S: Final = 2.0
 """Idle connections are dropped before a server drops them: a request on a dead one would be an unknown outcome."""
+MAX_WHOLE_BYTES: Final = 16 * 1024 * 1024
+"""Largest body that is read in one go; whoever expects more streams it, and counts."""
+_IS_WHOLE: Final = "proctor.whole"
 _HEADERS: Final = {"User-Agent": "proctor", "Accept-Encoding": "identity"}
 _KEPT_ON_THE_WAY: Final = ("accept", "accept-language", "user-agent", "accept-encoding")
 """Headers that go along to another origin; credentials and keys do not."""
@@ -71,6 +74,7 @@ class EgressClient(httpx.AsyncClient):
         follow = how.pop("follow_redirects", False) is True
         hops = 0
         while True:
+            request.extensions[_IS_WHOLE] = not stream
             answer = await super().send(request, stream=stream, follow_redirects=False, **how)
             if not (follow and is_redirect(answer.status_code) and "location" in answer.headers):
                 return answer
@@ -148,6 +152,8 @@ class EgressTransport(httpx.AsyncBaseTransport):
 def judged(request: httpx.Request) -> Url:
     """Read the URL of a request as it leaves, and the Host that it names. Raises `EgressDenied`."""
     url = read_url(str(request.url))
+    if "target" in request.extensions:
+        raise EgressDenied("the request line would name another target than the URL")
     named = request.headers.get_list("host")
     if [name.lower() for name in named] != [request.url.netloc.decode("ascii").lower()]:
         raise EgressDenied("the Host header names another host than the URL")
@@ -199,18 +205,33 @@ class _CheckedConnections(httpcore.AsyncNetworkBackend):
 
 
 class _Body(httpx.AsyncByteStream):
+    """A body; one that is read in one go is of bounded size, and not compressed, which would hide its size."""
+
     def __init__(self, answer: httpcore.Response, request: httpx.Request) -> None:
         self._answer, self._request = answer, request
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        is_whole, received = self._request.extensions.get(_IS_WHOLE, True), 0
+        if is_whole and _is_encoded(self._answer):
+            raise httpx.DecodingError("the body is compressed, which was not asked for", request=self._request)
         try:
             async for chunk in self._answer.aiter_stream():
+                received += len(chunk)
+                if is_whole and received > MAX_WHOLE_BYTES:
+                    break
                 yield chunk
         except Exception as error:
             raise _translated(error, self._request) from error
+        if is_whole and received > MAX_WHOLE_BYTES:
+            raise httpx.ReadError(f"the body has more than {MAX_WHOLE_BYTES} bytes: stream it", request=self._request)
 
     async def aclose(self) -> None:
         await self._answer.aclose()
+
+
+def _is_encoded(answer: httpcore.Response) -> bool:
+    encodings = [value.lower() for name, value in answer.headers if name.lower() == b"content-encoding"]
+    return any(encoding != b"identity" for encoding in encodings)
 
 
 def _translated(error: Exception, request: httpx.Request) -> Exception:

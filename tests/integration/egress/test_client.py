@@ -1,5 +1,6 @@
 """The client of tools over real sockets: it connects to the address that was checked, and to nothing else."""
 
+import gzip
 import socket
 import ssl
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from proctor.contracts.egress import EgressEntry
 from proctor.contracts.errors import EgressDenied
-from proctor.tools.egress.client import EgressClient, RequestDenied
+from proctor.tools.egress.client import MAX_WHOLE_BYTES, EgressClient, RequestDenied
 from tests.integration.tools.servers import answering, serving
 
 HERE = ["127.0.0.0/8"]
@@ -232,3 +233,32 @@ def certificate_for(name: str, folder: Path) -> tuple[ssl.SSLContext, ssl.SSLCon
     server.load_cert_chain(path)
     trust = ssl.create_default_context(cafile=str(path))
     return server, trust
+
+
+@pytest.mark.parametrize("target", [b"/admin", b"http://evil.test/"])
+async def test_request_line_names_what_was_judged(target: bytes) -> None:
+    """The transport knows an extension that would send another target than the URL: not past the path prefix."""
+    async with serving(answering(200, {})) as server:
+        port = port_of(server.url)
+        async with EgressClient([here(port, path_prefix="/v1")], resolver=FakeResolver(["127.0.0.1"])) as client:
+            with pytest.raises(RequestDenied):
+                await client.get(f"http://kb.test:{port}/v1/a", extensions={"target": target})
+    assert [] == server.heads
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "expected"),
+    [
+        (bytes(MAX_WHOLE_BYTES + 1), {}, httpx.ReadError),
+        (gzip.compress(bytes(4 * MAX_WHOLE_BYTES)), {"Content_Encoding": "gzip"}, httpx.DecodingError),
+    ],
+)
+async def test_body_that_is_read_in_one_go_is_of_bounded_size(
+    body: bytes, headers: dict[str, str], expected: type[Exception]
+) -> None:
+    """A server must not fill the memory of a worker; whoever wants more streams it."""
+    async with serving(answering(200, body, **headers)) as server:
+        port = port_of(server.url)
+        async with EgressClient([here(port)], resolver=FakeResolver(["127.0.0.1"])) as client:
+            with pytest.raises(expected):
+                await client.get(f"http://kb.test:{port}/")
