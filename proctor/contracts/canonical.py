@@ -11,6 +11,8 @@ from proctor.contracts.ids import Digest
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
 _LARGEST_EXACT: Final = 2**53
+CUT: Final = "…"
+"""What stands at the end of a text that was shortened."""
 Json = Any
 """A JSON value: object, array, string, number, boolean or null."""
 
@@ -76,4 +78,4 @@ def summarize(text: str, limit: int = 200) -> str:
     Lone surrogates, which no payload can carry, become escapes.
     """
     line = " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    return line if len(line) <= limit else line[: limit - 1] + CUT

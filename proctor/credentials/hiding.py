@@ -8,6 +8,8 @@ from html import escape
 from typing import Final
 from urllib.parse import quote, quote_plus
 
+from proctor.contracts.canonical import CUT
+
 HIDDEN: Final = "***"
 MIN_CHARS: Final = 6
 """A shorter secret cannot be told from other text, so none is used."""
@@ -36,18 +38,52 @@ class SecretForms:
         return any(form in text for forms in list(self._forms.values()) for form in forms)
 
     def hide(self, text: str) -> str:
-        """Give the text without them."""
-        for forms in list(self._forms.values()):
-            for form in forms:
-                if form in text:
-                    text = text.replace(form, HIDDEN)
-        return text
+        """Give the text without them, and without the beginning of one that was cut off where a text was shortened."""
+        every = [form for forms in list(self._forms.values()) for form in forms]
+        spans = [span for form in every if form in text for span in _places(form, text)]
+        if CUT in text:
+            spans += [span for form in every if form[:MIN_CHARS] in text for span in _cut_places(form, text)]
+        parts, end = [], 0
+        for first, last in _joined(spans):
+            parts += [text[end:first], HIDDEN]
+            end = last
+        return "".join([*parts, text[end:]])
 
     def __repr__(self) -> str:
         return f"SecretForms({len(self._forms)})"
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("secrets are not written anywhere")
+
+
+Span = tuple[int, int]
+
+
+def _places(form: str, text: str) -> Iterator[Span]:
+    at = text.find(form)
+    while at >= 0:
+        yield at, at + len(form)
+        at = text.find(form, at + 1)
+
+
+def _cut_places(form: str, text: str) -> Iterator[Span]:
+    """Give where a text was cut within `form`, so much of it being left that it can be told from other text."""
+    for end, _ in _places(CUT, text):
+        lengths = range(min(len(form), end), MIN_CHARS - 1, -1)
+        left = next((length for length in lengths if text.endswith(form[:length], 0, end)), 0)
+        if left:
+            yield end - left, end
+
+
+def _joined(spans: list[Span]) -> list[Span]:
+    """Make one of those that overlap: a secret may hold another, or its end be the beginning of the next."""
+    joined: list[Span] = []
+    for first, last in sorted(spans):
+        if joined and first < joined[-1][1]:
+            joined[-1] = joined[-1][0], max(last, joined[-1][1])
+        else:
+            joined.append((first, last))
+    return joined
 
 
 def _forms_of(secret: str) -> Iterator[str]:
@@ -75,7 +111,8 @@ def _written(part: str) -> Iterator[str]:
     for encoded in (quote(part, safe=""), quote(part), quote_plus(part)):
         yield encoded
         yield _lower_escapes(encoded)
-    yield part.encode("utf-8", "surrogatepass").hex()
+    for encoded in (hexed := part.encode("utf-8", "surrogatepass").hex(), hexed.upper()):
+        yield encoded
     yield from _base64(part.encode("utf-8", "surrogatepass"))
 
 

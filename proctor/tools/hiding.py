@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from proctor.contracts.canonical import CUT
 from proctor.contracts.credentials import Credentials
 from proctor.contracts.tool import Confirmed, ToolOutcome
 
 
 def without_secrets(outcome: ToolOutcome, credentials: Credentials) -> ToolOutcome:
     """Give the outcome with each secret that this process has resolved replaced, in texts, names and numbers."""
-    if not credentials.known(outcome.model_dump_json()):
+    said = outcome.model_dump_json()
+    if not (credentials.known(said) or CUT in said):
         return outcome
     if isinstance(outcome, Confirmed):
         summary = None if outcome.summary is None else credentials.hide(outcome.summary)

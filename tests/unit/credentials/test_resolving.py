@@ -13,6 +13,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from pydantic import ValidationError
 
+from proctor.contracts.canonical import summarize
 from proctor.contracts.credential_sources import CredentialsFile
 from proctor.contracts.credentials import CredentialUse, Secret
 from proctor.contracts.errors import (
@@ -24,9 +25,12 @@ from proctor.contracts.errors import (
     UnknownName,
 )
 from proctor.contracts.ids import ToolName
-from proctor.credentials.hiding import SecretForms
+from proctor.contracts.labels import Labels
+from proctor.contracts.tool import Confirmed, Failed
+from proctor.credentials.hiding import MIN_CHARS, SecretForms
 from proctor.credentials.resolver import ScopedCredentials, names_of_environment
 from proctor.documents.credentials import read_credentials
+from proctor.tools.hiding import without_secrets
 
 TOOL = ToolName("CreateTicket")
 SECRET = 'canary "42" /+?&=\u00fc\n-----second line of the secret-----'
@@ -77,6 +81,7 @@ async def test_what_is_resolved_is_known_in_every_form_in_which_it_is_written() 
             quote(SECRET, safe="").lower(),
             repr(SECRET),
             raw.hex(),
+            raw.hex().upper(),
         ),
         *(
             b64encode(prefix + raw + suffix).decode()
@@ -248,3 +253,34 @@ def test_mistake_in_the_document_is_told_with_its_line(tmp_path: Path, old: str,
     path.write_text(GOOD.replace(old, new))
     with pytest.raises(InvalidDocument, match=said):
         read_credentials(path)
+
+
+def test_secret_that_holds_another_is_hidden_whole() -> None:
+    """Whichever was resolved first: what is left of the longer one would be a part of it."""
+    short, long, after = "hunter2secret", "hunter2secret-and-more-of-it", "more-of-it-and-another"
+    forms = SecretForms()
+    for secret in (short, long, after):
+        forms.add(secret)
+    assert "a *** b *** c" == forms.hide(f"a {long} b {short} c")
+    assert "a *** b" == forms.hide(f"a {short}-and-{after} b")
+
+
+def test_secret_that_was_cut_where_a_text_was_shortened_is_hidden() -> None:
+    """Errors are shortened before they are searched: half a token is enough to be found by."""
+    secret = "sk_live_0123456789abcdefghijklmnopqrstuvwxyz"
+    forms = SecretForms()
+    forms.add(secret)
+    for limit in range(MIN_CHARS + len("token ") + 1, 60):
+        assert secret[:MIN_CHARS] not in forms.hide(f"{summarize(f'token {secret} is not one of ours', limit)}; end")
+    assert "see sk…" == forms.hide("see sk…")
+    assert "secret of sk_live_0" == forms.hide("secret of sk_live_0"), "only where something was cut"
+
+
+def test_cut_secret_is_hidden_in_an_outcome() -> None:
+    """Although no whole secret is in it."""
+    credentials = environment("sk_live_0123456789abcdefghijklmnopqrstuvwxyz")
+    asyncio.run(resolve(credentials))
+    error = summarize("HTTP 401: sk_live_0123456789abcdefghijklmnopqrstuvwxyz is no key", 30)
+    assert Failed(error="HTTP 401: ***…") == without_secrets(Failed(error=error), credentials)
+    shown = Confirmed(result={"_preview": "key sk_live_012…"}, labels=Labels())
+    assert {"_preview": "key ***…"} == without_secrets(shown, credentials).model_dump()["result"]
