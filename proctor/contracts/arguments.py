@@ -71,7 +71,7 @@ def json_flaw(arguments: object) -> str | None:
     """Say why arguments can be no tool's, whatever its schema; None when they can."""
     if not isinstance(arguments, dict):
         return "the arguments are not a JSON object"
-    if not _is_flat_enough(arguments):
+    if not is_flat_enough(arguments):
         return f"the arguments are nested more than {MAX_DEPTH} deep"
     try:
         size = len(canonical_json(arguments))
@@ -85,7 +85,8 @@ def _misfits(check: Callable[[object], list[str]], arguments: object) -> list[st
     return check(arguments) if flaw is None else [f"at $: {flaw}"]
 
 
-def _is_flat_enough(value: object) -> bool:
+def is_flat_enough(value: object) -> bool:
+    """Whether a JSON value is nested at most `MAX_DEPTH` deep."""
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [

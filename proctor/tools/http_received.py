@@ -41,7 +41,7 @@ class Answer:
             return float(said[:9])
         try:
             until = parsedate_to_datetime(said)
-        except ValueError:
+        except (ValueError, OverflowError):  # a zone of so many hours that no number holds them
             return None
         moment = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
         return max(0.0, (moment - datetime.now(UTC)).total_seconds())

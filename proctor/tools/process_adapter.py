@@ -161,7 +161,7 @@ def _is_number(text: str) -> bool:
 def _result(contract: ToolContract, ran: Ran) -> ToolOutcome:
     try:
         value = json.loads(ran.stdout) if ran.stdout.strip() else None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         # An effect elsewhere would be confirmed all the same; here there is none that could have happened.
         return Failed(error=f"{contract.name}: the result is not JSON: {error}")
     return confirm(contract, value)

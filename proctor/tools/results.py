@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from proctor.contracts.canonical import canonical_json, summarize
+from proctor.contracts.arguments import MAX_DEPTH, is_flat_enough
+from proctor.contracts.canonical import CUT, canonical_json, summarize
 from proctor.contracts.errors import InvalidInput
 from proctor.contracts.labels import Integrity, Labels
 from proctor.contracts.schemas import problems
@@ -26,6 +27,8 @@ def confirm(contract: ToolContract, value: Any) -> ToolOutcome:
         return unusable(contract, f"the result is not JSON that can be stored: {error}", repr(value))
     if size > MAX_RESULT_BYTES:
         return oversize(contract, f"the result has {size} bytes", value)
+    if not is_flat_enough(value):
+        return unusable(contract, f"the result is nested more than {MAX_DEPTH} deep", "")
     mismatch = problems(contract.output_schema, value)
     if not mismatch:
         return Confirmed(result=value, labels=_labels(contract))
@@ -54,7 +57,8 @@ def unusable(contract: ToolContract, problem: str, text: str) -> ToolOutcome:
     problem = summarize(problem, 500)
     if contract.is_read:
         return Failed(error=problem)
-    preview = text[:PREVIEW_CHARS].encode("utf-8", "replace").decode()
+    cut = CUT if len(text) > PREVIEW_CHARS else ""
+    preview = text[:PREVIEW_CHARS].encode("utf-8", "replace").decode() + cut
     return Confirmed(result={"_schema_error": problem, "_preview": preview}, labels=_labels(contract))
 
 

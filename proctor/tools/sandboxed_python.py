@@ -62,8 +62,11 @@ class SandboxedPython:
 
 def _outcome(contract: ToolContract, said: bytes) -> ToolOutcome:
     try:
-        answer: dict[str, Any] = json.loads(said)
-    except ValueError:
+        answer: Any = json.loads(said)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        # The function may have written there itself: nothing of it is taken for granted.
         return Failed(error=f"{contract.name} ended without an answer")
     if "error" in answer:
         return Failed(error=summarize(str(answer["error"]), 500), retryable=answer.get("retryable") is True)

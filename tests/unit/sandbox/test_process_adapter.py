@@ -200,3 +200,20 @@ async def test_sandboxed_function_is_not_called_where_there_is_no_sandbox() -> N
     contract = tool().model_copy(update={"implementation": implementation, "sandbox": SandboxProfile()})
     answer = await PythonAdapter(resources()).invoke(contract, call())
     assert (True, 1) == (isinstance(answer, Failed), len(PythonAdapter(resources()).problems(contract)))
+
+
+@pytest.mark.parametrize(
+    "said", [b"5", b"[]", b"null", b'"error"', b"[" * 100_000, b'{"value":' * 900 + b"1" + b"}" * 900]
+)
+async def test_output_of_any_form_leaves_no_doubt(said: bytes) -> None:
+    """A sandboxed function or command may write what it likes: it never makes the outcome unknown."""
+    ran = Ran(why="exit", exit=0, stdout=said)
+    implementation = PythonImplementation(function="no.such.module:function")
+    function = tool().model_copy(update={"implementation": implementation, "sandbox": SandboxProfile()})
+    for adapter, contract in (
+        (PythonAdapter(resources(), SandboxedPython(FakeSandbox(ran), ROOT)), function),
+        (ProcessAdapter(FakeSandbox(ran), ROOT), tool()),
+    ):
+        answer = await adapter.invoke(contract, call())
+        assert answer.status in {"failed", "confirmed"}
+        answer.model_dump_json()

@@ -160,3 +160,19 @@ def test_links_and_counts_reach_the_agent_where_the_body_lacks_them() -> None:
     assert {"body": None, "headers": {}, "links": {}} == result(204, how={"shows": ["Link"]})
     assert {} == links_of("<" * 5000)
     assert 10 == len(links_of(", ".join(f'<https://x/{n}>; rel="r{n}"' for n in range(50))))
+
+
+@pytest.mark.parametrize("effect", list(Effect))
+def test_result_that_is_nested_without_end_is_not_kept(effect: Effect) -> None:
+    """Nothing could write it down: an effect that happened would be told as a fault of ours."""
+    for body in (b"[" * 800 + b"]" * 800, b'{"a":' * 100 + b"1" + b"}" * 100):
+        outcome = answered(200, body, effect)
+        assert "nested more than" in outcome.model_dump_json()
+        assert isinstance(outcome, Failed if effect is Effect.READ else Confirmed)
+
+
+def test_date_that_no_number_holds_asks_for_nothing() -> None:
+    """A header must not turn an answer into a fault."""
+    zone = "Mon, 01 Jan 2024 00:00:00 +99999999999999999"
+    outcome = answered(429, Retry_After=zone)
+    assert (True, None) == (getattr(outcome, "retryable", None), getattr(outcome, "retry_after_s", 0))
