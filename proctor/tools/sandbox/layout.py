@@ -50,6 +50,12 @@ def system_layout() -> Layout:
     return Layout(tuple(visible), links)
 
 
+def shown_to_all(place: Path) -> str:
+    """Name the folder that every sandbox shows and in which a place lies; empty where none holds it."""
+    real = place.resolve()
+    return next((shown for shown in system_layout().visible if real.is_relative_to(shown)), "")
+
+
 def search_path() -> str:
     """Give the PATH of a sandboxed command: programs of this environment first."""
     own = str(Path(sys.prefix).resolve() / "bin")

@@ -11,7 +11,7 @@ from proctor.tools.sandbox.blueprint import draw_plan
 from proctor.tools.sandbox.child import LaunchedChild
 from proctor.tools.sandbox.host import Host
 from proctor.tools.sandbox.launch.plan import Plan
-from proctor.tools.sandbox.layout import SCRATCH, project_folders
+from proctor.tools.sandbox.layout import SCRATCH, project_folders, shown_to_all
 from proctor.tools.sandbox.port import Proof, Ran, SandboxRefused
 
 BackEnd = Literal["bubblewrap", "native", ""]
@@ -37,6 +37,9 @@ class LocalSandbox:
             return f"this host cannot give a sandbox: {'; '.join(missing)}"
         if self._escaped:
             return f"the sandbox of this host does not hold: {self._escaped}"
+        for what, place in (("the project", self._root), ("the state of Proctor", self._state)):
+            if shown := shown_to_all(place):
+                return f"{what} lies in {shown}, which every sandbox shows: move it to a folder of its own"
         try:
             project_folders(self._root, self._state, profile.reads)
         except SandboxRefused as error:

@@ -182,3 +182,19 @@ async def _until(holds: "object") -> None:
             return
         await asyncio.sleep(0.05)
     raise AssertionError("it did not happen in 30 s")
+
+
+async def test_processor_time_of_processes_that_nobody_saw_counts(sandbox: LocalSandbox) -> None:
+    """A command that does its work in children which are gone before the launcher looks."""
+    burn = "import time\nend = time.process_time() + 0.005\nwhile time.process_time() < end: pass"
+    code = f"""
+import os
+while True:
+    if not os.fork():
+        exec({burn!r})
+        os._exit(0)
+    os.wait()
+"""
+    profile = QUICK.model_copy(update={"cpu_s": 1.0})
+    ran = await sandbox.run(["python", "-I", "-c", code], profile, timeout_s=ENOUGH_S)
+    assert "cpu" == ran.why

@@ -1,5 +1,6 @@
 """What is refused where: hosts, folders, and the documents that make a worker prove its sandbox."""
 
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,3 +120,13 @@ def test_doctor_says_whether_the_sandbox_holds(back_end: str, blocked: bool, sta
     )
     finding = judge_sandbox(proof)
     assert (state, not blocked) == (finding.state, "connect tcp: connected" in finding.detail)
+
+
+def test_project_that_every_sandbox_would_show_has_none(tmp_path: Path) -> None:
+    """Below /usr or the environment of Python its files, the state folder too, would be there for each command."""
+    for root in (Path("/usr/src/app"), Path(sys.prefix) / "app"):
+        sandbox = LocalSandbox(root, root / ".proctor", HOST, "native")
+        assert "which every sandbox shows" in sandbox.refusal(SandboxProfile())
+    apart = LocalSandbox(tmp_path, Path("/usr/lib/proctor"), HOST, "native")
+    assert "the state of Proctor lies in /usr" in apart.refusal(SandboxProfile())
+    assert "" == LocalSandbox(tmp_path, tmp_path / ".proctor", HOST, "native").refusal(SandboxProfile())

@@ -41,13 +41,19 @@ class Watch:
         return "memory" if _memory(family, self._plan["memory_mb"] * MEBIBYTE) else ""
 
     def _seconds(self, family: list[int]) -> float:
-        """Give the processor time of all processes that were ever seen: one that ended still counts."""
-        for pid in family:
+        """Give the processor time of all processes that ever were: one that ended still counts.
+
+        Those that were seen, by what they had used then; those that nobody saw, by what they left to who waited.
+        """
+        waited = 0
+        for pid in (self._root, *family):
             fields = _stat(pid)
             if fields:
-                # Fields 14, 15 and 22 of proc_pid_stat(5), after the name in brackets.
-                self._used[pid, fields[19]] = int(fields[11]) + int(fields[12])
-        total = sum(self._used.values())
+                # Fields 14 to 17 and 22 of proc_pid_stat(5), after the name in brackets.
+                own, inherited = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
+                waited += inherited if pid == self._root else own + inherited
+                self._used[pid, fields[19]] = 0 if pid == self._root else own
+        total = max(self._total, waited, sum(self._used.values()))
         if total != self._total:
             self._total, self._stirred = total, time.monotonic()
         return total / os.sysconf("SC_CLK_TCK")
