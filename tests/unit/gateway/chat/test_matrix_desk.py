@@ -42,6 +42,7 @@ class FakeParts:
         return SUBJECTS.get(reference)
 
     async def request_in(self, place: str) -> str | None:
+        assert place, "the homeserver is asked about an event"
         return None
 
     async def post(self, message: MatrixMessage, thread: str) -> str:

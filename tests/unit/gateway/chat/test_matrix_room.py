@@ -136,17 +136,17 @@ class FakeRoom:
 
     room = ROOM
 
-    def __init__(self, *said: Heard) -> None:
+    def __init__(self, *said: Sequence[Heard]) -> None:
         self.said = list(said)
 
     async def check(self) -> str:
         return OURS
 
     async def listen(self) -> Sequence[Heard]:
+        await asyncio.sleep(0.01)  # so that whatever was said before is done by now, or has failed
         if not self.said:
             await asyncio.Event().wait()
-        said, self.said = self.said, []
-        return said
+        return self.said.pop(0)
 
 
 class FakeSeen:
@@ -183,7 +183,8 @@ def spoken(event_id: str, sent_at_ms: int = 2**60) -> Heard:
 
 async def test_what_is_old_or_was_taken_up_before_is_not_done_and_what_fails_stops_nobody() -> None:
     """Nor is anything done while nobody knows whether another gateway has done it."""
-    room = FakeRoom(spoken("$away"), spoken("$1"), spoken("$1"), spoken("$old", sent_at_ms=0), spoken("$last"))
+    before = (spoken("$away"), spoken("$1"), spoken("$1"), spoken("$old", sent_at_ms=0))
+    room = FakeRoom(before, [spoken("$last")])
     desk: Any = FakeDesk()
     parts: tuple[Any, Any] = room, FakeSeen()
     listening = asyncio.create_task(MatrixListener(parts[0], desk, parts[1]).run())
