@@ -34,7 +34,7 @@ class Verified:
     now: ToolContract | None = None
     """As it would be if what the source says were taken over; people's declarations kept."""
     why: str = ""
-    """Of a source that does not answer."""
+    """Of a source that does not answer; of one that changed, the parts of the contract that do."""
 
     @property
     def diff(self) -> str:
@@ -82,7 +82,13 @@ def _compare(contract: ToolContract, fresh: Sequence[ToolContract]) -> Verified:
     is_same = origin is not None and again.provenance is not None and origin.digest == again.provenance.digest
     if is_same and said_by_source(again) == said_by_source(contract):
         return Verified(contract, "same")
-    return Verified(contract, "changed", taken_over(contract, again))
+    now = taken_over(contract, again)
+    return Verified(contract, "changed", now, ", ".join(_said_otherwise(contract, now)))
+
+
+def _said_otherwise(before: ToolContract, now: ToolContract) -> list[str]:
+    said = {"description": "description", "input_schema": "input", "output_schema": "output"}
+    return [word for name, word in said.items() if getattr(before, name) != getattr(now, name)]
 
 
 def _operation(contract: ToolContract) -> str:

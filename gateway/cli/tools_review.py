@@ -72,7 +72,7 @@ def verify(context: typer.Context, *, names: NamesArgument = None, output: Outpu
         if one.diff:
             say(one.diff)
     wrong = [one for one in found if one.state != "same"]
-    say(f"{len(found)} tools have a source, {len(wrong)} of them do not stand as reviewed")
+    say(f"tools that have a source: {len(found)}; not as reviewed: {len(wrong)}")
     if wrong:
         say("read the difference; `proctor tools accept TOOL --as NAME` takes it over")
         raise typer.Exit(EXIT_CHANGED)

@@ -1,12 +1,12 @@
 """Writes what importers found into `catalog/<source>/`: one file a tool, made to be read and edited by people.
 
-Importing again never overwrites silently. Of an operation about which the source says the same as before, the file
-stays as people left it. Of one that changed, the parts that come from the source are replaced, and only on request;
-what people declared stays, except what they had accepted of the old claims.
+Importing again never overwrites silently. Of an operation about which the source says the same as before, and which is
+reached as before, the file stays as people left it. Of one that changed, the parts that come from the source are
+replaced, and only on request; what people declared stays, except what they had accepted of the old claims.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import unified_diff
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from proctor.contracts.catalog import CLAIMABLE, Imported
 from proctor.contracts.errors import InvalidInput, Refused
-from proctor.contracts.tool import McpImplementation, Provenance, ToolContract
+from proctor.contracts.tool import HttpImplementation, McpImplementation, Provenance, ToolContract
 from proctor.documents.catalog_files import CatalogReading, CatalogTool, read_catalog
 from proctor.documents.catalog_lock import write_whole
 from proctor.documents.claims import accepted, claims_read
@@ -41,6 +41,8 @@ class FileChange:
     """Relative to `catalog/`."""
     before: str = ""
     after: str = ""
+    is_moved: bool = False
+    """Of one that changed: its source says the same, and is reached otherwise (command, URL, credentials, sandbox)."""
 
     @property
     def diff(self) -> str:
@@ -77,7 +79,9 @@ class ImportPlan:
             names = ", ".join(change.contract.name for change in changed[:SHOWN])
             more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
             hint = "read the difference; `--update` takes it over, and what was accepted of it no longer counts"
-            raise Refused(f"the source says something else than it did of {names}{more}", hint=hint)
+            is_moved = all(change.is_moved for change in changed)
+            what = "is reached otherwise than it was for" if is_moved else "says something else than it did of"
+            raise Refused(f"the source {what} {names}{more}", hint=hint)
         written = self.of("new", "changed")
         for change in written:
             write_whole(self.root / change.file, change.after)
@@ -141,13 +145,15 @@ def _change(
         message = f"{contract.name} {contract.version} is in the catalog already, in {held.file}"
         raise InvalidInput(message, hint="give the import a prefix or another version, or remove that file")
     before = (root / held.file).read_text(encoding="utf-8")
-    if _said(held.contract) == _said(contract):
+    is_moved = _said(held.contract) == _said(contract)
+    if is_moved and _reached(taken_over(held.contract, contract)) == _reached(held.contract):
         return FileChange("unchanged", held.contract, held.file, before, before)
     if not held.is_alone:
         message = f"{held.file} holds several tools, and {contract.name} changed at its source"
         raise InvalidInput(message, hint="give each generated tool a file of its own")
     merged = taken_over(held.contract, contract)
-    return FileChange("changed", merged, held.file, before, tool_text(merged, found.heading, held.tests))
+    after = tool_text(merged, found.heading, held.tests)
+    return FileChange("changed", merged, held.file, before, after, is_moved)
 
 
 def taken_over(held: ToolContract, fresh: ToolContract) -> ToolContract:
@@ -155,13 +161,40 @@ def taken_over(held: ToolContract, fresh: ToolContract) -> ToolContract:
     update: dict[str, Any] = {name: getattr(fresh, name) for name in FROM_SOURCE if name in fresh.model_fields_set}
     if held.provenance is not None and held.provenance.accepted_by:
         update |= {name: getattr(fresh, name) for name in CLAIMABLE if name in held.provenance.claims}
+    if "input_schema" in update:
+        update["input_schema"] = _without_key(held, update["input_schema"])
     if fresh.implementation is None:
         update.pop("implementation", None)
     elif isinstance(fresh.implementation, McpImplementation) and isinstance(held.implementation, McpImplementation):
-        # How a server is confined is people's word, and no server's.
-        server = fresh.implementation.server.model_copy(update={"sandbox": held.implementation.server.sandbox})
+        # How a server is confined is people's word, and no server's; so are its credentials, unless others are given.
+        confined = held.implementation.server.sandbox or fresh.implementation.server.sandbox
+        server = fresh.implementation.server.model_copy(update={"sandbox": confined})
         update["implementation"] = fresh.implementation.model_copy(update={"server": server})
+        update["credentials"] = fresh.credentials or held.credentials
+    elif isinstance(fresh.implementation, HttpImplementation) and fresh.egress and _reached(held) != _reached(fresh):
+        update["egress"] = fresh.egress
     return held.model_copy(update=update)
+
+
+def _without_key(held: ToolContract, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave the key's argument out of what planners fill, where people did: `key_at` fills it."""
+    where, _, name = held.key_at.partition(":")
+    if where != "argument" or name in held.input_schema.get("properties", {}):
+        return dict(schema)
+    found = {**schema, "properties": {key: one for key, one in schema.get("properties", {}).items() if key != name}}
+    if "required" in schema:
+        found["required"] = [one for one in schema["required"] if one != name]
+    return found
+
+
+def _reached(contract: ToolContract) -> tuple[Any, ...]:
+    """Tell how the source is reached, which an import may be told anew: the rest of an implementation is people's."""
+    match contract.implementation:
+        case McpImplementation(server=server):
+            return server, contract.credentials
+        case HttpImplementation(base_url=url):
+            return (url,)
+    return ()
 
 
 def _said(contract: ToolContract) -> tuple[Any, ...]:

@@ -8,9 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proctor.contracts.catalog import Imported
+from proctor.contracts.credentials import CredentialUse
+from proctor.contracts.egress import EgressEntry
 from proctor.contracts.errors import Corrupted, InvalidDocument, InvalidInput, Refused
 from proctor.contracts.sandboxing import SandboxProfile
-from proctor.contracts.tool import Deprecation, Effect, McpImplementation, McpServer, ToolContract
+from proctor.contracts.tool import (
+    Deprecation,
+    Effect,
+    HttpImplementation,
+    McpImplementation,
+    McpServer,
+    ToolContract,
+)
 from proctor.documents.catalog_files import read_catalog
 from proctor.documents.catalog_lock import contract_digest
 from proctor.documents.catalog_writer import ImportPlan, plan_import, taken_over
@@ -160,6 +169,66 @@ def test_server_stays_confined_as_people_said(project: Project) -> None:
     held = imported(implementation=McpImplementation(server=confined, tool="read", reviewed="a" * 64))
     now = taken_over(held, imported(said="b", implementation=McpImplementation(server=server, **said)))
     assert McpImplementation(server=confined, **said) == now.implementation
+
+
+def test_argument_of_the_key_stays_out_of_what_planners_fill(project: Project) -> None:
+    """What people took out of `input` because the key goes there does not come back with the next description."""
+    fresh = imported().model_copy(
+        update={
+            "description": "Says more.",
+            "input_schema": {
+                "type": "object",
+                "required": ["id", "order"],
+                "properties": {"id": {"type": "string"}, "order": {"type": "string"}},
+            },
+        }
+    )
+    mine = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
+    held = fresh.model_copy(update={"key_at": "argument:order", "input_schema": mine, "description": "Says."})
+    assert (mine, "Says more.") == ((now := taken_over(held, fresh)).input_schema, now.description)
+    shown = held.model_copy(update={"input_schema": fresh.input_schema})
+    assert fresh.input_schema == taken_over(shown, fresh).input_schema
+
+
+def served(*command: str, **fields: Any) -> ToolContract:
+    """Import a tool of an MCP server that is started by this command."""
+    server = McpServer(name="files", command=command, sandbox=fields.pop("sandbox", None))
+    return imported(implementation=McpImplementation(server=server, tool="read", reviewed="a" * 64), **fields)
+
+
+MOVED = {
+    "another command": (served("files"), served("files", "--all")),
+    "a sandbox": (served("files"), served("files", sandbox=SandboxProfile())),
+    "a credential": (served("files"), served("files", credentials=(CredentialUse(name="desk", at="env:TOKEN"),))),
+    "another address": (
+        imported(),
+        imported(
+            implementation=HttpImplementation(method="GET", base_url="https://new.example", path="/orders"),
+            egress=(EgressEntry(host="new.example"),),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("change", MOVED)
+def test_tool_that_is_reached_otherwise_is_changed_though_it_says_the_same(project: Project, change: str) -> None:
+    """Adding it again with another command or URL says so, writes it with `update` alone, and believes no old claim."""
+    before, after = MOVED[change]
+    plan(project, before, accept_reads_by="ann").write()
+    again = plan(project, after)
+    assert [("GetOrder", "changed")] == kinds(again)
+    with pytest.raises(Refused, match="is reached otherwise than it was for GetOrder"):
+        again.write()
+    again.write(update=True)
+    assert [after] == on_file(project)
+    assert [("GetOrder", "unchanged")] == kinds(plan(project, after))
+
+
+def test_what_people_said_of_reaching_a_server_stays_where_nothing_else_is_given(project: Project) -> None:
+    """Its sandbox and its credentials are not taken off by adding it again without them."""
+    held = served("files", sandbox=SandboxProfile(), credentials=(CredentialUse(name="desk", at="env:TOKEN"),))
+    plan(project, held).write()
+    assert [("GetOrder", "unchanged")] == kinds(plan(project, served("files")))
 
 
 def test_edit_of_one_key_leaves_comments_and_the_rest(project: Project) -> None:
