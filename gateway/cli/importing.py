@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.output import Format, print_rows, say
+from gateway.cli.output import Format, list_width, print_rows, say
 from gateway.cli.session import wiring_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from proctor.contracts.catalog import Imported
+    from proctor.contracts.tool import ToolContract
     from proctor.documents.catalog_writer import ImportPlan
 
 UpdateOption = Annotated[
@@ -29,6 +32,9 @@ _COLUMNS = {
     "ACCEPTED BY": "contract.provenance.accepted_by",
     "FILE": "file",
 }
+_WIDE = 120
+_NARROW = {title: path for title, path in _COLUMNS.items() if title not in {"VERSION", "ACCEPTED BY", "FILE"}}
+"""What a narrow terminal has room for; a file has its tool's name, and the last lines say where it lies."""
 
 
 def catalog_root(context: typer.Context) -> Path:
@@ -62,9 +68,9 @@ def take_in(
     try:
         plan.write(update=update)
     except Refused:
-        print_rows(_rows(plan), output, _COLUMNS)
+        print_rows(_rows(plan), output, _COLUMNS if list_width() >= _WIDE else _NARROW)
         raise
-    print_rows(_rows(plan), output, _COLUMNS)
+    print_rows(_rows(plan), output, _COLUMNS if list_width() >= _WIDE else _NARROW)
     _tell(plan)
 
 
@@ -85,4 +91,11 @@ def _tell(plan: "ImportPlan") -> None:
     if counts["gone"]:
         say("what is gone from the source stays here: `proctor tools deprecate` it, or remove its file")
     if counts["new"] or counts["changed"]:
+        _say_what_is_needed([change.contract for change in plan.of("new", "changed")])
         say("read what was written, say who owns each tool, and then: `proctor tools lock`")
+
+
+def _say_what_is_needed(contracts: "Sequence[ToolContract]") -> None:
+    """Tell what runs fail without, and only then: a credential that the worker does not know yet."""
+    if names := sorted({use.name for contract in contracts for use in contract.credentials}):
+        say(f"they need from credentials.yaml: {', '.join(names)}; a worker reads that file when it starts")

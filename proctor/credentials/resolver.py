@@ -87,10 +87,14 @@ class ScopedCredentials:
         definition = self._file.credentials.get(use.name)
         if definition is None:
             raise UnknownName(
-                f"this worker has no credential {use.name}", hint="name it in the worker's credentials file"
+                f"this worker has no credential {use.name}",
+                hint="name it in credentials.yaml, and start the worker again",
             )
         if tool not in definition.tools and ANY_TOOL not in definition.tools:
-            raise NotAuthorised(f"{tool} may not have the credential {use.name}", hint="name the tool under `tools:`")
+            raise NotAuthorised(
+                f"{tool} may not have the credential {use.name}",
+                hint="name the tool under its `tools:` in credentials.yaml, and start the worker again",
+            )
         if use.scope and use.scope not in definition.scopes:
             raise NotAuthorised(f"the credential {use.name} does not have the scope {use.scope}")
         needs_scope = isinstance(definition.source, VaultSource) and "{scope}" in definition.source.path

@@ -233,7 +233,7 @@ def _describe_agent(form: AgentForm, bundle: AgentBundle | None) -> list[str]:
         f"autonomy: {form.autonomy}{by_tool}",
         f"tools: {', '.join(form.allowed_tools) or 'none'}",
         *(line for contract in (bundle.tools if bundle else ()) for line in _describe_tool(contract)),
-        f"egress: denied, except {', '.join(form.allow_domains) or 'nothing'}",
+        "egress: denied" + (f", except {', '.join(form.allow_domains)}" if form.allow_domains else ""),
         *(f"limit: {t.tool}.{t.argument} up to {t.max}, beyond: {t.beyond}" for t in form.thresholds),
         f"bounds: {ends}, {bounds.max_stalled_steps} steps without progress",
         *(describe_policy(bundle.policy) if bundle and bundle.policy else ()),
