@@ -9,8 +9,7 @@ below the top that declares no property is a map, and stays one.
 from collections.abc import Callable
 from typing import Any, Final
 
-Schema = Any
-"""A JSON Schema: an object or a boolean."""
+from proctor.contracts.schema_references import Schema, target
 
 SAYS_OF_OTHERS: Final = ("additionalProperties", "unevaluatedProperties")
 _BRANCHES: Final = ("anyOf", "oneOf")
@@ -36,7 +35,14 @@ class _Closing:
         self._root = root
 
     def top(self) -> dict[str, Any]:
-        return _shut(self._inner(self._root)) if not _says_of_others(self._root) else self._inner(self._root)
+        inner = self._inner(self._root)
+        # Not what is a map elsewhere: at the top nothing is taken that is not declared.
+        inner |= {
+            key: [self._inner(one) for one in self._root[key]]
+            for key in _BRANCHES
+            if isinstance(self._root.get(key), list)
+        }
+        return inner if _says_of_others(self._root) else _shut(inner)
 
     def _place(self, schema: Schema) -> Schema:
         """Close a schema that says by itself what may stand in a place."""
@@ -78,10 +84,12 @@ class _Closing:
             return True
         parts = [one for key in _LISTED_IN_PLACE if isinstance(schema.get(key), list) for one in schema[key]]
         parts += [schema[key] for key in _SINGLE_IN_PLACE if key in schema]
-        reference = schema.get("$ref")
-        if isinstance(reference, str) and reference not in seen:
-            seen |= {reference}
-            parts.append(definition(self._root, reference))
+        parts += list(schema["dependentSchemas"].values()) if isinstance(schema.get("dependentSchemas"), dict) else []
+        for key in _REFERENCES:
+            reference = schema.get(key)
+            if isinstance(reference, str) and reference not in seen:
+                seen |= {reference}
+                parts.append(definition(self._root, reference))
         return any(self._declares(part, seen) for part in parts)
 
 
@@ -106,13 +114,8 @@ def declared(root: Any, schema: Schema) -> dict[str, Schema]:
 
 def definition(root: Any, reference: str) -> Schema:
     """Find what a reference within the schema names; True, which says nothing, when it names nothing."""
-    if not reference.startswith("#"):
-        return True
-    found = root
-    for part in reference[1:].split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        found = found.get(name, True) if isinstance(found, dict) else True
-    return found
+    found = target(root, reference)
+    return True if found is None else found
 
 
 def _mapped(change: Callable[[Schema], Schema], schemas: dict[str, Schema]) -> dict[str, Schema]:

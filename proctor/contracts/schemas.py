@@ -12,6 +12,7 @@ from proctor.contracts.canonical import summarize
 from proctor.contracts.closing import closed
 from proctor.contracts.misfits import described, schema_error
 from proctor.contracts.schema_cost import MAX_PLACES, cost_of
+from proctor.contracts.schema_references import reference_problem
 
 
 def schema_problem(schema: dict[str, Any]) -> str | None:
@@ -116,6 +117,8 @@ def _compiled(schema_json: str, is_closed: bool) -> tuple[Any, Any]:
 def _compile(schema_json: str, is_closed: bool) -> tuple[Any, Any]:
     """Give the validator and the schema that it applies, whose keywords its problems name by their path."""
     schema = json.loads(schema_json)
+    if elsewhere := reference_problem(schema):
+        raise ValueError(elsewhere)
     if cost_of(schema) > MAX_PLACES:
         raise ValueError(f"one value would be held against more than {MAX_PLACES} schemas: its references multiply")
     applied = closed(schema) if is_closed else schema
