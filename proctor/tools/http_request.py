@@ -137,7 +137,9 @@ def _check_names(contract: ToolContract, implementation: HttpImplementation, arg
         taken = {other.wire_name for other in implementation.parameters if other.place == one.place} - {one.wire_name}
         taken |= set(_credential_names(contract, one.place)) | ({key_name} if key_place == one.place else set())
         taken |= set(implementation.query) if one.place == "query" else set()
-        clash = taken & set(exploded_names(one, value))
+        # Many servers do not tell capital letters from small ones here.
+        folded = {name.casefold() for name in taken}
+        clash = {name for name in exploded_names(one, value) if name.casefold() in folded}
         if clash:
             raise InvalidInput(f"{one.argument} may not name {min(clash)!r}: that is another parameter")
 

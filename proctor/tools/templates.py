@@ -4,13 +4,13 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from proctor.contracts.errors import InvalidInput
 from proctor.contracts.templates import MISSING, MissingValueError, Reference, descend, fill, parse_path, parse_template
 
 _PATH_REFERENCE = re.compile(r"\{([^{}]*)\}")
-_UNSAFE_SEGMENTS = {"", ".", ".."}
+_SEPARATORS = re.compile(r"[/\\]")
 
 
 def fill_request(template: Any, roots: dict[str, Any]) -> Any:
@@ -38,8 +38,8 @@ def fill_path(template: str, arguments: dict[str, Any], written: Mapping[str, st
     """Fill `{name}` in a URL path, percent-encoding each value as a part of one segment.
 
     `written` gives values that are encoded already, by their names. Raises `InvalidInput` when a value is missing, is
-    not a scalar, or would make a segment empty, `.` or `..`: a value never reaches another resource than the template
-    names.
+    not a scalar, or would make a segment empty, or `.` or `..` to a server that decodes it before it splits it: a value
+    never reaches above the resource that the template names.
     """
     if not template.startswith("/"):
         raise InvalidInput(f"the path {template!r} does not begin with /")
@@ -59,9 +59,19 @@ def _fill_segment(segment: str, arguments: dict[str, Any], written: Mapping[str,
         return written[name] if name in written else _encode(name, arguments)
 
     filled = _PATH_REFERENCE.sub(value_of, segment)
-    if filled != segment and filled in _UNSAFE_SEGMENTS:
+    if filled != segment and (not filled or _moves(filled)):
         raise InvalidInput(f"the arguments make the path segment {segment} {filled!r}, which names another resource")
     return filled
+
+
+def _moves(segment: str) -> bool:
+    """Whether a part of it is `.` or `..`, however often a server decodes it, and with or without parameters."""
+    while True:
+        if any(part.partition(";")[0] in {".", ".."} for part in _SEPARATORS.split(segment)):
+            return True
+        segment, before = unquote(segment), segment
+        if segment == before:
+            return False
 
 
 def _encode(name: str, arguments: dict[str, Any]) -> str:

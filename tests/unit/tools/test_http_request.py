@@ -1,5 +1,7 @@
 """Where a declared HTTP call goes."""
 
+from urllib.parse import quote
+
 import httpx
 import pytest
 
@@ -29,3 +31,20 @@ def test_base_url_comes_from_the_workers_settings() -> None:
     assert resolve_base(declared("env:BASE"), {"BASE": "https://h:8443"}).host == "h"
     with pytest.raises(InvalidInput, match="BASE is not set"):
         resolve_base(declared("env:BASE"), {})
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["..", ".", "", "../admin", "a/../../admin", "..\\x", "%2e%2e", "%252E%252e/x", "..;/x", "..;v=1", "a/.;/b"],
+)
+def test_argument_never_climbs_however_often_a_server_decodes_it(value: str) -> None:
+    """Policy judged another resource than such a server would find, also where nothing limits the path."""
+    with pytest.raises(InvalidInput, match="another resource"):
+        request_url(httpx.URL("http://h"), declared("http://h", "/users/{id}/notes"), {"id": value})
+
+
+@pytest.mark.parametrize("value", ["group/project", "v1..2", "...", "a.b", ".hidden", "100%", "..a"])
+def test_argument_that_looks_alike_is_sent(value: str) -> None:
+    """It stays one segment, whatever it holds."""
+    url = request_url(httpx.URL("http://h"), declared("http://h", "/users/{id}/notes"), {"id": value})
+    assert f"/users/{quote(value, safe='')}/notes" == url.raw_path.decode()

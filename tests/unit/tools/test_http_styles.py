@@ -122,7 +122,7 @@ def test_exploded_object_cannot_write_another_parameter(place: str) -> None:
     parameters = [{"argument": "filter", "place": place}, {"argument": "admin", "place": place}]
     credentials = [{"name": "key", "at": f"{place}:api_key"}]
     made = tool(Effect.WRITE, parameters=parameters, query={"v": "1"}, credentials=credentials, key_at="query:k")
-    for name in ("admin", "api_key", *(("v", "k") if place == "query" else ())):
+    for name in ("admin", "Admin", "api_key", "API_KEY", *(("v", "k") if place == "query" else ())):
         with pytest.raises(InvalidInput, match=f"may not name '{name}'"):
             sent(made, filter={name: "1"})
     assert sent(made, filter={"free": "1"}).url.params["k"] == KEY
@@ -140,9 +140,12 @@ def test_any_text_comes_back_from_path_query_and_cookie_and_stays_there(value: s
             {"argument": "c", "place": "cookie"},
         ],
     )
-    if value in {".", ".."}:
+    try:
+        going = sent(made, p=value, q=value, c=value)
+    except InvalidInput as error:
+        # Only what some server would read as a step: see test_http_request.py.
+        assert "." in value, error
         return
-    going = sent(made, p=value, q=value, c=value)
     path, _, query = going.url.raw_path.decode().partition("?")
     assert ["", "things", value, "close"] == [unquote(part) for part in path.split("/")]
     assert [("v", "1"), ("q", value)] == parse_qsl(query, keep_blank_values=True)
