@@ -82,3 +82,21 @@ def _project_folder(root: Path, state: Path, name: str) -> str:
     if not place.exists():
         raise SandboxRefused(f"the sandbox cannot read {name}: there is no such folder in the project")
     return str(place)
+
+
+def apart(place: Path, root: Path, state: Path) -> str:
+    """Resolve what is shown besides a profile's `reads`, such as the installation of a program.
+
+    Raises:
+        SandboxRefused: it holds the project, its state or the worker's home, or lies in the state.
+
+    """
+    real = place.resolve()
+    kept = {"the project": root, "the state of Proctor": state, "a home folder": Path(os.path.expanduser("~"))}  # noqa: PTH111 - Path.home() raises where there is none
+    held = [what for what, inner in kept.items() if inner.resolve().is_relative_to(real)]
+    if held or real.is_relative_to(state.resolve()):
+        hint = "install the program in a folder of its own"
+        raise SandboxRefused(
+            f"the sandbox may not show {real}: it holds {(held or ['the state of Proctor'])[0]}", hint=hint
+        )
+    return str(real)

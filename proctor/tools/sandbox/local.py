@@ -11,7 +11,7 @@ from proctor.tools.sandbox.blueprint import draw_plan
 from proctor.tools.sandbox.child import LaunchedChild
 from proctor.tools.sandbox.host import Host
 from proctor.tools.sandbox.launch.plan import Plan
-from proctor.tools.sandbox.layout import SCRATCH, project_folders, shown_to_all
+from proctor.tools.sandbox.layout import SCRATCH, apart, project_folders, shown_to_all
 from proctor.tools.sandbox.port import Proof, Ran, SandboxRefused
 
 BackEnd = Literal["bubblewrap", "native", ""]
@@ -95,7 +95,9 @@ class LocalSandbox:
         refusal = self.refusal(profile)
         if refusal:
             raise SandboxRefused(refusal)
-        shown = [str(path.resolve()) for path in shows] + project_folders(self._root, self._state, profile.reads)
+        shown = [apart(path, self._root, self._state) for path in shows] + project_folders(
+            self._root, self._state, profile.reads
+        )
         bubblewrap = self._host.bubblewrap if self.back_end == "bubblewrap" else ""
         return draw_plan(
             self._host,

@@ -16,6 +16,7 @@ from proctor.tools.sandbox.port import Proof, SandboxRefused, Verdict
 from proctor.tools.sandbox.proved import mentions_sandbox
 from workers.doctor import State, judge_sandbox
 
+HOME = Path("~").expanduser()
 HOST = Host("x86_64", "6.18", landlock_abi=7, is_root=False, has_user_namespaces=True, bubblewrap="")
 
 
@@ -130,3 +131,14 @@ def test_project_that_every_sandbox_would_show_has_none(tmp_path: Path) -> None:
     apart = LocalSandbox(tmp_path, Path("/usr/lib/proctor"), HOST, "native")
     assert "the state of Proctor lies in /usr" in apart.refusal(SandboxProfile())
     assert "" == LocalSandbox(tmp_path, tmp_path / ".proctor", HOST, "native").refusal(SandboxProfile())
+
+
+@pytest.mark.parametrize("place", [".", "..", ".proctor", ".proctor/x"])
+async def test_program_beside_the_project_does_not_bring_the_project_in(place: str, tmp_path: Path) -> None:
+    """What surrounds a program is shown with it, and a server in the project's `bin` is surrounded by the project."""
+    root = tmp_path / "project"
+    sandbox = LocalSandbox(root, root / ".proctor", HOST, "native")
+    with pytest.raises(SandboxRefused, match="may not show"):
+        await sandbox.spawn(["true"], SandboxProfile(), shows=[root / place])
+    with pytest.raises(SandboxRefused, match="a home folder"):
+        await sandbox.spawn(["true"], SandboxProfile(), shows=[HOME])
