@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from email.parser import BytesParser
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -140,12 +141,9 @@ def test_any_text_comes_back_from_path_query_and_cookie_and_stays_there(value: s
             {"argument": "c", "place": "cookie"},
         ],
     )
-    try:
-        going = sent(made, p=value, q=value, c=value)
-    except InvalidInput as error:
-        # Only what some server would read as a step: see test_http_request.py.
-        assert "." in value, error
-        return
+    if any(part.partition(";")[0] in {".", ".."} for part in re.split(r"[/\\\\]", unquote(value))):
+        return  # A server may read it as a step: see test_http_request.py.
+    going = sent(made, p=value, q=value, c=value)
     path, _, query = going.url.raw_path.decode().partition("?")
     assert ["", "things", value, "close"] == [unquote(part) for part in path.split("/")]
     assert [("v", "1"), ("q", value)] == parse_qsl(query, keep_blank_values=True)
