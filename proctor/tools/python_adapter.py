@@ -200,7 +200,8 @@ def _outcome(contract: ToolContract, ended: _Ended) -> ToolOutcome:
 
 
 def _failure(contract: ToolContract, error: BaseException) -> ToolOutcome:
-    text = summarize(str(error) or type(error).__name__, 500)
+    said = error.diagnostics() if isinstance(error, ProctorError) else str(error)
+    text = summarize(said or type(error).__name__, 500)
     match error:
         case ToolFailed():
             return Failed(error=text, retryable=error.retryable)

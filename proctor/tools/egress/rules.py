@@ -72,7 +72,8 @@ def place_of(entry: EgressEntry) -> Place:
     try:
         host = read_host(f"[{written}]" if ":" in written and not written.startswith("[") else written)
     except EgressDenied as error:
-        raise InvalidInput(f"the egress host {entry.host!r} cannot be used: {error.message}") from None
+        hint = "write a name, *.name or an address alone: `scheme`, `port` and `path_prefix` are keys of their own"
+        raise InvalidInput(f"the egress host {entry.host!r} cannot be used: {error.message}", hint=hint) from None
     if is_suffix and is_address(host):
         raise InvalidInput(f"the egress host {entry.host!r} cannot be used: an address has no names below it")
     networks: tuple[Network, ...] = tuple(entry.cidrs)

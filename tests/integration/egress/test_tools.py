@@ -67,6 +67,7 @@ async def test_python_tool_reaches_its_entries_alone() -> None:
             outcome = await dispatcher.invoke(tool, call(url=url))
             assert isinstance(outcome, Failed)
             assert "no entry names" in outcome.error
+            assert outcome.error.endswith("name the place in the tool's egress entries")
             assert not outcome.retryable
         effect = await dispatcher.invoke(python_tool(Effect.WRITE), call(url=server.url))
         assert isinstance(effect, Unknown), "what else the function did is not known"

@@ -192,6 +192,13 @@ def test_entry_that_no_url_can_name_is_a_mistake(host: str) -> None:
         EgressRules([EgressEntry(host=host)])
 
 
+def test_entry_with_a_url_for_a_host_is_told_which_keys_there_are() -> None:
+    """A newcomer writes a URL there first."""
+    with pytest.raises(InvalidInput) as raised:
+        EgressRules([EgressEntry(host="http://x")])
+    assert "`scheme`, `port` and `path_prefix` are keys of their own" in raised.value.diagnostics()
+
+
 def test_policy_reads_no_host_that_the_client_refuses_to_name() -> None:
     """What is handed to policy for judging is what the client connects to."""
     from policies.egress import EgressList
