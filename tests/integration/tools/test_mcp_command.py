@@ -73,6 +73,17 @@ def test_a_command_that_cannot_be_meant_writes_nothing(
     assert not (tmp_path / "catalog").exists()
 
 
+def test_a_confined_server_is_verified_in_its_sandbox(tools: Call, tmp_path: Path) -> None:
+    """What was added with a sandbox is asked again in one, and not refused for want of one."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "server.py").rename(tmp_path / "code" / "server.py")
+    confined = ("--sandbox", "--sandbox-reads", "code", "--only", "echo")
+    code, _, err = tools("add", "mcp", *confined, "odd", sys.executable, "-I", "code/server.py")
+    assert (0, False) == (code, "WITHOUT a sandbox" in err), err
+    code, out, err = tools("verify")
+    assert (0, True) == (code, "same" in out), err
+
+
 def allowed(project: Path, *tools: str) -> None:
     """Let these tools have the credential `desk`."""
     names = ", ".join(tools)
