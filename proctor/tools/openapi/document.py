@@ -123,6 +123,12 @@ def _loader() -> Any:
             self.flatten_mapping(node)
             return {key.value: self.construct_object(value, deep=True) for key, value in node.value}
 
+        def flatten_mapping(self, node: Any) -> None:
+            super().flatten_mapping(node)
+            # Each name once: merges of merges would keep every copy, ten times as many with each level.
+            once = {key.value if isinstance(key.value, str) else id(key): (key, value) for key, value in node.value}
+            node.value = list(once.values())
+
         def construct_yaml_int(self, node: Any) -> int:
             return int(node.value, {"0o": 8, "0x": 16}.get(node.value[:2], 10))
 

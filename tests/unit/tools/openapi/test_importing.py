@@ -7,6 +7,7 @@ import pytest
 from proctor.contracts.errors import InvalidInput
 from proctor.contracts.schemas import problems
 from proctor.contracts.tool import Effect, HttpImplementation, Idempotency, Risk, ToolContract
+from proctor.tools.openapi.document import read_document
 from proctor.tools.openapi.importing import OpenApiImport
 from tests.unit.tools.openapi.documents import ORDERS, document, imported, with_body
 
@@ -260,6 +261,14 @@ def test_aliases_do_not_make_a_small_file_a_huge_one() -> None:
     levels = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 11))
     with pytest.raises(InvalidInput, match="too large"):
         imported(f"openapi: 3.1.0\na0: &a0 [1]\n{levels}\n")
+
+
+def test_merges_of_merges_keep_each_member_once() -> None:
+    """Sixteen levels of ten merges are 10^16 copies of one member; its own stands over what it merges."""
+    levels = [f"a{n}: &a{n} {{<<: [{','.join([f'*a{n - 1}'] * 10)}], k{n}: {n}}}" for n in range(1, 17)]
+    text = "\n".join(["openapi: 3.0.0", "a0: &a0 {k: v, k1: old}", *levels])
+    data = read_document(text.encode(), "it").data
+    assert {"k": "v", **{f"k{n}": n for n in range(1, 17)}} == data["a16"]
 
 
 def test_yaml_is_read_as_version_1_2() -> None:
