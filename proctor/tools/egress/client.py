@@ -56,6 +56,7 @@ class EgressClient(httpx.AsyncClient):
         """Read the entries. Raises `InvalidInput` naming one that cannot be meant as written."""
         super().__init__(
             transport=EgressTransport(EgressRules(entries), resolver, verify),
+            # Second walls: a client with a transport of its own asks no proxy, and `send` follows nothing by itself.
             trust_env=False,
             follow_redirects=False,
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),

@@ -28,6 +28,7 @@ TIMEOUT = httpx.Timeout(30.0, read=None)
 @asynccontextmanager
 async def http_link(url: str, client: AbstractAsyncContextManager[httpx.AsyncClient]) -> AsyncIterator[Link]:
     """Speak with a server over HTTP, through `client`, which is closed afterwards."""
+    # `trust_env` is a second wall: a client with a transport of its own asks no proxy.
     async with (
         client as ours,
         httpx2.AsyncClient(transport=_Bridge(ours), trust_env=False) as theirs,
@@ -86,6 +87,7 @@ class _Bridge(httpx2.AsyncBaseTransport):
         if refused:
             await response.aclose()
             return _instead(refused)
+        # No `location` among them, so that the SDK has nowhere to go on to even if it took a redirect for an answer.
         kept = [
             (name, response.headers[name]) for name in ("content-type", "mcp-session-id") if name in response.headers
         ]

@@ -139,6 +139,7 @@ async def test_redirects_are_not_followed(adapter: McpAdapter, server: OddHttpSe
     server.status, server.location = 307, server.url + "/other"
     outcome = await adapter.invoke(tool(server, "add"), call(a=1))
     assert isinstance(outcome, Failed)
+    assert "HTTP 307: redirects are not followed" in outcome.error
     assert 1 == len(server.called)
 
 
