@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ KEY_VARIABLE: Final = "PROCTOR_IDEMPOTENCY_KEY"
 MAY_PASS: Final = 75
 """EX_TEMPFAIL of sysexits.h."""
 END_OF_OPTIONS: Final = "--"
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", re.ASCII)
 
 
 class ProcessAdapter:
@@ -151,11 +153,8 @@ def _filled(template: str, arguments: dict[str, Any]) -> str:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    """Whether it is written in digits; `-inf` is a number to Python and three options to a command."""
+    return _NUMBER.fullmatch(text) is not None
 
 
 def _result(contract: ToolContract, ran: Ran) -> ToolOutcome:

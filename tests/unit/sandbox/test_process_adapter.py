@@ -217,3 +217,11 @@ async def test_output_of_any_form_leaves_no_doubt(said: bytes) -> None:
         answer = await adapter.invoke(contract, call())
         assert answer.status in {"failed", "confirmed"}
         answer.model_dump_json()
+
+
+@pytest.mark.parametrize("value", ["-inf", "-nan", "-infinity", "-1_0", "-x"])
+def test_option_that_looks_like_a_number_is_refused(value: str) -> None:
+    """`sed -inf` edits in place."""
+    with pytest.raises(InvalidInput, match="reads as an option"):
+        fill_command(("sed", "${arguments.it}"), {"it": value})
+    assert ["sed", "-1.5e3"] == fill_command(("sed", "${arguments.it}"), {"it": "-1.5e3"})
