@@ -140,8 +140,6 @@ class _Stopping:
         """End runs in the store, then their workflows; what has begun something meanwhile is stopped like others."""
         ended: dict[RunId, RunOutcome] = {}
         until = asyncio.get_running_loop().time() + wait_s
-        for batch in _batches(run_ids, ENDED_TOGETHER):
-            ended |= await self.kills.end_waiting(batch)
 
         async def terminate(run_id: RunId) -> str:
             if asyncio.get_running_loop().time() > until:
@@ -152,10 +150,16 @@ class _Stopping:
                 return error.message
             return ""
 
-        begun, troubles = await asyncio.gather(
-            self._stop_each([run_id for run_id in run_ids if run_id not in ended]),
-            _each(list(ended), terminate, at_once=TERMINATED_AT_ONCE),
-        )
+        # The workflows of one batch end while the store ends the next: two servers work, each at its own part.
+        limit, terminating = asyncio.Semaphore(TERMINATED_AT_ONCE), []
+        try:
+            for batch in _batches(run_ids, ENDED_TOGETHER):
+                together = await self.kills.end_waiting(batch)
+                ended |= together
+                terminating.append(asyncio.ensure_future(_each(list(together), terminate, limit)))
+            begun = await self._stop_each([run_id for run_id in run_ids if run_id not in ended])
+        finally:
+            troubles = [trouble for batch in await asyncio.gather(*terminating) for trouble in batch]
         return begun | dict(zip(ended, troubles, strict=True))
 
     async def stop(self, run_id: RunId) -> str:
@@ -198,12 +202,12 @@ class _Stopping:
 
 
 async def _each(
-    run_ids: Sequence[RunId], work: Callable[[RunId], Awaitable[T]], *, at_once: int = STOPS_AT_ONCE
+    run_ids: Sequence[RunId], work: Callable[[RunId], Awaitable[T]], limit: asyncio.Semaphore | None = None
 ) -> list[T]:
-    limit = asyncio.Semaphore(at_once)
+    room = limit or asyncio.Semaphore(STOPS_AT_ONCE)
 
     async def one(run_id: RunId) -> T:
-        async with limit:
+        async with room:
             return await work(run_id)
 
     return await asyncio.gather(*(one(run_id) for run_id in run_ids))
