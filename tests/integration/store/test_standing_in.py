@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from proctor.contracts.approving import LONGEST_DELEGATION_S, Delegation
+from proctor.contracts.audit import INSTALLATION, agent_chain
 from proctor.contracts.decision import Verdict
 from proctor.contracts.errors import InvalidInput, NotAuthorised, UnknownName
 from proctor.contracts.human import Principal, RequestKind, Role
@@ -127,7 +128,10 @@ async def test_who_may_delegate_and_end_it(store: PostgresStore) -> None:
         await port.delegate(PrincipalName("nobody"), soon(hours=1), ADAM)
     with pytest.raises(NotAuthorised):
         await port.revoke(made.id, ANNA)
-    assert (await port.revoke(made.id, person("olaf", Role.OWNER))).revoked_at is not None
+    for _ in range(2):
+        assert (await port.revoke(made.id, person("olaf", Role.OWNER))).revoked_at is not None
+    told = [one for one in await store.archive.audit(agent_chain(INSTALLATION)) if "delegation_" in one.kind]
+    assert [("delegation_made", "adam"), ("delegation_revoked", "olaf")] == [(one.kind, one.body["by"]) for one in told]
 
 
 async def test_people_stand_for_each_other_in_approvals_only(store: PostgresStore) -> None:
