@@ -1,6 +1,5 @@
 """`proctor tools add openapi`: an OpenAPI document becomes governed tools."""
 
-import asyncio
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -47,6 +46,8 @@ def add_openapi(
     output: OutputOption = Format.TABLE,
 ) -> None:
     """Take the operations of an OpenAPI document into the catalog. Ends with what was left out, and why."""
+    import asyncio
+
     from proctor.contracts.catalog import Imported
     from proctor.contracts.errors import InvalidInput
     from proctor.tools.openapi.fetching import fetch_document
