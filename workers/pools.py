@@ -39,7 +39,7 @@ class WorkerGroup:
             await self._exit.enter_async_context(worker)
         return self
 
-    async def __aexit__(self, *failure: Any) -> None:
+    async def __aexit__(self, *failure: object) -> None:
         """Stop polling, and return when what is under way has ended."""
         await self._exit.__aexit__(*failure)
 

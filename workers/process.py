@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import structlog
 from temporalio.api.enums.v1 import TaskQueueType
@@ -44,7 +44,7 @@ class Works(Protocol):
     async def __aenter__(self) -> Self:
         """Begin to poll."""
 
-    async def __aexit__(self, *failure: Any) -> None:
+    async def __aexit__(self, *failure: object) -> None:
         """Stop polling, and return when what is under way has ended."""
 
     @property
