@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from types import TracebackType
 from typing import Any, Final, Self
 
 import structlog
@@ -39,9 +40,11 @@ class WorkerGroup:
             await self._exit.enter_async_context(worker)
         return self
 
-    async def __aexit__(self, *failure: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Stop polling, and return when what is under way has ended."""
-        await self._exit.__aexit__(*failure)
+        await self._exit.__aexit__(kind, error, trace)
 
     @property
     def is_running(self) -> bool:

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 import structlog
@@ -44,7 +45,9 @@ class Works(Protocol):
     async def __aenter__(self) -> Self:
         """Begin to poll."""
 
-    async def __aexit__(self, *failure: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
         """Stop polling, and return when what is under way has ended."""
 
     @property
