@@ -95,7 +95,7 @@ def claims_of(annotations: dict[str, Any]) -> dict[str, Any]:
     """Give what a server claims of a tool, in its words, and what that comes to in ours once a person accepts it."""
     hints: dict[str, Any] = {name: value for name, value in annotations.items() if isinstance(value, bool)}
     if hints.get("readOnlyHint") is True:
-        hints["effect"] = "read"
+        hints |= {"effect": "read", "risk": "low"}
     elif hints.get("idempotentHint") is True:
         hints["idempotency"] = "native"
     return hints

@@ -36,7 +36,7 @@ def test_what_a_server_claims_lowers_nothing() -> None:
 
 def test_claims_come_to_a_read_or_to_idempotency_and_nothing_else() -> None:
     """Only a plain true counts; a hint that is false or no boolean claims nothing of use."""
-    assert {"readOnlyHint": True, "effect": "read"} == claims_of({"readOnlyHint": True})
+    assert {"readOnlyHint": True, "effect": "read", "risk": "low"} == claims_of({"readOnlyHint": True})
     assert {"idempotentHint": True, "idempotency": "native"} == claims_of({"idempotentHint": True})
     assert {"readOnlyHint": False, "destructiveHint": False} == claims_of(
         {"readOnlyHint": False, "destructiveHint": False, "title": "x"}
