@@ -179,6 +179,16 @@ async def test_a_new_key_does_not_sign_at_once(store: PostgresStore, keys: Calla
     assert expected == [one.kind for one in trail if one.kind.startswith("key")]
 
 
+async def test_a_revoked_key_introduces_no_other(store: PostgresStore, keys: Callable[[Principal], Signer]) -> None:
+    """Whoever kept it would let themselves in again."""
+    await enrolled(store, ADAM)
+    mine, next_one, port = keys(ADAM), keys(ADAM), store.approver_keys
+    known = await port.enrol(ADAM.name, mine.public_key)
+    await port.revoke(known.id, ADAM)
+    with pytest.raises(NotAuthorised, match="no key of adam that counts"):
+        await port.add(next_one.public_key, ADAM, introduced=mine.introduce(next_one.public_key))
+
+
 async def test_only_keys_of_people_who_are_known_are_kept(
     store: PostgresStore, keys: Callable[[Principal], Signer]
 ) -> None:
