@@ -50,7 +50,8 @@ def _examples(made: dict[str, Any]) -> None:
 
 
 def _bytes(made: dict[str, Any]) -> None:
-    if made.get("format") in _BYTES and made.get("type") == "string":
+    kept = made.get("format")
+    if isinstance(kept, str) and kept in _BYTES and made.get("type") == "string":
         made["contentEncoding"] = _BYTES[made.pop("format")]
 
 

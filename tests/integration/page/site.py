@@ -207,6 +207,7 @@ class FixedJudge:
 
     decision: Decision
     windows: tuple[Any, ...] = ()
+    lane: None = None
 
     def __call__(self, live: Any) -> Decision:
         return self.decision

@@ -8,7 +8,7 @@ from temporalio.worker import Worker
 from proctor.contracts.errors import Unavailable
 from tests.integration.temporal.test_embedded_temporal import WaitingWorkflow
 from workers.embedded.temporal import EmbeddedTemporal
-from workers.process import _pollers_of
+from workers.process import WORKFLOWS, _pollers_of
 
 
 @dataclass
@@ -24,4 +24,4 @@ async def test_a_worker_that_temporal_does_not_see_poll_is_not_well(temporal: Em
     other = await Client.connect(temporal.address, identity="other")
     async with Worker(other, task_queue="q", workflows=[WaitingWorkflow]):
         with pytest.raises(Unavailable, match="does not see this worker poll q"):
-            await _pollers_of(ours, "q", cast("Worker", FakeWorker()))()
+            await _pollers_of(ours, [("q", WORKFLOWS)], cast("Worker", FakeWorker()))()

@@ -68,7 +68,7 @@ async def test_effect_carries_its_idempotency_key_and_a_read_does_not() -> None:
 
 @pytest.mark.parametrize(
     ("value", "encoded"),
-    [("a/b", "a%2Fb"), ("../admin", "..%2Fadmin"), ("x?y=1#z", "x%3Fy%3D1%23z"), ("%2e", "%252e"), ("é", "%C3%A9")],
+    [("a/b", "a%2Fb"), ("x?y=1#z", "x%3Fy%3D1%23z"), ("50%", "50%25"), ("é", "%C3%A9")],
 )
 async def test_argument_in_the_path_stays_one_segment(value: str, encoded: str) -> None:
     """A value can name a thing and never another resource."""
@@ -76,7 +76,7 @@ async def test_argument_in_the_path_stays_one_segment(value: str, encoded: str) 
     assert f"POST /things/{encoded}/close HTTP/1.1" == server.request_line
 
 
-@pytest.mark.parametrize("value", ["", ".", "..", None, {"a": 1}, "\ud800"])
+@pytest.mark.parametrize("value", ["", ".", "..", "../admin", "%2e", "%2e%2e%2fadmin", None, {"a": 1}, "\ud800"])
 async def test_argument_that_would_change_the_path_is_refused_before_anything_is_sent(value: Any) -> None:
     """Servers and proxies fold `.` and `..`, percent-encoded or not."""
     async with serving(answering(200, {})) as server:

@@ -26,7 +26,7 @@ async def limited(note: str, idempotency_key: str) -> dict[str, str]:
     """Have an effect that only few may have at once."""
     CALLS["LimitedNow"] += 1
     CALLS["LimitedMost"] = max(CALLS["LimitedMost"], CALLS["LimitedNow"])
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.3)
     CALLS["LimitedNow"] -= 1
     return await _called("Limited", note, idempotency_key)
 
