@@ -162,7 +162,7 @@ async def test_tampered_plan_is_refused(besieged: Siege, what: str) -> None:
     assert await besieged.breaks(run_id), "an auditor is told"
 
 
-@pytest.mark.parametrize("tool", ["AppendReadBack", "AppendApproved"])
+@pytest.mark.parametrize("tool", ["AppendReadBack", "UndoFails"])
 async def test_compensation_of_a_tampered_call_sends_nothing_and_is_named(besieged: Siege, tool: str) -> None:
     """What would be sent is not what was planned: the run ends all the same, and says what was not taken back."""
     run_id = await besieged.start(key("undo"), "then_approved")
