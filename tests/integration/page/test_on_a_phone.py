@@ -50,7 +50,11 @@ def test_an_edit_shows_what_changes_before_it_is_sent(site: Site, adam: Page) ->
     adam.get_by_role("link", name="Change the arguments").click()
     text = adam.get_by_label("All arguments, as JSON")
     assert {"to": "anna@example.org", "amount": 140} == json.loads(text.input_value())
-    for wrong, why in (("{", "not JSON"), ('{"to": "x", "amount": 5000}', "at most 1000"), ('{"a": 1, "a": 2}', "twice")):
+    for wrong, why in (
+        ("{", "not JSON"),
+        ('{"to": "x", "amount": 5000}', "at most 1000"),
+        ('{"a": 1, "a": 2}', "twice"),
+    ):
         text.fill(wrong)
         _press(adam, "See what changes")
         expect(adam.get_by_role("alert")).to_contain_text(why)
