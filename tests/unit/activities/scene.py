@@ -130,7 +130,7 @@ class FakeTraffic:
         return []
 
     async def set_breaker(self, name: str, state: BreakerState, by: str, reason: str) -> Breaker:
-        raise NotImplementedError
+        return Breaker(name=name, state=state, failures=0)
 
 
 class FakeTools:
