@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 from proctor.contracts.http_call import HttpBody, HttpMember
 from proctor.tools.openapi.arguments import Arguments
 from proctor.tools.openapi.notes import OperationLeftOut
-from proctor.tools.openapi.references import References, Unresolvable
+from proctor.tools.openapi.references import References
 
 Kind = Literal["json", "form", "multipart", "text", "bytes"]
 _BASE64: Final = {"type": "string", "contentEncoding": "base64", "description": "The bytes, as base64."}
@@ -87,7 +87,7 @@ class _Taking:
 
     def _raw(self) -> str:
         schema = {"type": "string"} if self._kind == "text" else dict(_BASE64)
-        resolved = self._resolved(self._schema)
+        resolved = self._references.schema(self._schema)
         if resolved.get("type") not in {None, "string"}:
             reason = f"a body of {self._media_type} is written by the caller: its schema is not checked"
             self._arguments.notes.add("weakened", "request body", reason)
@@ -110,7 +110,7 @@ class _Taking:
 
     def _member(self, name: str, schema: Any, root: dict[str, Any]) -> HttpMember | None:
         what = f"body member {name}"
-        resolved = self._resolved(schema)
+        resolved = self._references.schema(schema)
         if resolved.get("readOnly") is True or (isinstance(schema, dict) and schema.get("readOnly") is True):
             self._arguments.notes.add("left_out", what, "readOnly: it is not part of this direction")
             return None
@@ -140,17 +140,7 @@ class _Taking:
         return {"type": "array", "items": dict(_FILE)} if schema.get("type") == "array" else dict(_FILE)
 
     def _items(self, schema: dict[str, Any]) -> dict[str, Any]:
-        return self._resolved(schema.get("items", {})) if schema.get("type") == "array" else schema
-
-    def _resolved(self, schema: Any) -> dict[str, Any]:
-        for _ in range(8):
-            if not isinstance(schema, dict) or "$ref" not in schema:
-                break
-            try:
-                schema = self._references.target(schema["$ref"])
-            except Unresolvable:
-                return {}
-        return schema if isinstance(schema, dict) else {}
+        return self._references.schema(schema.get("items", {})) if schema.get("type") == "array" else schema
 
 
 def _map(value: Any) -> dict[str, Any]:

@@ -43,6 +43,13 @@ class References:
                 raise OperationLeftOut(f"{what} cannot be resolved: {error}") from error
         raise OperationLeftOut(f"{what} cannot be resolved: its references go in a circle")
 
+    def schema(self, value: Any) -> dict[str, Any]:
+        """Follow a schema's references to their end, to look at it; empty for what cannot be followed."""
+        try:
+            return self.resolve(value, "the schema")
+        except OperationLeftOut:
+            return {}
+
 
 def pointer(reference: str) -> list[str]:
     """Split `#/components/schemas/Pet` into its parts. Raises `Unresolvable` for an anchor."""

@@ -233,7 +233,7 @@ class SchemaTranslator:
     def _hidden(self, value: dict[str, Any], place: _Place) -> frozenset[str]:
         """Name the properties that are not of this direction, of the schema and of what it joins by `allOf`."""
         branches = value.get("allOf")
-        joined = [self._resolved(one) for one in branches] if isinstance(branches, list) else []
+        joined = [self._references.schema(one) for one in branches] if isinstance(branches, list) else []
         found: set[str] = set()
         for one in (value, *joined):
             found |= {name for name, part in _map(one.get("properties")).items() if self._is_hidden(part, place)}
@@ -243,17 +243,7 @@ class SchemaTranslator:
         word = "readOnly" if place.direction == "input" else "writeOnly"
         if not isinstance(schema, dict):
             return False
-        return schema.get(word) is True or self._resolved(schema).get(word) is True
-
-    def _resolved(self, schema: Any) -> dict[str, Any]:
-        for _ in range(8):
-            if not isinstance(schema, dict) or "$ref" not in schema:
-                break
-            try:
-                schema = self._references.target(schema["$ref"])
-            except Unresolvable:
-                return {}
-        return schema if isinstance(schema, dict) else {}
+        return schema.get(word) is True or self._references.schema(schema).get(word) is True
 
     def _discriminate(self, value: dict[str, Any], made: dict[str, Any], place: _Place) -> None:
         """Say which value of the discriminator stands for which branch, where the document does."""
