@@ -36,6 +36,9 @@ DYNAMIC_CONFIG = {
     # Tenants share a backlog by their weights, so that one tenant's flood delays no other's runs.
     "matching.useNewMatcher": "true",
     "matching.enableFairness": "true",
+    # Each partition of a queue is fair by itself only, and one server gains nothing from several.
+    "matching.numTaskqueueReadPartitions": "1",
+    "matching.numTaskqueueWritePartitions": "1",
     # Operators may pause a run.
     "frontend.WorkflowPauseEnabled": "true",
 }

@@ -79,5 +79,4 @@ async def test_runs_of_a_small_tenant_go_before_most_of_anothers_flood(temporal:
             await client.get_workflow_handle(run.run_id).result()
     assert FLOOD + FEW == len(ORDER)
     places = [place for place, tenant in enumerate(ORDER) if tenant == "small"]
-    # Each partition of the queue is fair by itself, so that one of a few may come later than the others.
-    assert (True, True) == (places[len(places) // 2] < FLOOD / 2, places[-1] < FLOOD)
+    assert places[-1] < FLOOD / 4, places
