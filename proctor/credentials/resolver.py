@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from proctor.contracts.credential_sources import (
-    ANY_TOOL,
     CredentialDefinition,
     CredentialsFile,
     EnvironmentSource,
@@ -16,8 +15,9 @@ from proctor.contracts.credential_sources import (
     VaultSource,
 )
 from proctor.contracts.credentials import CredentialUse, Secret
-from proctor.contracts.errors import InvalidInput, NotAuthorised, Unavailable, UnknownName
+from proctor.contracts.errors import InvalidInput, Unavailable
 from proctor.contracts.ids import ToolName
+from proctor.credentials.granting import check_origin, granted
 from proctor.credentials.hiding import MIN_CHARS, SecretForms
 from proctor.credentials.sources import Ring, from_environment, from_file, from_keyring
 from proctor.credentials.vault import Vault
@@ -50,9 +50,10 @@ class ScopedCredentials:
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
         self._vault = None if file.vault is None else Vault(file.vault, self._own, now, self._forms.add)
 
-    async def resolve(self, use: CredentialUse, tool: ToolName) -> Secret:
+    async def resolve(self, use: CredentialUse, tool: ToolName, origin: str = "") -> Secret:
         """Give the secret. See `Credentials.resolve`."""
-        definition = self._definition(use, tool)
+        definition = granted(self._file, use, tool)
+        check_origin(use.name, definition, origin)
         key = use.name, use.scope
         async with self._locks.setdefault(key, asyncio.Lock()):
             kept = self._kept.get(key)
@@ -82,25 +83,6 @@ class ScopedCredentials:
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("credentials are not written anywhere")
-
-    def _definition(self, use: CredentialUse, tool: ToolName) -> CredentialDefinition:
-        definition = self._file.credentials.get(use.name)
-        if definition is None:
-            raise UnknownName(
-                f"this worker has no credential {use.name}",
-                hint="name it in credentials.yaml, and start the worker again",
-            )
-        if tool not in definition.tools and ANY_TOOL not in definition.tools:
-            raise NotAuthorised(
-                f"{tool} may not have the credential {use.name}",
-                hint="name the tool under its `tools:` in credentials.yaml, and start the worker again",
-            )
-        if use.scope and use.scope not in definition.scopes:
-            raise NotAuthorised(f"the credential {use.name} does not have the scope {use.scope}")
-        needs_scope = isinstance(definition.source, VaultSource) and "{scope}" in definition.source.path
-        if needs_scope and not use.scope:
-            raise NotAuthorised(f"the credential {use.name} needs a scope", hint="give the tool's use a `scope:`")
-        return definition
 
     def _until(self, secret: Secret, keep_s: float) -> datetime:
         until = self._now() + timedelta(seconds=keep_s)

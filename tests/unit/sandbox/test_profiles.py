@@ -14,7 +14,8 @@ from proctor.tools.sandbox.layout import project_folders
 from proctor.tools.sandbox.local import LocalSandbox, missing_for
 from proctor.tools.sandbox.port import Proof, SandboxRefused, Verdict
 from proctor.tools.sandbox.proved import mentions_sandbox
-from workers.doctor import State, judge_sandbox
+from workers.doctor import judge_sandbox
+from workers.findings import State
 
 HOME = Path("~").expanduser()
 HOST = Host("x86_64", "6.18", landlock_abi=7, is_root=False, has_user_namespaces=True, bubblewrap="")

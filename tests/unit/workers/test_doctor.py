@@ -2,7 +2,36 @@ from pathlib import Path
 
 from proctor.command import ROOT
 from proctor.settings import Settings
-from workers.doctor import NO_SPACE, State, _needed, check_disk, check_state_folder, diagnose, wrong_packages
+from workers.doctor import diagnose
+from workers.findings import State
+from workers.machine import NO_SPACE, _needed, check_disk, check_state_folder, wrong_packages
+
+AGENT = """
+agent:
+  name: desk
+  version: "1"
+  owner: wanda
+  autonomy: suggest
+  allowed_tools: [Lookup]
+  blocked_domains: ["*"]
+  allow_domains: [desk.example]
+  max_iterations: 4
+  max_cost_usd: 0.01
+  planner: {kind: playbook, file: playbook.yaml}
+"""
+PLAYBOOK = """
+version: 1
+steps: [{id: look, call: Lookup}, {finish: {outcome: completed, report: {summary: done}}}]
+"""
+TOOL = """
+tool:
+  name: Lookup
+  effect: read
+  risk: low
+  input: {type: object, properties: {}}
+  credentials: [{name: desk-key, at: "header:Authorization"}]
+  implementation: {kind: http, method: GET, base_url: "https://desk.example", path: /}
+"""
 
 
 def test_missing_and_different_packages_are_named() -> None:
@@ -57,3 +86,27 @@ async def test_agent_whose_tool_says_in_python_what_it_takes_is_ok() -> None:
     """The doctor reads agents as the worker does: `input` may come from a function's signature."""
     findings = {finding.name: finding for finding in await diagnose(Settings.load({}, ROOT))}
     assert (State.OK, "version 1, 1 tools") == (findings["agent greeter"].state, findings["agent greeter"].detail)
+
+
+async def test_credential_that_a_tool_asks_for_and_would_not_get_is_named(tmp_path: Path) -> None:
+    """Before a run needs it: one that is in no file, and one that another tool may have."""
+    desk = tmp_path / "agents" / "desk"
+    (desk / "tools").mkdir(parents=True)
+    (desk / "manifest.yaml").write_text(AGENT)
+    (desk / "playbook.yaml").write_text(PLAYBOOK)
+    (desk / "tools" / "lookup.yaml").write_text(TOOL)
+    told = {}
+    for tools in ("none", "[Other]", "[Lookup]"):
+        given = f"credentials: {{desk-key: {{source: {{kind: environment, name: KEY}}, tools: {tools}}}}}\n"
+        (tmp_path / "credentials.yaml").write_text("credentials: {}\n" if tools == "none" else given)
+        findings = {finding.name: finding for finding in await diagnose(Settings.load({}, tmp_path))}
+        assert State.OK is findings["agent desk"].state, findings["agent desk"]
+        told[tools] = findings["credentials"].state, findings["credentials"].detail
+    assert {
+        "none": (State.WARN, "Lookup: this worker has no credential desk-key"),
+        "[Other]": (State.WARN, "Lookup: Lookup may not have the credential desk-key"),
+        "[Lookup]": (State.OK, "each tool may have those that it asks for"),
+    } == told
+    (tmp_path / "credentials.yaml").write_text("credentials: 7\n")
+    findings = {finding.name: finding for finding in await diagnose(Settings.load({}, tmp_path))}
+    assert State.FAIL is findings["credentials"].state
