@@ -15,6 +15,7 @@ from activities.passing import Ends, Patience, jittered
 from activities.stopping import Stop
 from proctor.contracts.dispatching import Admitted, EffectStanding, Prior, Refusal, Waiting
 from proctor.contracts.errors import Unavailable
+from proctor.contracts.key_forms import written_key
 from proctor.contracts.ports import ToolPort
 from proctor.contracts.run import CallReport
 from proctor.contracts.tool import (
@@ -149,7 +150,8 @@ class Dispatcher:
         """Ask the tool's probe whether the effect of our key happened; None when it cannot tell."""
         if effect.probe is None:
             return None
-        question = effect.invocation.model_copy(update={"arguments": {"idempotency_key": effect.invocation.key}})
+        sent = written_key(effect.invocation.key, effect.contract.key_form)
+        question = effect.invocation.model_copy(update={"arguments": {"idempotency_key": sent}})
         answer = await self._tools.invoke(effect.probe, question)
         if not isinstance(answer, Confirmed) or not isinstance(answer.result, dict):
             return None

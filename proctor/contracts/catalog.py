@@ -13,7 +13,7 @@ from proctor.contracts.credentials import Credentials
 from proctor.contracts.ids import AgentName, Digest, TenantId, ToolName
 from proctor.contracts.tool import ToolContract
 
-CLAIMABLE = ("effect", "idempotency", "key_at", "risk")
+CLAIMABLE = ("effect", "idempotency", "key_at", "key_form", "risk")
 """What the claims of a source may come to, once a person takes them for facts.
 
 An importer writes into `Provenance.claims` what the source said, in the source's words, and under these names what it

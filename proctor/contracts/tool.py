@@ -10,6 +10,7 @@ from proctor.contracts.credentials import CredentialUse
 from proctor.contracts.egress import EgressEntry
 from proctor.contracts.http_call import HttpBody, HttpParameter
 from proctor.contracts.ids import Digest, EffectKey, RunId, ToolName
+from proctor.contracts.key_forms import KeyForm
 from proctor.contracts.labels import Confidentiality, Labels
 from proctor.contracts.sandboxing import SandboxProfile
 from proctor.contracts.traffic import BreakerRule, RateLimit
@@ -216,6 +217,8 @@ class ToolContract(Contract):
     """Who may see its results; they are untrusted in any case."""
     key_at: str = Field(default="", pattern=r"^$|^(header|argument|query):[A-Za-z_][A-Za-z0-9_-]{0,63}$")
     """For `native`: where the key goes, if not where its kind puts it by itself."""
+    key_form: KeyForm = "plain"
+    """How it is written for the service; the probe of `read_back` is asked for it in this form too."""
     timeout_s: float = Field(default=10.0, gt=0, le=3600)
     retry: RetryRule = RetryRule()
     rate_limit: RateLimit | None = None

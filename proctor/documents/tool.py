@@ -10,6 +10,7 @@ from proctor.contracts.credentials import CredentialUse
 from proctor.contracts.egress import EgressEntry
 from proctor.contracts.errors import InvalidDocument, ProctorError
 from proctor.contracts.ids import ToolName
+from proctor.contracts.key_forms import KeyForm
 from proctor.contracts.labels import Confidentiality
 from proctor.contracts.sandboxing import SandboxProfile
 from proctor.contracts.tool import (
@@ -64,6 +65,7 @@ class ToolForm(Contract):
     egress_arguments: tuple[str, ...] = ()
     confidentiality: Confidentiality = Confidentiality.INTERNAL
     key_at: str = Field(default="", pattern=r"^$|^(header|argument|query):[A-Za-z_][A-Za-z0-9_-]{0,63}$")
+    key_form: KeyForm = "plain"
     timeout_s: float = Field(default=10.0, gt=0, le=3600)
     retry: RetryRule = RetryRule()
     rate_limit: RateLimit | None = None

@@ -7,7 +7,19 @@ from proctor.contracts.catalog import CLAIMABLE
 from proctor.contracts.tool import Idempotency, ToolContract
 from proctor.documents.yaml_writer import to_yaml
 
-_FIRST = ("name", "version", "owner", "description", "effect", "risk", "idempotency", "key_at", "probe", "compensation")
+_FIRST = (
+    "name",
+    "version",
+    "owner",
+    "description",
+    "effect",
+    "risk",
+    "idempotency",
+    "key_at",
+    "key_form",
+    "probe",
+    "compensation",
+)
 _LAST = ("implementation", "input", "output", "provenance", "tests")
 CLAIMED = "Its source claims:"
 _ALWAYS = frozenset({"name", "owner", "effect", "risk", "idempotency"})

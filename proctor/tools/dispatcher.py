@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from proctor.contracts.key_forms import written_key
 from proctor.contracts.tool import Failed, ToolContract, ToolInvocation, ToolOutcome
 from proctor.tools.authoring import ToolResources
 from proctor.tools.hiding import without_secrets
@@ -57,7 +58,7 @@ class ToolDispatcher:
         if adapter is None:
             return Failed(error=self.problems(contract)[0])
         try:
-            return await adapter.invoke(contract, invocation)
+            return await adapter.invoke(contract, _with_written_key(contract, invocation))
         except Exception as error:  # noqa: BLE001 - a fault of the adapter itself: nobody knows what left the process
             _log.exception("the adapter of %s failed", contract.name)
             return lost(contract, f"the adapter failed: {type(error).__name__}")
@@ -92,3 +93,8 @@ class ToolDispatcher:
 
     def _adapter(self, contract: ToolContract) -> ToolAdapter | None:
         return None if contract.implementation is None else self._adapters.get(contract.implementation.kind)
+
+
+def _with_written_key(contract: ToolContract, invocation: ToolInvocation) -> ToolInvocation:
+    """Let a service see the key in the form that its contract says, and nobody else."""
+    return invocation.model_copy(update={"key": written_key(invocation.key, contract.key_form)})

@@ -141,6 +141,7 @@ class _Importing:
             input_schema=arguments.schema(),
             output_schema=answers.schema,
             key_at=taken.key_at if taken.key_at.lower() != "header:idempotency-key" else "",
+            key_form=taken.key_form,
             credentials=credentials,
             deprecated=Deprecation(reason="its document marks it deprecated")
             if said.get("deprecated") is True
@@ -173,6 +174,7 @@ class _Importing:
             claims.update(effect="read", risk="low")
         elif taken.key_at:
             claims.update(idempotency="native", key_at=taken.key_at)
+            claims.update({"key_form": taken.key_form} if taken.key_form != "plain" else {})
         return Provenance(
             kind="openapi",
             source=self.asked.shown,

@@ -7,12 +7,14 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from proctor.contracts.http_call import HttpParameter, Place, styles_of
+from proctor.contracts.key_forms import KeyForm
 from proctor.tools.openapi.arguments import Arguments
 from proctor.tools.openapi.keywords import bounded_text
-from proctor.tools.openapi.notes import OperationLeftOut
+from proctor.tools.openapi.notes import Notes, OperationLeftOut
 from proctor.tools.openapi.references import References
 
 IDEMPOTENCY_HEADERS = frozenset({"idempotency-key", "x-idempotency-key"})
+LONGEST_KEY, UUID_LENGTH = 200, 36
 _BY_OPENAPI = frozenset({"accept", "content-type", "authorization"})
 _PLACES = get_args(Place)
 
@@ -24,6 +26,7 @@ class Taken:
     parameters: list[HttpParameter] = field(default_factory=list)
     key_at: str = ""
     """The header that takes the idempotency key, where the document has one."""
+    key_form: KeyForm = "plain"
     path_names: dict[str, str] = field(default_factory=dict)
     """Arguments by the names in the path's template."""
 
@@ -41,16 +44,17 @@ def take_parameters(
         merged[str(one.get("in")), str(one.get("name"))] = one
     taken = Taken()
     for (place, name), one in merged.items():
-        _take(place, name, one, arguments, taken, credential_places=credential_places)
+        if place == "header" and name.lower() in IDEMPOTENCY_HEADERS:
+            schema = references.resolve(one.get("schema") or {}, "the schema of a parameter")
+            taken.key_at, taken.key_form = f"header:{name}", _key_form(name, schema, arguments.notes)
+        else:
+            _take(place, name, one, arguments, taken, credential_places=credential_places)
     return taken
 
 
 def _take(
     place: str, name: str, one: dict[str, Any], arguments: Arguments, taken: Taken, *, credential_places: frozenset[str]
 ) -> None:
-    if place == "header" and name.lower() in IDEMPOTENCY_HEADERS:
-        taken.key_at = f"header:{name}"
-        return
     what = f"{place} parameter {name}"
     reason = _refusal(place, name, credential_places)
     required = one.get("required") is True or place == "path"
@@ -65,6 +69,15 @@ def _take(
     if is_needed and f"{place}:{name.lower()}" not in credential_places:
         raise OperationLeftOut(f"it needs the {what}, and {reason}")
     arguments.notes.add("left_out", what, reason)
+
+
+def _key_form(name: str, schema: dict[str, Any], notes: Notes) -> KeyForm:
+    """Choose the form that the header's schema takes: keys hold the name of a run, and may be long."""
+    longest = schema.get("maxLength")
+    longest = longest if isinstance(longest, int) else LONGEST_KEY
+    if longest < UUID_LENGTH:
+        notes.add("assumed", f"header {name}", f"it takes {longest} characters, and gets a UUID of {UUID_LENGTH}")
+    return "uuid" if schema.get("format") == "uuid" or longest < LONGEST_KEY else "plain"
 
 
 def _refusal(place: str, name: str, credential_places: frozenset[str]) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from proctor.contracts.ids import EffectKey
 from proctor.contracts.tool import Confirmed, Effect, Failed, ToolContract, ToolOutcome, Unknown
 from proctor.tools.dispatcher import ToolDispatcher
 from tests.integration.tools.servers import ScriptedServer, answering, dropping, hanging, serving, trickling
@@ -64,6 +65,17 @@ async def test_effect_carries_its_idempotency_key_and_a_read_does_not() -> None:
         assert server.header("Idempotency-Key") == KEY
         assert "forged" not in server.heads[0]
     assert (await sent(http_tool(Effect.READ, method="GET"))).header("Idempotency-Key") is None
+
+
+async def test_key_is_sent_as_a_uuid_where_the_contract_says_so() -> None:
+    """The same one at each attempt, in this release and in those to come; another key is another UUID."""
+    tool, found = http_tool().model_copy(update={"key_form": "uuid"}), []
+    for key in (KEY, KEY, EffectKey("run-8/1/0")):
+        async with serving(answering(200, {})) as server, ToolDispatcher(resources({"BASE": server.url})) as tools:
+            await tools.invoke(tool, call().model_copy(update={"key": key}))
+            found.append(server.header("Idempotency-Key"))
+    first, second = "26afed93-b021-5347-8668-bde60d2b260a", "bfa2fc9b-4fca-52cd-8aa7-9a04522de6f0"
+    assert [first, first, second] == found
 
 
 @pytest.mark.parametrize(

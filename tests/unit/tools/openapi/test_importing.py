@@ -61,6 +61,33 @@ def test_claims_of_the_document_lower_nothing() -> None:
     assert {"method": "PUT", "idempotency": "native", "key_at": "header:Idempotency-Key"} == put.claims
 
 
+@pytest.mark.parametrize(
+    ("schema", "form"),
+    [
+        ({"type": "string"}, "plain"),
+        ({"type": "string", "maxLength": 255}, "plain"),
+        ({"type": "string", "format": "uuid"}, "uuid"),
+        ({"type": "string", "maxLength": 64}, "uuid"),
+        ({"$ref": "#/components/schemas/Key"}, "uuid"),
+        ({"type": "string", "maxLength": 20}, "uuid"),
+    ],
+)
+def test_key_is_written_as_its_header_takes_it(schema: dict[str, Any], form: str) -> None:
+    """Where it takes UUIDs or short texts alone, a UUID made of the key; what takes not even that is told."""
+    header = {"name": "Idempotency-Key", "in": "header", "schema": schema}
+    pay = {"operationId": "pay", "parameters": [header], "responses": {"201": {"description": "Made."}}}
+    components = {"schemas": {"Key": {"type": "string", "format": "uuid"}}}
+    made = imported(document({"/payments": {"post": pay}}, components=components))
+    (contract,) = made.contracts
+    told = ["it takes 20 characters, and gets a UUID of 36"] if schema.get("maxLength") == 20 else []
+    assert (form, told) == (
+        contract.key_form,
+        [note.reason for note in made.notes if note.kind == "assumed" and "Key" in note.what],
+    )
+    assert contract.provenance is not None
+    assert (form if form == "uuid" else None) == contract.provenance.claims.get("key_form")
+
+
 def test_arguments_are_the_parameters_that_can_be_sent() -> None:
     """Of the path and of the operation, the operation's own going first; the key is not for the caller."""
     assert ["order_id", "trace", "fields", "filter", "point", "session"] == arguments("shop_getOrder")
