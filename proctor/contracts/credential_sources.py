@@ -9,6 +9,10 @@ from proctor.contracts.base import Contract
 from proctor.contracts.ids import ToolName
 
 ANY_TOOL = "*"
+Origin = Annotated[
+    str, Field(pattern=r"^https?://(\[[0-9a-f:.]+\]|[a-z0-9_]([a-z0-9._-]*[a-z0-9])?)(:[1-9][0-9]{0,4})?$")
+]
+"""`https://HOST[:PORT]` or `http://…`, in small letters, without the scheme's own port."""
 
 
 class EnvironmentSource(Contract):
@@ -82,6 +86,9 @@ class CredentialDefinition(Contract):
     """Tools that may have it; `*` is every tool. Empty: none."""
     scopes: tuple[str, ...] = ()
     """Scopes that a tool may ask for."""
+    origins: tuple[Origin, ...] = ()
+    """Where it may be sent: only tools that call one of these get it then, HTTP tools and MCP servers by URL. Empty:
+    whatever its tools reach, and tools of every kind."""
     keep_s: float = Field(default=60.0, ge=0, le=3600)
     """At most so long, in seconds; a lease that ends earlier ends it."""
 

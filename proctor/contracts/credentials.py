@@ -47,11 +47,13 @@ class Secret:
 class Credentials(Protocol):
     """Resolves credentials, each for one tool."""
 
-    async def resolve(self, use: CredentialUse, tool: ToolName) -> Secret:
+    async def resolve(self, use: CredentialUse, tool: ToolName, origin: str = "") -> Secret:
         """Give the secret, fresh enough for a call that begins now.
 
+        `origin` is where the call goes (`https://HOST[:PORT]`), empty where that cannot be told.
+
         Raises:
-            NotAuthorised: this tool may not have it.
+            NotAuthorised: this tool may not have it, or not send it there.
             UnknownName: no credential of that name.
             Unavailable: its source does not answer.
 

@@ -31,6 +31,11 @@ def _check(found: CredentialsFile, problems: Problems) -> None:
             problems.add(place, f"{name!r} is not a name of a credential", "use small letters, digits and hyphens")
         if not credential.tools:
             problems.add(place, f"no tool may have {name}", "name the tools under `tools:`")
+        for at, origin in enumerate(credential.origins):
+            if (origin.startswith("https:") and origin.endswith(":443")) or (
+                origin.startswith("http:") and origin.endswith(":80")
+            ):
+                problems.add((*place, "origins", at), f"{origin} names its scheme's own port", "leave the port out")
         if isinstance(credential.source, VaultSource):
             _check_vault(name, credential.source, credential.scopes, found.vault, problems)
     if found.vault is not None:

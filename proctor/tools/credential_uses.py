@@ -41,21 +41,33 @@ class PlacedSecrets:
         return url.copy_with(raw_path=url.raw_path.partition(b"?")[0] + b"?" + query.encode("ascii"))
 
 
-async def resolved(contract: ToolContract, credentials: Credentials | None, places: frozenset[str]) -> PlacedSecrets:
-    """Resolve what the contract puts in these places. Raises what `Credentials.resolve` does, and `InvalidInput`."""
+async def resolved(
+    contract: ToolContract, credentials: Credentials | None, places: frozenset[str], origin: str = ""
+) -> PlacedSecrets:
+    """Resolve what the contract puts in these places, for a call that goes to `origin`.
+
+    Raises what `Credentials.resolve` does, and `InvalidInput`.
+    """
     found: dict[str, dict[str, str]] = {"header": {}, "query": {}, "cookie": {}, "argument": {}}
     for use in contract.credentials:
         place, _, name = use.at.partition(":")
         if place in places:
-            found[place][name] = _fit(use, place, written(use, await resolve(use, contract, credentials)))
+            found[place][name] = _fit(use, place, written(use, await resolve(use, contract, credentials, origin)))
     return PlacedSecrets(**found)
 
 
-async def resolve(use: CredentialUse, contract: ToolContract, credentials: Credentials | None) -> Secret:
+def origin_of(url: httpx.URL) -> str:
+    """Give the origin of an address, without the scheme's own port."""
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
+async def resolve(
+    use: CredentialUse, contract: ToolContract, credentials: Credentials | None, origin: str = ""
+) -> Secret:
     """Resolve one use for this tool. Raises what `Credentials.resolve` does."""
     if credentials is None:
         raise NotAuthorised(f"the credential {use.name} cannot be had here", hint="this worker has no credentials")
-    return await credentials.resolve(use, contract.name)
+    return await credentials.resolve(use, contract.name, origin)
 
 
 def written(use: CredentialUse, secret: Secret) -> str:

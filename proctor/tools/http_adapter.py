@@ -17,7 +17,7 @@ from proctor.contracts.tool import (
     Unknown,
 )
 from proctor.tools.authoring import ToolResources
-from proctor.tools.credential_uses import HTTP_PLACES, foreign_places, resolved
+from proctor.tools.credential_uses import HTTP_PLACES, foreign_places, origin_of, resolved
 from proctor.tools.egress.client import EgressClient
 from proctor.tools.egress.settings import with_base
 from proctor.tools.http_answers import judge
@@ -101,7 +101,7 @@ class HttpAdapter:
         self, contract: ToolContract, invocation: ToolInvocation, flight: _Flight, client: EgressClient
     ) -> httpx.Request:
         going = outgoing(contract, invocation, self._resources.environment)
-        secrets = await resolved(contract, self._resources.credentials, HTTP_PLACES)
+        secrets = await resolved(contract, self._resources.credentials, HTTP_PLACES, origin_of(going.url))
         url = secrets.put_into(going.url, going.headers)
         limits = httpx.Timeout(contract.timeout_s).as_dict()
         extensions = {"trace": flight.trace, "timeout": limits}

@@ -30,7 +30,7 @@ class McpCalls:
     """Carries out calls, and holds the sessions that they go through."""
 
     def __init__(self, surroundings: Surroundings) -> None:
-        self._credentials = surroundings.credentials
+        self._surroundings = surroundings
         self._sessions = McpSessions(surroundings)
         self._given_up: set[asyncio.Task[Answer]] = set()
 
@@ -39,7 +39,7 @@ class McpCalls:
         deadline = asyncio.get_running_loop().time() + contract.timeout_s
         try:
             async with asyncio.timeout_at(deadline):
-                grant = await granted(contract, self._credentials)
+                grant = await self._granted(contract)
                 session, said = await self._session(contract, grant)
                 _check_reviewed(contract, said)
         except TimeoutError:
@@ -59,8 +59,13 @@ class McpCalls:
 
     async def said(self, contract: ToolContract) -> Said:
         """Ask what the contract's server says of its tools now. Raises `ProctorError`."""
-        grant = await granted(contract, self._credentials)
+        grant = await self._granted(contract)
         return (await self._session(contract, grant))[1]
+
+    async def _granted(self, contract: ToolContract) -> Granted:
+        assert isinstance(contract.implementation, McpImplementation)
+        server = self._surroundings.settled(contract.implementation.server)
+        return await granted(contract, self._surroundings.credentials, server.url)
 
     async def _session(self, contract: ToolContract, grant: Granted) -> tuple[McpSession, Said]:
         """Give an open session, and what the server says of its tools on it."""

@@ -14,11 +14,11 @@ class ListingCredentials:
         """Take what resolves them, and the tools whose server is asked."""
         self._credentials, self._tools = credentials, tuple(tools)
 
-    async def resolve(self, use: CredentialUse, tool: ToolName) -> Secret:
+    async def resolve(self, use: CredentialUse, tool: ToolName, origin: str = "") -> Secret:
         """Give the secret where one of them may have it. See `Credentials.resolve`."""
         for name in (tool, *self._tools):
             try:
-                return await self._credentials.resolve(use, name)
+                return await self._credentials.resolve(use, name, origin)
             except NotAuthorised as error:
                 refused = error
         if self._tools:

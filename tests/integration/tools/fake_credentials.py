@@ -11,8 +11,9 @@ class FakeCredentials:
     def __init__(self, secrets: dict[str, str]) -> None:
         self.secrets = secrets
 
-    async def resolve(self, use: CredentialUse, tool: ToolName) -> Secret:
-        """Give the secret of that name."""
+    async def resolve(self, use: CredentialUse, tool: ToolName, origin: str = "") -> Secret:
+        """Give the secret of that name, wherever it goes."""
+        del origin
         if use.name not in self.secrets:
             raise NotAuthorised(f"{tool} may not have {use.name}")
         return Secret(self.secrets[use.name])

@@ -21,9 +21,9 @@ from tests.unit.tools.worlds import FakeKnowledge, call, contract
 SECRET, PAIR, PIN = "canary-of-tickets/+x", "somebody:correct-horse", "4217004217"
 
 
-def credentials() -> ScopedCredentials:
+def credentials(**more: Any) -> ScopedCredentials:
     environ = {"tickets": SECRET, "pair": PAIR, "pin": PIN, "broken": "canary\r\nX-Admin: 1"}
-    made = {name: {"source": {"kind": "environment", "name": name}, "tools": ["Probe"]} for name in environ}
+    made = {name: {"source": {"kind": "environment", "name": name}, "tools": ["Probe"], **more} for name in environ}
     return ScopedCredentials(CredentialsFile.model_validate({"credentials": made}), environ)
 
 
@@ -86,6 +86,24 @@ async def test_credential_that_cannot_be_had_or_placed_sends_nothing() -> None:
         outcome = await bare.invoke(http_tool("tickets@header:X"), call())
     assert isinstance(outcome, Failed)
     assert "no credentials" in outcome.error
+
+
+async def test_credential_with_origins_is_sent_to_these_alone() -> None:
+    """What a contract of that name calls decides: a tool that calls another place, or is code, does not get it."""
+    tool = http_tool("tickets@header:Authorization", effect=Effect.WRITE)
+    async with serving(answering(200, {})) as server, serving(answering(200, {})) as other:
+        port = credentials(origins=[server.url])
+        async with tools(server.url, port) as dispatcher:
+            assert isinstance(await dispatcher.invoke(tool, call()), Confirmed)
+            assert SECRET == server.header("Authorization")
+            outcome = await dispatcher.invoke(python_tool("echo", "tickets"), call())
+            assert isinstance(outcome, Failed)
+            assert "may not be sent" in outcome.error
+        async with tools(other.url, port) as dispatcher:
+            outcome = await dispatcher.invoke(tool, call())
+            assert isinstance(outcome, Failed)
+            assert f"the credential tickets may not be sent to {other.url}" in outcome.error
+        assert [] == other.heads
 
 
 async def test_use_that_its_kind_cannot_place_is_a_problem_of_the_contract() -> None:

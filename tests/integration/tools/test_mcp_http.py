@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from proctor.contracts.credential_sources import CredentialsFile
 from proctor.contracts.tool import Confirmed, Failed, McpServer, ToolContract, Unknown
+from proctor.credentials.resolver import ScopedCredentials
 from proctor.tools.mcp.adapter import McpAdapter
 from proctor.tools.mcp.surroundings import Surroundings
 from tests.integration.tools.fake_credentials import FakeCredentials
@@ -114,6 +116,18 @@ async def test_a_call_over_http_carries_its_key_and_its_credentials(
     assert [KEY, KEY] == [params["_meta"]["proctor/idempotencyKey"] for params in server.called]
     assert {"Bearer s3cret"} == server.authorizations
     assert 1 == server.opened
+
+
+async def test_a_credential_with_origins_goes_to_that_server_alone(server: OddHttpServer) -> None:
+    """The server that its contract names by URL is the place that counts."""
+    uses = [{"name": "desk", "at": "header:Authorization"}]
+    for origin, expected in ((server.url.removesuffix("/mcp"), Confirmed), ("https://other.example", Failed)):
+        definition = {"source": {"kind": "environment", "name": "DESK"}, "tools": ["*"], "origins": [origin]}
+        file = CredentialsFile.model_validate({"credentials": {"desk": definition}})
+        adapter = McpAdapter(Surroundings({}, ScopedCredentials(file, {"DESK": "s3cret-of-desk"})))
+        assert isinstance(await adapter.invoke(tool(server, "add", credentials=uses), call(a=1)), expected)
+        await adapter.aclose()
+    assert ({"s3cret-of-desk"}, 1) == (server.authorizations, server.opened)
 
 
 async def test_a_status_that_says_not_processed_is_a_failure_and_any_other_is_unknown(

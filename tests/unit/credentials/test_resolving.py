@@ -66,6 +66,16 @@ async def test_each_tool_has_what_it_is_named_for_and_nothing_else() -> None:
     assert await resolve(environment(tools=["*"]), tool="Any")
 
 
+async def test_credential_with_origins_goes_there_and_nowhere_else() -> None:
+    """Another tool of the same name, which calls another place or none that can be told, does not get it."""
+    credentials, use = environment(origins=["https://tickets.example", "http://[::1]:8080"]), CredentialUse(name="it")
+    for origin in ("https://tickets.example", "http://[::1]:8080"):
+        assert SECRET == (await credentials.resolve(use, TOOL, origin)).reveal()
+    for origin in ("", "http://tickets.example", "https://tickets.example:8443", "https://x.tickets.example"):
+        with pytest.raises(NotAuthorised, match="may not be sent to"):
+            await credentials.resolve(use, TOOL, origin)
+
+
 async def test_what_is_resolved_is_known_in_every_form_in_which_it_is_written() -> None:
     """Tools echo: raw, as JSON, percent-encoded, in base64 of a longer text."""
     credentials = environment()
@@ -241,6 +251,8 @@ def test_document_is_read(tmp_path: Path) -> None:
             "no Vault",
         ),
         ("tickets-token", "Tickets_Token", "not a name"),
+        ("    scopes:", "    origins: ['https://db.example:443']\n    scopes:", "its scheme's own port"),
+        ("    scopes:", "    origins: [db.example]\n    scopes:", "origins"),
         ("creds/{scope}", "creds/{other}", "cannot be used"),
         ("creds/{scope}", "creds/../sys/{scope}", "cannot be used"),
         ("name: TICKETS_TOKEN", "name: TICKETS_TOKEN, value: secret", "value"),
