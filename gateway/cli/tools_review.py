@@ -1,5 +1,8 @@
 """`proctor tools lock | verify | accept | deprecate`: what of the catalog was reviewed, and by whom."""
 
+import hashlib
+import json
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from proctor.documents.catalog_files import CatalogTool
 
 EXIT_CHANGED = 6
+DIGEST_CHARS = 16
 NamesArgument = Annotated[list[str] | None, typer.Argument(metavar="[TOOL]…", help="Only these; all otherwise.")]
 VersionOption = Annotated[str | None, typer.Option(help="Which version; needed where there are several.")]
 ByOption = Annotated[str, typer.Option("--as", metavar="NAME", help="Who reviewed it; it is recorded.")]
@@ -74,7 +78,7 @@ def verify(context: typer.Context, *, names: NamesArgument = None, output: Outpu
     wrong = [one for one in found if one.state != "same"]
     say(f"tools that have a source: {len(found)}; not as reviewed: {len(wrong)}")
     if wrong:
-        say("read the difference; `proctor tools accept TOOL --as NAME` takes it over")
+        say("`proctor tools accept TOOL --as NAME` shows one again, and says how to take it over")
         raise typer.Exit(EXIT_CHANGED)
 
 
@@ -85,28 +89,53 @@ def accept(
     by: ByOption,
     version: VersionOption = None,
     claims: Annotated[bool, typer.Option("--claims/--no-claims", help="Take what the source claims for facts.")] = True,
+    seen: Annotated[
+        str, typer.Option(metavar="DIGEST", help="The change that was shown; nothing else is taken over.")
+    ] = "",
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Take over what the source says now, and its claims for facts. Records who did, and locks the tool so."""
-    from proctor.contracts.errors import Refused, Unavailable
+    """Take over what the source says now, and its claims for facts. Records who did, and locks the tool so.
+
+    A change is shown first, with the digest to repeat as --seen: a source that says something else in between is not
+    taken at its word.
+    """
     from proctor.documents.claims import accepted
 
     tools = [_one(context, name, version) for name in names]
-    found = {id(one.contract): one for one in _ask(context, [tool.contract for tool in tools])}
-    changed: list[tuple[CatalogTool, ToolContract]] = []
-    for tool in tools:
-        answer = found.get(id(tool.contract))
-        if answer is not None and answer.state == "unreachable":
-            raise Unavailable(f"the source of {tool.contract.name} cannot be asked: {answer.why}")
-        if answer is not None and answer.state == "gone":
-            hint = "deprecate it, or remove its file"
-            raise Refused(f"the source of {tool.contract.name} does not have it any more", hint=hint)
-        now = tool.contract if answer is None or answer.now is None else answer.now
-        if answer is not None and answer.diff:
-            say(answer.diff)
-        changed.append((tool, accepted(now, by) if claims else now))
+    answers = _ask(context, [tool.contract for tool in tools])
+    for answer in answers:
+        _check_answer(answer)
+    _check_seen(answers, seen, names, by)
+    said_now = {id(answer.contract): answer.now for answer in answers}
+    now = [(tool, said_now.get(id(tool.contract)) or tool.contract) for tool in tools]
+    changed = [(tool, accepted(contract, by) if claims else contract) for tool, contract in now]
     _write(context, changed)
     print_rows([_accepted_row(tool, contract) for tool, contract in changed], output, _ACCEPT_COLUMNS)
+
+
+def _check_answer(answer: "Verified") -> None:
+    from proctor.contracts.errors import Refused, Unavailable
+
+    if answer.state == "unreachable":
+        raise Unavailable(f"the source of {answer.contract.name} cannot be asked: {answer.why}")
+    if answer.state == "gone":
+        hint = "deprecate it, or remove its file"
+        raise Refused(f"the source of {answer.contract.name} does not have it any more", hint=hint)
+
+
+def _check_seen(answers: "Sequence[Verified]", seen: str, names: "Sequence[str]", by: str) -> None:
+    """Let pass what changes nothing, and the very change that was shown before; show any other, and end."""
+    changes = sorted(answer.diff for answer in answers if answer.diff)
+    digest = hashlib.sha256(json.dumps(changes).encode()).hexdigest()[:DIGEST_CHARS]
+    if not changes or digest == seen:
+        return
+    for change in changes:
+        say(change)
+    if seen:
+        say(f"the source says something else now than the change {seen}")
+    say("nothing was taken over; once you have read the difference:")
+    say(f"  proctor tools accept {shlex.join(names)} --as {shlex.quote(by)} --seen {digest}")
+    raise typer.Exit(EXIT_CHANGED)
 
 
 _ACCEPT_COLUMNS = {

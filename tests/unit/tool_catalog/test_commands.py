@@ -85,7 +85,16 @@ def test_python_module_becomes_locked_tools_that_are_watched(proctor: Call, proj
     assert {"LookUp": "same", "Refund": "changed"} == {row["name"]: row["state"] for row in json.loads(out)}
     assert (6, True) == (code, "+  description: Pay it all back." in err)
     assert 6 == proctor("add", "python", module.stem, "--source", "shop", "--owner", "ann")[0]
-    code, out, _ = proctor("accept", "Refund", "--as", "ann", "-o", "json")
+    code, out, err = proctor("accept", "Refund", "--as", "ann")
+    assert (6, "", True) == (code, out, "+  description: Pay it all back." in err)
+    shown = err.split("--seen ")[1].strip()
+    module.write_text(CODE.replace("Pay an order back", "Pay whatever is asked"), encoding="utf-8")
+    forget(module)
+    code, out, err = proctor("accept", "Refund", "--as", "ann", "--seen", shown)
+    assert (6, "", True) == (code, out, f"something else now than the change {shown}" in err)
+    assert "Pay an order back" in (project.catalog / "shop" / "Refund.yaml").read_text(encoding="utf-8")
+    shown = err.split("--seen ")[1].strip()
+    code, out, _ = proctor("accept", "Refund", "--as", "ann", "--seen", shown, "-o", "json")
     assert (0, "ann") == (code, json.loads(out)[0]["provenance"]["accepted_by"])
     assert (0, 0) == (proctor("verify")[0], proctor("lock", "--check")[0])
 
