@@ -81,6 +81,12 @@ class ActingActivities:
 
     @activity.defn
     @speaks_temporal
+    async def settle_call(self, ref: CallRef) -> None:
+        """Settle a call that was lost while its run was stopped, sending nothing: read back, else a person's."""
+        await heeding(partial(self._settle_stopped, ref))
+
+    @activity.defn
+    @speaks_temporal
     async def abandon_call(self, ref: CallRef) -> CallReport:
         """Write down that no attempt of a call ever came back: unknown, and a person's to settle."""
         lost = Unknown(error="every attempt was lost; its outcome is not known")
@@ -117,6 +123,11 @@ class ActingActivities:
             return await self._journal.settle_compensation(ref, wrong, final=True)
         async with beating():
             return await self._dispatcher.carry_out(effect, begun, stop)
+
+    async def _settle_stopped(self, ref: CallRef, stop: Stop) -> None:
+        standing = await self._journal.effect_standing(ref)
+        if standing is not None:
+            await self._settle_lost_call(ref, standing, stop)
 
     async def _settle_lost_call(self, ref: CallRef, standing: EffectStanding, stop: Stop) -> None:
         try:

@@ -4,7 +4,7 @@ from temporalio import activity
 
 from activities.bench import PolicyShelf
 from activities.boundary import speaks_temporal
-from proctor.contracts.kill import Fence
+from proctor.contracts.kill import LostCall, StopNotice
 from proctor.contracts.ports import RunJournal
 from proctor.contracts.run import Ending, OpenedRun, RequestRef, RequestStanding, RunOutcome, RunStart
 
@@ -30,9 +30,11 @@ class RunActivities:
 
     @activity.defn
     @speaks_temporal
-    async def acknowledge_cancel(self, start: RunStart) -> Fence:
+    async def acknowledge_cancel(self, start: RunStart) -> StopNotice:
         """Learn which kill stopped the run; one that Temporal's own cancel began is fenced here."""
-        return await self._journal.acknowledge_cancel(start.run_id)
+        fence = await self._journal.acknowledge_cancel(start.run_id)
+        lost = [LostCall(step=ref.step, call=ref.call) for ref in await self._journal.lost_calls(start.run_id)]
+        return StopNotice(**fence.model_dump(), lost=tuple(lost))
 
     @activity.defn
     @speaks_temporal

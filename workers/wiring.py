@@ -123,6 +123,7 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
             acting.read_tool,
             acting.compensate,
             acting.abandon_call,
+            acting.settle_call,
             steering.read_wheel,
             steering.set_aside,
             steering.judge_edit,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import workflow
@@ -236,19 +237,29 @@ class AgentTaskWorkflow:
         return await workflow.execute_local_activity_method(ActingActivities.abandon_call, ref, **lost)
 
     async def _stop(self, state: TaskState) -> Ending:
-        """Learn who stopped the run and how; a freezing kill leaves everything as it is."""
+        """Learn who stopped the run and how; a freezing kill leaves everything as it is, once that is known."""
         state.activity, state.waiting, state.status = "stopping", None, RunStatus.STOPPING
         show(state)
-        fence = await workflow.execute_local_activity_method(
+        notice = await workflow.execute_local_activity_method(
             RunActivities.acknowledge_cancel,
             RunStart(run_id=state.run_id),
             **options.store_call("learn who stopped the run"),
         )
-        if fence.mode == "freeze":
+        for lost in notice.lost:
+            await self._settle(state, CallRef(run_id=state.run_id, step=lost.step, call=lost.call))
+        if notice.mode == "freeze":
             state.saga.clear()
-        status = RunStatus.CANCELLED if fence.actor == "temporal" else RunStatus.KILLED
-        reason = summarize(f"{fence.reason} (by {fence.actor}, epoch {fence.epoch})")
+        status = RunStatus.CANCELLED if notice.actor == "temporal" else RunStatus.KILLED
+        reason = summarize(f"{notice.reason} (by {notice.actor}, epoch {notice.epoch})")
         return Ending(run_id=state.run_id, status=status, reason=reason)
+
+    async def _settle(self, state: TaskState, ref: CallRef) -> None:
+        """Find out what became of a call whose worker was lost. Where that fails, the receipt says so."""
+        state.activity = f"finding out what became of step {ref.step}, call {ref.call}"
+        show(state)
+        settling = options.compensating(f"settle step {ref.step}, call {ref.call}")
+        with suppress(ActivityError):
+            await workflow.execute_activity_method(ActingActivities.settle_call, ref, **settling)
 
     async def _finish(self, state: TaskState, ending: Ending) -> RunOutcome:
         stood = await self._take_back(state, ending)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from proctor.contracts.audit import AuditRecord
 from proctor.contracts.control_ports import PeoplesCalls
 from proctor.contracts.decision import Decision
-from proctor.contracts.dispatching import Admitted, LiveFacts, Prior, Refusal, Waiting
+from proctor.contracts.dispatching import Admitted, EffectStanding, LiveFacts, Prior, Refusal, Waiting
 from proctor.contracts.governing import (
     WindowAnswer,
     WindowQuery,
@@ -262,6 +262,15 @@ class RunJournal(PeoplesCalls, Protocol):
         Without one (cancelled in Temporal itself) a fence on the run is raised here, actor `temporal`, mode
         `compensate`, so that no intent can follow. Marks the run stopping.
         """
+
+    async def lost_calls(self, run_id: RunId) -> Sequence[CallRef]:
+        """List the calls of a run whose intent has no outcome, newest first.
+
+        They are lost where no activity of the run is under way: to be asked by its workflow, when it has stopped.
+        """
+
+    async def effect_standing(self, ref: CallRef) -> EffectStanding | None:
+        """Tell how an effect stands whose outcome is open; None when it has one, or was never begun."""
 
     async def close_run(self, run_id: RunId, status: RunStatus, reason: str) -> tuple[RunRecord, AuditHead]:
         """End the run: status, report, receipt, audit `run_closed`; withdraws pending requests. Repeated: as first."""

@@ -69,6 +69,11 @@ class ClosingJournal:
         assert fence is not None
         return fence
 
+    async def lost_calls(self, run_id: RunId) -> list[CallRef]:
+        """List the calls whose intent has no outcome, newest first."""
+        rows = await self._database.rows("lost_calls", run_id)
+        return [CallRef(run_id=run_id, step=row["step"], call=row["call"]) for row in rows]
+
     async def close_run(self, run_id: RunId, status: RunStatus, reason: str) -> tuple[RunRecord, AuditHead]:
         """End the run: status, report, receipt, audit; withdraws pending requests. Repeated: as first."""
         async with self._database.transaction() as connection:

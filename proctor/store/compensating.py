@@ -1,6 +1,6 @@
 """The journal's part of taking effects back (rule 4)."""
 
-from proctor.contracts.dispatching import Admitted, Prior, Refusal, Waiting
+from proctor.contracts.dispatching import Admitted, EffectStanding, Prior, Refusal, Waiting
 from proctor.contracts.errors import Corrupted
 from proctor.contracts.ids import ToolName
 from proctor.contracts.kill import Fence, KillScope
@@ -17,6 +17,13 @@ from proctor.store.settling import SettlingJournal
 
 class CompensationJournal(SettlingJournal):
     """Beginning compensations."""
+
+    async def effect_standing(self, ref: CallRef) -> EffectStanding | None:
+        """Tell how an effect stands whose outcome is open; as the port says."""
+        async with self._database.connection() as connection:
+            locked = await lock_call(connection, ref)
+        is_open = locked.effect is not None and locked.effect["state"] in OPEN_STATES
+        return effect_standing(locked, locked.effect) if is_open else None
 
     async def begin_compensation(self, ref: CallRef, lane: Lane | None = None) -> Admitted | Prior | Refusal | Waiting:
         """Write the intent to take an effect back; as the port says."""

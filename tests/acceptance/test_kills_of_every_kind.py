@@ -97,6 +97,23 @@ async def test_kill_while_effects_are_taken_back(besieged: Siege, mode: str) -> 
     assert [] == await besieged.breaks(run_id)
 
 
+@pytest.mark.parametrize(
+    ("what", "fate", "open_items"), [("stop_probed", "confirmed", 0), ("stop_blind", "unknown", 1)]
+)
+async def test_call_whose_worker_is_lost_in_the_kill_has_a_fate_on_the_receipt(
+    besieged: Siege, what: str, fate: str, open_items: int
+) -> None:
+    """A freezing kill sends nothing again: the probe tells, and where there is none the owner is asked."""
+    run_id = await besieged.start(key("lost"), what)
+    await besieged.until(lambda: _some_effect(besieged, run_id))
+    report = await besieged.kill(run_id, "freeze")
+    (receipt,), (line,) = report.receipts, report.receipts[0].lines
+    assert (fate, True, open_items) == (line.fate, line.after_fence, len(receipt.open_items))
+    assert 1 == len(besieged.effects(run_id))
+    assert receipt == await besieged.gateway.store.kills.receipt(run_id)
+    assert [] == await besieged.breaks(run_id)
+
+
 async def _has_begun(besieged: Siege, run_id: RunId) -> bool:
     return "begun" in besieged.effects(run_id)
 

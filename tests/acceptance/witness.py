@@ -68,6 +68,16 @@ def append_blind_then_die(what: str, idempotency_key: str, resources: ToolResour
     return {"key": idempotency_key, "what": what}
 
 
+async def append_and_die_when_stopped(what: str, idempotency_key: str, resources: ToolResources) -> dict[str, Any]:
+    """Record an effect each time it is called, and go on; told to stop, the worker is killed before it could answer."""
+    _record(resources, idempotency_key, what, once=False)
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"key": idempotency_key, "what": what}
+
+
 def take_back(key: str, idempotency_key: str, resources: ToolResources) -> dict[str, Any]:
     """Record that an effect was taken back."""
     _record(resources, idempotency_key, f"undo of {key}", once=True)

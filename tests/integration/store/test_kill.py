@@ -11,7 +11,7 @@ from proctor.contracts.errors import NotAuthorised, UnknownName
 from proctor.contracts.ids import RunId
 from proctor.contracts.kill import Fence, KillOrder, KillScope
 from proctor.contracts.run import RunStatus
-from proctor.contracts.tool import Confirmed, Unknown
+from proctor.contracts.tool import Confirmed, Failed, Unknown
 from proctor.store.postgres import PostgresStore
 from tests.integration.store.scenes import (
     ALLOW,
@@ -91,6 +91,19 @@ async def test_a_kill_of_a_tool_covers_the_runs_that_are_about_to_use_it(store: 
     await store.kills.release(fence.epoch, SECOND_OPERATOR)
     await store.journal.begin_compensation(over.call())
     assert [over.run_id] == await store.kills.covered(await _kill(store, KillScope.TOOL, "Rollback"))
+
+
+async def test_calls_without_an_outcome_are_named_when_a_run_has_stopped(store: PostgresStore) -> None:
+    """The newest first; what has its outcome, surely failed, or was never begun is not lost."""
+    scene = await open_scene(store)
+    await scene.plan(*[Verdict.ALLOW] * 5)
+    for call in range(4):
+        await store.journal.begin_effect(scene.call(0, call), ALLOW)
+    await store.journal.settle_effect(scene.call(0, 1), Confirmed(), final=True)
+    await store.journal.settle_effect(scene.call(0, 2), Failed(error="503", retryable=True), final=False)
+    assert [3, 0] == [ref.call for ref in await store.journal.lost_calls(scene.run_id)]
+    standings = [await store.journal.effect_standing(scene.call(0, call)) for call in range(5)]
+    assert ["intent", None, "attempt_failed", "intent", None] == [standing and standing.state for standing in standings]
 
 
 async def test_targets_that_were_never_seen_are_known_as_such(store: PostgresStore) -> None:

@@ -2,16 +2,17 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from proctor.contracts.decision import Verdict
 from proctor.contracts.ids import AgentName, Digest, PrincipalName, RunId, TenantId, ToolName
-from proctor.contracts.kill import Fence, KillScope
+from proctor.contracts.kill import KillScope, LostCall, StopNotice
 from proctor.contracts.manifest import Autonomy, Bounds
 from proctor.contracts.run import (
     AuditHead,
@@ -41,7 +42,8 @@ CALL = PlannedCall(
 class FakeActivities:
     """Activities by their names; `call_tool` is never heard of again, as on a machine that is gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, mode: Literal["compensate", "freeze"], *, cannot_settle: bool) -> None:
+        self.mode, self.cannot_settle = mode, cannot_settle
         self.done: list[str] = []
         self.began, self._over = asyncio.Event(), asyncio.Event()
 
@@ -82,16 +84,23 @@ class FakeActivities:
         return CallReport(status="unknown")
 
     @activity.defn
-    async def acknowledge_cancel(self, start: RunStart) -> Fence:
-        return Fence(
+    async def acknowledge_cancel(self, start: RunStart) -> StopNotice:
+        return StopNotice(
             epoch=1,
             scope=KillScope.RUN,
             value=start.run_id,
             actor=PrincipalName("olga"),
             reason="enough",
-            mode="compensate",
+            mode=self.mode,
             raised_at=datetime.now(UTC),
+            lost=(LostCall(step=0, call=0),),
         )
+
+    @activity.defn
+    async def settle_call(self, ref: CallRef) -> None:
+        self.done.append("settled")
+        if self.cannot_settle:
+            raise ApplicationError("its record is altered", non_retryable=True)
 
     @activity.defn
     async def compensate(self, ref: CallRef) -> CallReport:
@@ -110,19 +119,30 @@ class FakeActivities:
             self.call_tool,
             self.abandon_call,
             self.acknowledge_cancel,
+            self.settle_call,
             self.compensate,
             self.close_run,
         ]
 
 
-async def test_call_that_was_lost_in_a_stop_is_left_to_its_compensation(temporal: EmbeddedTemporal) -> None:
-    """Its compensation reads it back; written down as unknown, it would be a person's to settle."""
+@pytest.mark.parametrize(
+    ("mode", "cannot_settle", "expected"),
+    [
+        ("compensate", False, ["settled", "compensated", "closed as killed"]),
+        ("freeze", False, ["settled", "closed as killed"]),
+        ("freeze", True, ["settled", "closed as killed"]),
+    ],
+)
+async def test_call_that_was_lost_in_a_stop_is_settled_before_the_run_is_closed(
+    temporal: EmbeddedTemporal, mode: Literal["compensate", "freeze"], cannot_settle: bool, expected: list[str]
+) -> None:
+    """By reading it back: written down as unknown, it would be a person's. Whatever comes of it, the run ends."""
     client = await Client.connect(temporal.address, data_converter=DATA_CONVERTER)
     await register_search_attributes(client)
-    fakes = FakeActivities()
+    fakes = FakeActivities(mode, cannot_settle=cannot_settle)
     parts: dict[str, Any] = {"workflows": [AgentTaskWorkflow], "activities": fakes.all()}
     async with Worker(client, task_queue="q", workflow_runner=UnsandboxedWorkflowRunner(), **parts):
-        run_id = RunId("lost-in-a-stop")
+        run_id = RunId(f"lost-in-a-stop-{mode}-{cannot_settle}")
         handle = await client.start_workflow(AgentTaskWorkflow.run, TaskStart(run_id=run_id), id=run_id, task_queue="q")
         try:
             await asyncio.wait_for(fakes.began.wait(), 30)
@@ -131,4 +151,4 @@ async def test_call_that_was_lost_in_a_stop_is_left_to_its_compensation(temporal
                 await asyncio.wait_for(handle.result(), 60)
         finally:
             fakes.end()
-    assert ["compensated", "closed as killed"] == [what for what in fakes.done if what != "told to stop"]
+    assert expected == [what for what in fakes.done if what != "told to stop"]
