@@ -9,10 +9,8 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from proctor.contracts.decision import Verdict
-from proctor.contracts.ids import AgentName, Digest, PrincipalName, RequestId, RunId, TenantId, ToolName
-from proctor.contracts.manifest import Autonomy, Bounds
+from proctor.contracts.ids import RequestId, RunId, ToolName
 from proctor.contracts.run import (
-    AuditHead,
     Ending,
     OpenedRun,
     PlannedCall,
@@ -24,6 +22,7 @@ from proctor.contracts.run import (
     StepRef,
 )
 from proctor.contracts.tool import Effect
+from tests.integration.temporal.opened import opened_run
 from workers.embedded.temporal import EmbeddedTemporal
 from workers.search_attributes import register_search_attributes
 from workflows.agent_task import AgentTaskWorkflow
@@ -41,17 +40,7 @@ class FakeActivities:
 
     @activity.defn
     async def open_run(self, start: RunStart) -> OpenedRun:
-        return OpenedRun(
-            agent=AgentName("fixer"),
-            agent_version="1",
-            owner=PrincipalName("wanda"),
-            tenant=TenantId("default"),
-            autonomy=Autonomy.AUTONOMOUS,
-            bundle_digest=Digest("a" * 64),
-            bounds=Bounds(),
-            plans_locally=True,
-            head=AuditHead(n=0, hash="0" * 64),
-        )
+        return opened_run()
 
     @activity.defn
     async def plan_step(self, ref: StepRef) -> StepPlan:

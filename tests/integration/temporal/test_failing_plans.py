@@ -11,10 +11,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.boundary import speaks_temporal
 from proctor.contracts.decision import Verdict
 from proctor.contracts.errors import PlannerFailed
-from proctor.contracts.ids import AgentName, Digest, PrincipalName, RunId, TenantId, ToolName
-from proctor.contracts.manifest import Autonomy, Bounds
+from proctor.contracts.ids import RunId, ToolName
 from proctor.contracts.run import (
-    AuditHead,
     CallRef,
     CallReport,
     Ending,
@@ -26,6 +24,7 @@ from proctor.contracts.run import (
     StepRef,
 )
 from proctor.contracts.tool import Effect
+from tests.integration.temporal.opened import opened_run
 from workers.embedded.temporal import EmbeddedTemporal
 from workers.search_attributes import register_search_attributes
 from workflows.agent_task import AgentTaskWorkflow
@@ -51,17 +50,7 @@ class FakeActivities:
 
     @activity.defn
     async def open_run(self, start: RunStart) -> OpenedRun:
-        return OpenedRun(
-            agent=AgentName("fixer"),
-            agent_version="1",
-            owner=PrincipalName("wanda"),
-            tenant=TenantId("default"),
-            autonomy=Autonomy.AUTONOMOUS,
-            bundle_digest=Digest("a" * 64),
-            bounds=Bounds(),
-            plans_locally=self._plans_locally,
-            head=AuditHead(n=0, hash="0" * 64),
-        )
+        return opened_run(plans_locally=self._plans_locally)
 
     @activity.defn
     @speaks_temporal

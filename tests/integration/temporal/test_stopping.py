@@ -11,9 +11,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from proctor.contracts.decision import Verdict
-from proctor.contracts.ids import AgentName, Digest, PrincipalName, RunId, TenantId, ToolName
+from proctor.contracts.ids import PrincipalName, RunId, ToolName
 from proctor.contracts.kill import KillScope, LostCall, StopNotice
-from proctor.contracts.manifest import Autonomy, Bounds
 from proctor.contracts.run import (
     AuditHead,
     CallRef,
@@ -27,6 +26,7 @@ from proctor.contracts.run import (
     StepRef,
 )
 from proctor.contracts.tool import Effect
+from tests.integration.temporal.opened import opened_run
 from workers.embedded.temporal import EmbeddedTemporal
 from workers.search_attributes import register_search_attributes
 from workflows.agent_task import AgentTaskWorkflow
@@ -52,17 +52,7 @@ class FakeActivities:
 
     @activity.defn
     async def open_run(self, start: RunStart) -> OpenedRun:
-        return OpenedRun(
-            agent=AgentName("fixer"),
-            agent_version="1",
-            owner=PrincipalName("wanda"),
-            tenant=TenantId("default"),
-            autonomy=Autonomy.AUTONOMOUS,
-            bundle_digest=Digest("a" * 64),
-            bounds=Bounds(),
-            plans_locally=True,
-            head=HEAD,
-        )
+        return opened_run()
 
     @activity.defn
     async def plan_step(self, ref: StepRef) -> StepPlan:
