@@ -1,26 +1,23 @@
 """The journal's part of beginning a call: intents and reads (rules 1, 2, 3 and 5)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
-from proctor.contracts.approving import Grant, process_of
+from proctor.contracts.approving import process_of
 from proctor.contracts.canonical import summarize
-from proctor.contracts.decision import Decision, Verdict
 from proctor.contracts.dispatching import Admitted, Prior, Refusal, Waiting
 from proctor.contracts.errors import Corrupted, UnknownName
 from proctor.contracts.governing import ReviewKind, WindowQuery
 from proctor.contracts.human import RequestState
 from proctor.contracts.ids import effect_key
-from proctor.contracts.obligations import Obligation
 from proctor.contracts.ports import Judge
 from proctor.contracts.run import CallRef, CallReport
-from proctor.contracts.traffic import BREAKER_ASK_PERSON, HELD_BACK, Lane, Passage
+from proctor.contracts.traffic import HELD_BACK, Lane
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes
-from proctor.store.consent import Consent, consent_for
 from proctor.store.context import with_context
 from proctor.store.database import Connection, Database
+from proctor.store.gates import Gate, gate_of, passed, standing_refusal
 from proctor.store.governing import (
     AFTER_A_DENIAL,
     SUGGEST,
@@ -32,43 +29,14 @@ from proctor.store.governing import (
     title_of,
     wants_review,
 )
-from proctor.store.granting import audit_use, use_grant
+from proctor.store.granting import audit_use
 from proctor.store.held import held_report
-from proctor.store.ledger import (
-    OPEN_STATES,
-    fenced_report,
-    intent_row,
-    report_of,
-    report_of_entry,
-    standing_of,
-)
+from proctor.store.ledger import OPEN_STATES, fenced_report, intent_row, report_of, standing_of
 from proctor.store.locked import LockedRun, lock_run, recorded_arguments
 from proctor.store.passing import hold_back, let_pass
 from proctor.store.recent import RecentReads, after_write
 from proctor.store.requests import approval_for, open_request
 from proctor.store.traffic import is_watched, must_enter
-
-ROOM_IS_KEPT_S = 0.1
-
-
-@dataclass(frozen=True)
-class Gate:
-    """What stands between a recorded call and its dispatch."""
-
-    decision: Decision
-    consent: Consent | None
-    """None: policy asks for no approval."""
-    obligations: tuple[Obligation, ...] = ()
-    """Of both decisions, the recorded and the live one: neither takes from the other."""
-    grant: Grant | None = None
-    """The standing grant that answered, where no person was asked."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the call may be dispatched now."""
-        if self.decision.verdict is Verdict.DENY:
-            return False
-        return self.consent is None or self.consent.kind == "holds"
 
 
 class DispatchJournal:
@@ -84,10 +52,10 @@ class DispatchJournal:
             locked = await lock_call(connection, ref, fenced=True, windows=judge.windows)
             if locked.effect is not None:
                 return standing_of(locked, locked.effect)
-            gate = _already(locked) or _gate(locked, ref, judge)
+            gate = standing_refusal(locked) or gate_of(locked, ref, judge)
             if isinstance(gate, Refusal):
                 return gate
-            gate, admitted = await _passed(connection, locked, ref, gate, judge.lane)
+            gate, admitted = await passed(connection, locked, ref, gate, judge.lane)
             if isinstance(admitted, Waiting):
                 return admitted
             if not gate.is_open:
@@ -131,7 +99,7 @@ class DispatchJournal:
         async with self._database.connection() as connection:
             # No transaction: the locks end with the statement. A read has no intent that a kill must be ordered with.
             locked = await lock_call(connection, ref, fenced=True)
-        gate = _already(locked) or _gate(locked, ref, judge)
+        gate = standing_refusal(locked) or gate_of(locked, ref, judge)
         if isinstance(gate, Refusal):
             return gate
         if gate.is_open and gate.consent is None and not is_told(gate.obligations):
@@ -148,10 +116,10 @@ class DispatchJournal:
     async def _begin_noted_read(self, ref: CallRef, judge: Judge) -> Admitted | Refusal | Waiting:
         async with self._database.transaction() as connection:
             locked = await lock_call(connection, ref, fenced=True, windows=judge.windows)
-            gate = _already(locked) or _gate(locked, ref, judge)
+            gate = standing_refusal(locked) or gate_of(locked, ref, judge)
             if isinstance(gate, Refusal):
                 return gate
-            gate, admitted = await _passed(connection, locked, ref, gate, judge.lane)
+            gate, admitted = await passed(connection, locked, ref, gate, judge.lane)
             if isinstance(admitted, Waiting):
                 return admitted
             if not gate.is_open:
@@ -233,65 +201,6 @@ async def lock_call(
     if locked.planned is None:
         raise UnknownName(f"run {ref.run_id} has no recorded call {ref.step}/{ref.call}")
     return locked
-
-
-def _already(locked: LockedRun) -> Refusal | None:
-    """Refuse what has its outcome, and what a fence, the end of the run or a person at the wheel forbids."""
-    if locked.outcome is not None:
-        return Refusal(report=report_of_entry(locked.outcome, locked.head))
-    stopped = fenced_report(locked, (locked.tool,)) or held_report(locked)
-    return None if stopped is None else Refusal(report=stopped)
-
-
-def _gate(locked: LockedRun, ref: CallRef, judge: Judge) -> Gate:
-    """Judge on live facts; they may only tighten what was recorded with the plan."""
-    assert locked.planned is not None
-    recorded = recorded_decision(locked.planned).decision
-    live = judge(locked.live_facts(ref.step))
-    decision = live if recorded.verdict.stricter_of(live.verdict) is live.verdict else recorded
-    obligations = (*recorded.obligations, *live.obligations)
-    if decision.verdict is not Verdict.REQUIRE_APPROVAL:
-        return Gate(decision, None, obligations)
-    bound = decision.model_copy(update={"policy_digest": live.policy_digest})
-    return Gate(bound, consent_for(locked, ref, live.policy_digest, process_of(obligations)), obligations)
-
-
-class _NoRoomError(Exception):
-    """Takes back what was written for a call that cannot pass."""
-
-
-async def _passed(
-    connection: Connection, locked: LockedRun, ref: CallRef, gate: Gate, lane: Lane | None
-) -> tuple[Gate, Admitted | Waiting]:
-    """Open the gate by a grant where one answers, and let the call pass; one that waits has used up no grant."""
-    key = effect_key(ref.run_id, ref.step, ref.call)
-    if not _may_be_granted(gate):
-        return gate, await let_pass(connection, locked, lane, key) if gate.is_open else Admitted(attempt=1)
-    try:
-        async with connection.transaction():
-            gate = await _by_grant(connection, locked, ref, gate)
-            passed = await let_pass(connection, locked, lane, key) if gate.is_open else Admitted(attempt=1)
-            if isinstance(passed, Waiting):
-                raise _NoRoomError  # noqa: TRY301 - it ends the savepoint
-            return gate, passed
-    except _NoRoomError:
-        # Asked again, for its place in the queue was taken back too; should there be room by now, it is kept for it.
-        passed = await let_pass(connection, locked, lane, key)
-        soon = Passage(admitted=False, wait_s=ROOM_IS_KEPT_S, lacks="room")
-        return gate, passed if isinstance(passed, Waiting) else Waiting(passage=soon)
-
-
-def _may_be_granted(gate: Gate) -> bool:
-    """Whether a standing grant may answer: nobody was asked yet, and it is not an open breaker that asks."""
-    asks_for_breaker = any(rule.id == BREAKER_ASK_PERSON for rule in gate.decision.fired)
-    return gate.consent is not None and gate.consent.kind == "absent" and not asks_for_breaker
-
-
-async def _by_grant(connection: Connection, locked: LockedRun, ref: CallRef, gate: Gate) -> Gate:
-    """Open the gate by a standing grant, if one answers where a person would be asked."""
-    assert gate.consent is not None
-    grant = await use_grant(connection, locked, ref, gate.decision, gate.obligations)
-    return gate if grant is None else replace(gate, consent=Consent("holds"), grant=grant)
 
 
 def _waiting(locked: LockedRun, request_id: Any, expires_at: Any, look_at: Any) -> CallReport:
