@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -41,12 +41,17 @@ class OidcVerifier:
     client: httpx.AsyncClient
     clock: Callable[[], float] = time.monotonic
     _keys: dict[str, RSAKey | ECKey] = field(default_factory=dict)
+    _found: Mapping[str, Any] = field(default_factory=dict)
     _fetched_at: float | None = None
     _asked_at: float | None = None
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def subject_of(self, token: str) -> str:
-        """Give `ISSUER SUBJECT` of a token that holds.
+        """Give `ISSUER SUBJECT` of a token that holds. Raises as `claims_of`."""
+        return f"{self.issuer} {(await self.claims_of(token))['sub']}"
+
+    async def claims_of(self, token: str, types: frozenset[str] = TYPES) -> dict[str, Any]:
+        """Give the claims of a token that holds and is of one of the types.
 
         Raises:
             NotAuthorised: it does not hold; the message says no more than that to whoever sent it.
@@ -55,7 +60,7 @@ class OidcVerifier:
         """
         if len(token) > LONGEST_TOKEN:
             raise _refused("is too long")
-        key_id, algorithm = _header(token)
+        key_id, algorithm = _header(token, types)
         key = await self._key(key_id)
         if (algorithm == "RS256") is not isinstance(key, RSAKey):
             raise _refused("names another algorithm than its key is for")
@@ -64,7 +69,15 @@ class OidcVerifier:
         except (JoseError, ValueError) as error:
             raise _refused("is not signed by its issuer") from error
         self._check(claims)
-        return f"{self.issuer} {claims['sub']}"
+        return claims
+
+    async def metadata(self) -> Mapping[str, Any]:
+        """Give what the issuer says of itself. Raises `Unavailable`."""
+        if self._age() > FRESH_S:
+            await self._refresh("")
+        if self._age() > STALE_S:
+            raise Unavailable("the OIDC issuer does not answer", hint="try again, or sign in with your token")
+        return self._found
 
     def _check(self, claims: dict[str, Any]) -> None:
         now = time.time()
@@ -75,7 +88,7 @@ class OidcVerifier:
             raise _refused("is not for us")
         if not isinstance(subject, str) or not subject or not subject.isprintable() or " " in subject:
             raise _refused("has no subject")
-        expires, begins, issued = (_moment(claims, name) for name in ("exp", "nbf", "iat"))
+        expires, begins, issued = (moment_of(claims, name) for name in ("exp", "nbf", "iat"))
         if expires is None or expires + LEEWAY_S <= now:
             raise _refused("has expired")
         if any(moment is not None and moment - LEEWAY_S > now for moment in (begins, issued)):
@@ -107,28 +120,44 @@ class OidcVerifier:
                 return  # Keys that we have stay in use until they are stale.
 
     async def _published(self) -> list[Any]:
-        found = await self._fetch(f"{self.issuer}/.well-known/openid-configuration")
+        found = dict(await self._fetch(f"{self.issuer}/.well-known/openid-configuration"))
         if found["issuer"] != self.issuer:
             raise ValueError("the discovery document is of another issuer")
         place = urlsplit(str(found["jwks_uri"]))
         if place.scheme != "https" and not (place.scheme == "http" and is_loopback(place.hostname or "")):
             raise ValueError("keys are fetched over https alone")
-        keys = (await self._fetch(str(found["jwks_uri"])))["keys"]
-        return list(keys)
+        keys = list((await self._fetch(str(found["jwks_uri"])))["keys"])
+        self._found = found
+        return keys
 
     async def _fetch(self, url: str) -> Any:
-        body = b""
-        async with self.client.stream("GET", url, timeout=FETCH_TIMEOUT_S, follow_redirects=False) as answer:
-            if answer.status_code != httpx.codes.OK:
-                raise ValueError(f"{url} answers {answer.status_code}")
-            async for chunk in answer.aiter_bytes():
-                body += chunk
-                if len(body) > LARGEST_ANSWER:
-                    raise ValueError(f"{url} answers too much")
+        status, body = await ask(self.client, "GET", url, timeout=FETCH_TIMEOUT_S)
+        if status != httpx.codes.OK:
+            raise ValueError(f"{url} answers {status}")
         return httpx.Response(httpx.codes.OK, content=body).json()
 
 
-def _header(token: str) -> tuple[str, str]:
+async def ask(client: httpx.AsyncClient, method: str, url: str, **more: Any) -> tuple[int, bytes]:
+    """Give status and body of an answer, following no redirect.
+
+    Raises:
+        ValueError: it is larger than what any issuer has to say.
+        TimeoutError: it comes too slowly. `httpx.HTTPError`.
+
+    """
+    body = b""
+    async with (
+        asyncio.timeout(2 * FETCH_TIMEOUT_S),
+        client.stream(method, url, follow_redirects=False, **more) as answer,
+    ):
+        async for chunk in answer.aiter_bytes():
+            body += chunk
+            if len(body) > LARGEST_ANSWER:
+                raise ValueError(f"{url} answers too much")
+        return answer.status_code, body
+
+
+def _header(token: str, types: frozenset[str]) -> tuple[str, str]:
     """Read the key's id and the algorithm, without believing either."""
     try:
         header = extract_compact(token.encode()).headers()
@@ -137,7 +166,7 @@ def _header(token: str) -> tuple[str, str]:
     key_id, algorithm, kind = header.get("kid"), header.get("alg"), header.get("typ", "")
     if algorithm not in ALGORITHMS:
         raise _refused("is not signed by a kind of key that we take")
-    if not isinstance(key_id, str) or not isinstance(kind, str) or kind.lower() not in TYPES or "crit" in header:
+    if not isinstance(key_id, str) or not isinstance(kind, str) or kind.lower() not in types or "crit" in header:
         raise _refused("is of a kind that we do not take")
     return key_id, str(algorithm)
 
@@ -160,7 +189,8 @@ def _usable(published: list[Any]) -> dict[str, RSAKey | ECKey]:
     return found
 
 
-def _moment(claims: dict[str, Any], name: str) -> float | None:
+def moment_of(claims: Mapping[str, Any], name: str) -> float | None:
+    """Give a claim in seconds since the epoch; None: the token does not have it. Raises `NotAuthorised`."""
     value = claims.get(name)
     if value is None:
         return None

@@ -9,6 +9,7 @@ from gateway.connections import Gateway
 from gateway.front import Front
 from gateway.http.login import Login
 from gateway.http.metrics import HttpMetrics
+from gateway.http.oidc_client import OidcClient
 from gateway.http.rates import Rates
 from gateway.http.settings import HttpSettings
 from gateway.local_front import LocalFront
@@ -29,6 +30,8 @@ class HttpParts:
     companions: Companions = field(default_factory=lambda: Companions([]))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process was told to stop: whatever waits for long ends then."""
+    sign_in: OidcClient | None = None
+    """Signs people in at the OIDC issuer; None: there is none."""
     public_url: str = ""
     """How people reach us, without a slash at the end."""
 

@@ -5,13 +5,15 @@ import math
 import time
 from collections import Counter, OrderedDict
 
-from limits import RateLimitItem
+from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 KNOWN_GOOD = 4096
 MOST_STREAMS = 32
 STREAM_PAUSE_S = 5
+SIGN_INS = parse("60/minute")
+"""Sign-ins at the OIDC issuer that one address may begin."""
 
 
 class TooManyRequests(Exception):
@@ -58,6 +60,11 @@ class Rates:
         self._good.move_to_end(name)
         if len(self._good) > KNOWN_GOOD:
             self._good.popitem(last=False)
+
+    def count_sign_in(self, address: str) -> None:
+        """Count a sign-in that somebody begins. Raises `TooManyRequests`."""
+        if not self._limiter.hit(SIGN_INS, "sign-in", address):
+            raise self._later(SIGN_INS, "sign-in", address, "sign-ins from this address")
 
     def begin_stream(self, principal: str) -> None:
         """Count a stream that a principal holds open. Raises `TooManyRequests`."""

@@ -20,6 +20,7 @@ from gateway.http.composition import open_ways_in
 from gateway.http.connections import GuardedProtocol
 from gateway.http.login import Login
 from gateway.http.oidc import OidcVerifier
+from gateway.http.oidc_client import open_sign_in
 from gateway.http.parts import HttpParts
 from gateway.http.rates import Rates
 from gateway.http.settings import HttpSettings
@@ -85,7 +86,7 @@ async def open_parts(
         stack.push_async_callback(store.close)
         engine = open_engine(settings, [tracing.plugin()])
         client = await stack.enter_async_context(httpx.AsyncClient())
-        oidc = OidcVerifier(http.oidc_issuer, http.oidc_audience, client) if http.oidc_issuer else None
+        oidc = OidcVerifier(http.oidc_issuer, http.oidc_audience, client) if http.oidc_audience else None
         rates = Rates(http.rate, http.login_rate)
         parts = HttpParts(
             gateway=Gateway(settings, store, engine, open_catalog(settings)),
@@ -93,6 +94,7 @@ async def open_parts(
             rates=rates,
             login=Login(store.people, store.api_keys, store.identities, rates, oidc),
             environ=environ,
+            sign_in=open_sign_in(http, client),
             public_url=http.public_url or url,
         )
         ways = await stack.enter_async_context(open_ways_in(parts))

@@ -32,6 +32,10 @@ class HttpSettings:
     """Addresses of proxies that end TLS before us, comma-separated: their word on who asks is believed."""
     oidc_issuer: str = ""
     oidc_audience: str = ""
+    """Of bearer tokens."""
+    oidc_client_id: str = ""
+    """By which the issuer knows us when people sign in there."""
+    oidc_client_secret: str = field(default="", repr=False)
     rate: RateLimitItem = field(default_factory=lambda: parse(DEFAULT_RATE))
     """Requests of one principal."""
     login_rate: RateLimitItem = field(default_factory=lambda: parse(DEFAULT_LOGIN_RATE))
@@ -57,6 +61,8 @@ class HttpSettings:
             behind_proxy=_proxies(environ),
             oidc_issuer=_url(environ, "PROCTOR_OIDC_ISSUER"),
             oidc_audience=environ.get("PROCTOR_OIDC_AUDIENCE") or "",
+            oidc_client_id=(environ.get("PROCTOR_OIDC_CLIENT_ID") or "").strip(),
+            oidc_client_secret=_secret(environ, "PROCTOR_OIDC_CLIENT_SECRET"),
             rate=_rate(environ, "PROCTOR_RATE_LIMIT", DEFAULT_RATE),
             login_rate=_rate(environ, "PROCTOR_LOGIN_RATE_LIMIT", DEFAULT_LOGIN_RATE),
             max_body_bytes=_number(environ, "PROCTOR_MAX_BODY_BYTES", DEFAULT_BODY_BYTES, 64 * 1024 * 1024),
@@ -69,13 +75,26 @@ class HttpSettings:
         """Refuse what would be unsafe. Raises `InvalidInput`."""
         if (self.tls_cert is None) != (self.tls_key is None):
             raise InvalidInput("PROCTOR_TLS_CERT and PROCTOR_TLS_KEY go together", hint="set both, or neither")
-        if bool(self.oidc_issuer) != bool(self.oidc_audience):
-            raise InvalidInput("PROCTOR_OIDC_ISSUER and PROCTOR_OIDC_AUDIENCE go together", hint="set both, or neither")
+        self._check_oidc()
         if self.tls_cert is None and not self.behind_proxy and not is_loopback(self.host):
             raise InvalidInput(
                 f"the gateway would listen on {self.host} without TLS: tokens would travel in the clear",
                 hint="set PROCTOR_TLS_CERT and PROCTOR_TLS_KEY, or PROCTOR_BEHIND_PROXY (addresses of the TLS proxy)",
             )
+
+    def _check_oidc(self) -> None:
+        if bool(self.oidc_issuer) != bool(self.oidc_audience or self.oidc_client_id):
+            raise InvalidInput(
+                "PROCTOR_OIDC_ISSUER goes with PROCTOR_OIDC_AUDIENCE, PROCTOR_OIDC_CLIENT_ID, or both",
+                hint="the first takes bearer tokens, the second signs people in at the approval page",
+            )
+        if self.oidc_client_id and not self.public_url:
+            raise InvalidInput(
+                "PROCTOR_OIDC_CLIENT_ID needs PROCTOR_PUBLIC_URL: the issuer sends browsers back there",
+                hint="register PROCTOR_PUBLIC_URL/login/oidc/callback at the issuer",
+            )
+        if self.oidc_client_secret and not self.oidc_client_id:
+            raise InvalidInput("PROCTOR_OIDC_CLIENT_SECRET needs PROCTOR_OIDC_CLIENT_ID", hint="set both, or neither")
 
     @property
     def scheme(self) -> str:
@@ -126,6 +145,22 @@ def _file(environ: Mapping[str, str], name: str) -> Path | None:
     if not path.is_file():
         raise InvalidInput(f"{name} names no file: {text}", hint="give the path of a PEM file")
     return path
+
+
+def _secret(environ: Mapping[str, str], name: str) -> str:
+    """Read a secret from a variable, or from the file that `NAME_FILE` names."""
+    text, path = environ.get(name) or "", environ.get(f"{name}_FILE") or ""
+    if text and path:
+        raise InvalidInput(f"{name} and {name}_FILE are both set", hint="set one of them")
+    if not path:
+        return text
+    try:
+        found = Path(path).read_text("utf-8").strip()
+    except (OSError, ValueError):
+        found = ""
+    if not found:
+        raise InvalidInput(f"{name}_FILE names no file with a secret: {path}", hint="give the path of a text file")
+    return found
 
 
 def _proxies(environ: Mapping[str, str]) -> str:

@@ -32,6 +32,12 @@ def test_it_listens_to_nobody_else_in_the_clear(host: str, tmp_path: Path) -> No
         {"PROCTOR_PUBLIC_URL": "https://[proctor"},
         {"PROCTOR_OIDC_ISSUER": "https://id.example.org"},
         {"PROCTOR_OIDC_ISSUER": "http://id.example.org", "PROCTOR_OIDC_AUDIENCE": "x"},
+        {"PROCTOR_OIDC_AUDIENCE": "proctor"},
+        {"PROCTOR_OIDC_CLIENT_ID": "page", "PROCTOR_PUBLIC_URL": "https://proctor.example.org"},
+        {"PROCTOR_OIDC_CLIENT_ID": "page", "PROCTOR_OIDC_ISSUER": "https://id.example.org"},
+        {"PROCTOR_OIDC_CLIENT_SECRET": "x"},
+        {"PROCTOR_OIDC_CLIENT_SECRET_FILE": "/nowhere"},
+        {"PROCTOR_OIDC_CLIENT_SECRET": "x", "PROCTOR_OIDC_CLIENT_SECRET_FILE": "/nowhere"},
         {"PROCTOR_RATE_LIMIT": "often"},
         {"PROCTOR_MAX_BODY_BYTES": "1e9"},
     ],
@@ -40,3 +46,19 @@ def test_a_setting_that_cannot_be_used_is_named(environ: dict[str, str]) -> None
     """One line that says which variable."""
     with pytest.raises(InvalidInput, match=next(iter(environ))):
         HttpSettings.load(environ)
+
+
+def test_the_secret_of_the_client_comes_from_a_variable_or_a_file_and_is_not_printed(tmp_path: Path) -> None:
+    """As files of secrets end with a line break, that is no part of it."""
+    environ = {
+        "PROCTOR_OIDC_ISSUER": "https://id.example.org",
+        "PROCTOR_OIDC_CLIENT_ID": "page",
+        "PROCTOR_PUBLIC_URL": "https://proctor.example.org",
+    }
+    file = tmp_path / "secret"
+    file.write_text("s3cret\n")
+    said = HttpSettings.load({**environ, "PROCTOR_OIDC_CLIENT_SECRET": "s3cret"})
+    read = HttpSettings.load({**environ, "PROCTOR_OIDC_CLIENT_SECRET_FILE": str(file)})
+    assert ("s3cret", "s3cret") == (said.oidc_client_secret, read.oidc_client_secret)
+    assert "s3cret" not in repr(read)
+    assert "" == HttpSettings.load(environ).oidc_client_secret
