@@ -1,9 +1,12 @@
 """One word on many requests that ask for exactly the same; each is decided, counted and recorded by itself."""
 
+from collections.abc import Collection, Iterable
+
 from gateway.approvals import DecisionResult, decide
 from gateway.engine import RunEngine
-from proctor.contracts.errors import InvalidInput, NotAuthorised
+from proctor.contracts.errors import InvalidInput, NotAuthorised, Refused
 from proctor.contracts.human import HumanDecision, HumanRequest, Principal
+from proctor.contracts.ids import RequestId
 from proctor.contracts.ports import People
 
 MOST_AT_ONCE = 200
@@ -11,32 +14,53 @@ _SAME = ("tenant", "agent", "tool", "tool_version", "arguments_sha256", "policy_
 
 
 async def decide_identical(
-    decision: HumanDecision, *, by: Principal, people: People, engine: RunEngine
+    decision: HumanDecision,
+    *,
+    by: Principal,
+    people: People,
+    engine: RunEngine,
+    only: Collection[RequestId] | None = None,
 ) -> list[DecisionResult]:
     """Decide a request and the open ones like it: same agent, tool, arguments, policy and duties; runs may differ.
 
     The others follow only if the word was applied to the named one. Of them, those that `by` asked for are left out;
-    those that `by` may not decide for another reason stay open, and that somebody tried is recorded.
+    those that `by` may not decide for another reason stay open, and that somebody tried is recorded. `only`: of the
+    others those that were shown, or nothing at all where one of them is not open and alike any more.
 
     Raises:
         InvalidInput: the word is not for many requests, or approvals of this one are signed: a signature is over one.
         NotAuthorised: `by` may not decide the named request. `UnknownName`, `Unavailable`.
+        Refused: what was shown is not what stands there now; nothing is decided.
 
     """
     named = await people.request(decision.request_id)
     _check(named, decision)
+    shown = None if only is None else _shown(named, by, await people.pending(), frozenset(only))
     done = [await decide(decision, by=by, people=people, engine=engine)]
     if not done[0].receipt.applied:
         return done
-    pending = (one for one in await people.pending() if one.id != named.id and one.requester != by.name)
-    alike = [one for one in pending if _is_alike(one, named)]
-    for one in alike[: MOST_AT_ONCE - 1]:
+    for one in shown if shown is not None else alike(named, by, await people.pending()):
         try:
             said = decision.model_copy(update={"request_id": one.id})
             done.append(await decide(said, by=by, people=people, engine=engine))
         except NotAuthorised:
             continue
     return done
+
+
+def alike(named: HumanRequest, by: Principal, pending: Iterable[HumanRequest]) -> list[HumanRequest]:
+    """Give the open requests that ask for the same as one does, without what `by` asked for; oldest first."""
+    found = [one for one in pending if one.id != named.id and one.requester != by.name and _is_alike(one, named)]
+    return found[: MOST_AT_ONCE - 1]
+
+
+def _shown(
+    named: HumanRequest, by: Principal, pending: Iterable[HumanRequest], only: frozenset[RequestId]
+) -> list[HumanRequest]:
+    found = alike(named, by, (one for one in pending if one.id in only))
+    if only != {one.id for one in found}:
+        raise Refused("what asks for the same has changed while you looked", hint="look again: nothing was decided")
+    return found
 
 
 def _check(named: HumanRequest, decision: HumanDecision) -> None:

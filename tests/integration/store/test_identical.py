@@ -5,7 +5,7 @@ import pytest
 from gateway.identical import decide_identical
 from proctor.contracts.approving import ApprovalProcess, GrantTerms
 from proctor.contracts.decision import Verdict
-from proctor.contracts.errors import InvalidInput
+from proctor.contracts.errors import InvalidInput, Refused
 from proctor.contracts.human import HumanDecision
 from proctor.contracts.ids import RequestId, RunId
 from proctor.contracts.obligations import Stage
@@ -81,3 +81,20 @@ async def test_signatures_and_grants_are_for_one_request(store: PostgresStore) -
     said = word.model_copy(update={"word": "deny"})
     done = await decide_identical(said, by=APPROVER, people=store.people, engine=FakeEngine())
     assert ["denied", "denied"] == [one.receipt.request.state for one in done]
+
+
+async def test_what_was_not_shown_is_not_decided_along(store: PostgresStore) -> None:
+    """Of those alike the ones that were named; and where one of them is open no more, nothing at all."""
+    for key in ("one", "two", "three", "four"):
+        await _asked(store, key)
+    await _asked(store, "tool", name="Page")
+    word = HumanDecision(request_id=RequestId("req-one-0-0"), word="approve")
+    named = {key: RequestId(f"req-{key}-0-0") for key in ("two", "three", "tool")}
+    for gone in ([named["two"], named["tool"]], [named["two"], RequestId("req-none-0-0")]):
+        with pytest.raises(Refused, match="changed while you looked"):
+            await decide_identical(word, by=APPROVER, people=store.people, engine=FakeEngine(), only=gone)
+    assert {"one", "two", "three", "four", "tool"} == {one.run_id for one in await store.people.pending()}
+    shown = [named["three"], named["two"]]
+    done = await decide_identical(word, by=APPROVER, people=store.people, engine=FakeEngine(), only=shown)
+    assert ["one", "two", "three"] == [one.receipt.request.run_id for one in done]
+    assert {"four", "tool"} == {one.run_id for one in await store.people.pending()}
