@@ -3,15 +3,16 @@
 import hashlib
 import hmac
 import secrets
-from typing import Final
+from typing import Final, Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from proctor.contracts.session_ports import SESSION_S
+from proctor.contracts.session_ports import FRESH_S, SESSION_S, SIGN_IN_S
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _NAME, _VISIT = "proctor_session", "proctor_visit"
+_SIGN_IN, _PROOF = "proctor_sign_in", "proctor_proof"
 _LONGEST: Final = 200
 
 
@@ -45,10 +46,20 @@ def visit_secret(request: Request) -> str | None:
     return _read(request, _VISIT)
 
 
+def sign_in_secret(request: Request) -> str | None:
+    """Read the secret of a sign-in at the OIDC issuer that this browser began."""
+    return _read(request, _SIGN_IN)
+
+
+def proof_secret(request: Request) -> str | None:
+    """Read what this browser got when its session was made fresh at the issuer."""
+    return _read(request, _PROOF)
+
+
 def keep_session(request: Request, response: Response, secret: str) -> None:
     """Give the browser the session's cookie, in the place of whatever it had."""
     _set(request, response, _NAME, secret, int(SESSION_S))
-    response.delete_cookie(_name(request, _VISIT), path="/", secure=_is_secure(request), httponly=True)
+    _forget(request, response, _VISIT)
 
 
 def keep_visit(request: Request, response: Response, secret: str) -> None:
@@ -56,14 +67,39 @@ def keep_visit(request: Request, response: Response, secret: str) -> None:
     _set(request, response, _VISIT, secret, 3600)
 
 
+def keep_sign_in(request: Request, response: Response, secret: str) -> None:
+    """Give the browser what its sign-in at the issuer is bound to: it comes with the link back from there."""
+    _set(request, response, _SIGN_IN, secret, int(SIGN_IN_S), samesite="lax")
+
+
+def keep_proof(request: Request, response: Response, secret: str) -> None:
+    """Give the browser what shows that it came from the issuer a moment ago."""
+    _set(request, response, _PROOF, secret, int(FRESH_S))
+
+
 def forget_session(request: Request, response: Response) -> None:
     """Take the session's cookie back."""
-    response.delete_cookie(
-        _name(request, _NAME), path="/", secure=_is_secure(request), httponly=True, samesite="strict"
-    )
+    _forget(request, response, _NAME)
 
 
-def _set(request: Request, response: Response, name: str, secret: str, for_s: int) -> None:
+def forget_sign_in(request: Request, response: Response) -> None:
+    """Take the cookie of a sign-in back."""
+    _forget(request, response, _SIGN_IN)
+
+
+def _forget(request: Request, response: Response, name: str) -> None:
+    response.delete_cookie(_name(request, name), path="/", secure=_is_secure(request), httponly=True, samesite="strict")
+
+
+def _set(
+    request: Request,
+    response: Response,
+    name: str,
+    secret: str,
+    for_s: int,
+    *,
+    samesite: Literal["strict", "lax"] = "strict",
+) -> None:
     response.set_cookie(
         _name(request, name),
         secret,
@@ -71,7 +107,7 @@ def _set(request: Request, response: Response, name: str, secret: str, for_s: in
         path="/",
         secure=_is_secure(request),
         httponly=True,
-        samesite="strict",
+        samesite=samesite,
     )
 
 

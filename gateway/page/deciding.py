@@ -10,12 +10,13 @@ from starlette.responses import Response
 
 from gateway.cards.difference import changes_between
 from gateway.cards.editing import read_edited
+from gateway.page.alike import decide_all, is_for_all, others_like
 from gateway.page.answers import page, see_other
 from gateway.page.showing import GRANT_TIMES, Shown, detail, look
 from gateway.page.signing_in import enter_again
 from gateway.page.visits import Visit
 from proctor.contracts.approving import GrantTerms
-from proctor.contracts.errors import InvalidInput, NotAuthorised, UnknownName
+from proctor.contracts.errors import InvalidInput, NotAuthorised, Refused, UnknownName
 from proctor.contracts.human import HumanDecision, Signature, decision_text
 
 _KEPT: Final = (
@@ -33,6 +34,7 @@ _KEPT: Final = (
 """Fields of a form that go through the steps of a decision."""
 _CHANGED: Final = "This request has changed while you looked at it. Nothing was decided. This is how it stands now."
 _CUT: Final = "Parts of this request are not shown. Look at all of it, or say that you decide without."
+_OTHERS: Final = "What asks for the same has changed while you looked. Nothing was decided. This is how it stands now."
 _busy: dict[str, asyncio.Lock] = {}
 
 
@@ -72,15 +74,30 @@ async def decide(visit: Visit) -> Response:
 
 async def _carry_out(visit: Visit, shown: Shown, decision: HumanDecision) -> Response:
     try:
-        done = await visit.front.decide(decision)
-    except (InvalidInput, NotAuthorised) as error:
-        status = 403 if isinstance(error, NotAuthorised) else 400
+        answer = await (_all if is_for_all(visit) else _one)(visit, shown, decision)
+    except (InvalidInput, NotAuthorised, Refused) as error:
+        status = 403 if isinstance(error, NotAuthorised) else 409 if isinstance(error, Refused) else 400
         now = await look(visit, shown.request.id)
         return await detail(visit, now, trouble=f"Not decided: {error.diagnostics()}", status=status)
-    if not done.receipt.applied:
+    if isinstance(answer, str):
         now = await look(visit, shown.request.id)
-        return await detail(visit, now, trouble=f"Not decided: {done.note}", status=409)
-    return see_other(f"/approvals/{shown.request.id}")
+        return await detail(visit, now, trouble=f"Not decided: {answer}", status=409)
+    return answer
+
+
+async def _one(visit: Visit, shown: Shown, decision: HumanDecision) -> Response | str:
+    done = await visit.front.decide(decision)
+    return see_other(f"/approvals/{shown.request.id}") if done.receipt.applied else done.note
+
+
+async def _all(visit: Visit, shown: Shown, decision: HumanDecision) -> Response | str:
+    """Decide the others with it, if they are those that were listed."""
+    if shown.card.is_signed:
+        raise InvalidInput("a signature is over one request", hint="decide these one by one")
+    others = await others_like(visit, shown.request)
+    if visit.form.get("others_seen") != others.seen:
+        return await detail(visit, shown, trouble=_OTHERS, status=409)
+    return await decide_all(visit, decision, others)
 
 
 async def _step(visit: Visit, shown: Shown, decision: HumanDecision) -> Response | None:
@@ -99,6 +116,7 @@ async def _step(visit: Visit, shown: Shown, decision: HumanDecision) -> Response
             card=shown.card,
             fields=fields,
             trouble=trouble,
+            at_issuer=visit.is_at_issuer,
         )
     if visit.form.get("signature"):
         return None

@@ -4,15 +4,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from gateway.http.oidc_client import CALLBACK
 from gateway.page import deciding, keys, showing
 from gateway.page.answers import see_other, static
+from gateway.page.at_issuer import BEGIN, AtIssuer
 from gateway.page.signing_in import SigningIn
 from gateway.page.visits import PageParts, Work, signed_in
 
 
 def routes(parts: PageParts) -> list[BaseRoute]:
-    """Give the routes: `/login`, `/logout` and everything under `/approvals`. Nothing changes by GET or HEAD."""
-    signing_in = SigningIn(parts)
+    """Give the routes: `/login`, `/logout` and everything under `/approvals`. Nothing is decided by GET or HEAD."""
+    signing_in, at_issuer = SigningIn(parts), AtIssuer(parts)
 
     def get(path: str, work: Work) -> Route:
         return Route(path, signed_in(parts, work), methods=["GET"])
@@ -23,6 +25,8 @@ def routes(parts: PageParts) -> list[BaseRoute]:
     return [
         Route("/login", signing_in.form, methods=["GET"]),
         Route("/login", signing_in.submit, methods=["POST"]),
+        Route(BEGIN, at_issuer.begin, methods=["GET"]),
+        Route(CALLBACK, at_issuer.come_back, methods=["GET"]),
         post("/logout", signing_in.leave),
         Route("/approvals/static/{name}", _static, methods=["GET"]),
         get("/approvals", showing.overview),

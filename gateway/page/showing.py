@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from gateway.cards.card import ApprovalCard, build_card
 from gateway.cards.editing import editable
+from gateway.page.alike import others_like
 from gateway.page.answers import page
 from gateway.page.visits import Visit
 from proctor.contracts.human import HumanRequest, RequestState
@@ -83,6 +84,7 @@ async def detail(visit: Visit, shown: Shown, *, trouble: str = "", status: int =
         said=said,
         times=GRANT_TIMES,
         places=await _places(visit, shown.request),
+        others=await others_like(visit, shown.request),
         **_standing(visit, shown, said),
     )
 

@@ -80,7 +80,10 @@ class SigningIn:
     def _form(self, request: Request, after: str, trouble: str = "", *, status: int = 200) -> Response:
         secret = visit_secret(request) or new_secret()
         csrf = form_token(secret, "login")
-        answer = page("login.html", status=status, who=None, after=after, csrf=csrf, trouble=trouble)
+        at_issuer = self.parts.sign_in is not None
+        answer = page(
+            "login.html", status=status, who=None, after=after, csrf=csrf, trouble=trouble, at_issuer=at_issuer
+        )
         keep_visit(request, answer, secret)
         return answer
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from gateway.connections import Gateway
 from gateway.front import Front
+from gateway.http.oidc_client import OidcClient
 from gateway.http.rates import Rates, TooManyRequests
 from gateway.page.answers import page, see_other
 from gateway.page.cookies import form_token, hash_of, is_form_token, session_secret
@@ -38,6 +39,10 @@ class PageParts(Protocol):
         """How often somebody may ask."""
 
     @property
+    def sign_in(self) -> OidcClient | None:
+        """Who signs people in at an OIDC issuer, where there is one."""
+
+    @property
     def public_url(self) -> str:
         """Where browsers find this gateway, when that is not where it listens."""
 
@@ -59,6 +64,11 @@ class Visit:
     def principal(self) -> Principal:
         """Who it is."""
         return self.session.principal
+
+    @property
+    def is_at_issuer(self) -> bool:
+        """Whether they signed in at the OIDC issuer, and so have nothing to enter again here."""
+        return self.session.credential.kind == "oidc"
 
     @property
     def front(self) -> Front:
