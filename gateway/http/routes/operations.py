@@ -8,8 +8,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 from starlette.responses import JSONResponse, Response
 
-from gateway.http.callers import address_of, caller, parts_of
+from gateway.http.callers import address_of, caller
 from gateway.http.parts import HttpParts
+from gateway.http.scraping import ScrapeToken
 from gateway.http.settings import is_loopback
 from proctor.contracts.errors import NotAuthorised, ProctorError
 from proctor.contracts.human import Role
@@ -57,9 +58,9 @@ class Readiness:
 
 
 def build_routes(parts: HttpParts) -> APIRouter:
-    """Give the routes of operations."""
+    """Give the routes of operations. Raises `InvalidInput` for a token of metrics that cannot be used."""
     router = APIRouter(include_in_schema=False)
-    readiness = Readiness(parts)
+    readiness, scraping = Readiness(parts), ScrapeToken.load(parts.environ)
 
     async def readyz() -> JSONResponse:
         """Say whether the gateway can do its work now."""
@@ -67,6 +68,16 @@ def build_routes(parts: HttpParts) -> APIRouter:
         troubles = sorted(parts.companions.troubles)
         content = {"ready": not reasons, "reasons": list(reasons), "in_trouble": troubles}
         return JSONResponse(content, status_code=503 if reasons else 200)
+
+    async def metrics(request: Request) -> Response:
+        """Give metrics to this machine, and elsewhere to whom the token is given, operators and auditors."""
+        if not is_loopback(address_of(request)) or parts.settings.behind_proxy:
+            scheme, _, token = request.headers.get("authorization", "").partition(" ")
+            given = token if scheme.lower() == "bearer" else ""
+            if not scraping.is_given(given):
+                await _check_may_look(request, given)
+        body = parts.metrics.render(len(parts.companions.troubles))
+        return PlainTextResponse(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     router.get("/healthz")(healthz)
     router.get("/readyz")(readyz)
@@ -77,16 +88,6 @@ def build_routes(parts: HttpParts) -> APIRouter:
 async def healthz() -> dict[str, bool]:
     """Say that the process lives."""
     return {"alive": True}
-
-
-async def metrics(request: Request) -> Response:
-    """Give metrics to this machine, and elsewhere to operators and auditors."""
-    parts = parts_of(request)
-    if not is_loopback(address_of(request)) or parts.settings.behind_proxy:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        await _check_may_look(request, token if scheme.lower() == "bearer" else "")
-    body = parts.metrics.render(len(parts.companions.troubles))
-    return PlainTextResponse(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 async def _check_may_look(request: Request, token: str) -> None:

@@ -26,7 +26,7 @@ VALUES = {
     "proctor_requests_pending": {"kind": {kind.value for kind in RequestKind}},
     "proctor_tool_calls_total": {"status": OUTCOMES},
     "proctor_kill_drill_seconds": {"phase": {"fence", "stopped", "closed"}},
-    "up": {"job": {"proctor-worker", "temporal"}},
+    "up": {"job": {job["job_name"] for job in load("deploy/prometheus.yml")["scrape_configs"]}},
 }
 
 

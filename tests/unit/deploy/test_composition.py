@@ -103,7 +103,7 @@ def test_passwords_have_no_default_and_stop_the_start_when_they_are_missing() ->
     """There is no password that everybody knows."""
     for name, service in services().items():
         for variable, value in service.get("environment", {}).items():
-            if re.search(r"PASSWORD|PWD", variable):
+            if re.search(r"PASSWORD|PWD|METRICS_TOKEN", variable):
                 assert [found.is_required for found in variables(value)] == [True], (name, variable)
 
 
