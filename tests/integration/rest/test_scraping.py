@@ -33,7 +33,12 @@ async def test_metrics_are_given_to_whom_the_token_is(site: Site) -> None:
         for given in (TOKEN, TOKEN[:-1], "x" + TOKEN, auditor, requester)
     }
     assert [200, 401, 401, 200, 403] == list(answers.values())
-    others = ({}, {"authorization": TOKEN}, {"authorization": f"Basic {TOKEN}"}, {"authorization": "Bearer"})
+    others: list[dict[str, str]] = [
+        {},
+        {"authorization": TOKEN},
+        {"authorization": f"Basic {TOKEN}"},
+        {"authorization": "Bearer"},
+    ]
     assert [401] * 4 == [(await site.client.get("/metrics", headers=one)).status_code for one in others]
     scraped = await site.client.get("/metrics", headers=bearing(TOKEN))
     assert 'proctor_gateway_requests_total{method="GET",route="/metrics",status="200"}' in scraped.text
