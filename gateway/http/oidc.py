@@ -99,9 +99,11 @@ class OidcVerifier:
             await self._refresh(key_id)
         if self._fetched_at is None or self._age() > STALE_S:
             raise Unavailable("the issuer of OIDC tokens does not answer", hint="try again, or use an API key")
-        if key_id not in self._keys:
+        # Who publishes one key alone need not name it (OIDC Core 10.1).
+        found = self._keys.get(key_id) if key_id else next(iter(self._keys.values())) if len(self._keys) == 1 else None
+        if found is None:
             raise _refused("names a key that its issuer does not publish")
-        return self._keys[key_id]
+        return found
 
     def _age(self) -> float:
         return float("inf") if self._fetched_at is None else self.clock() - self._fetched_at
@@ -158,12 +160,12 @@ async def ask(client: httpx.AsyncClient, method: str, url: str, **more: Any) -> 
 
 
 def _header(token: str, types: frozenset[str]) -> tuple[str, str]:
-    """Read the key's id and the algorithm, without believing either."""
+    """Read the key's id, empty where there is none, and the algorithm, without believing either."""
     try:
         header = extract_compact(token.encode()).headers()
     except (JoseError, ValueError, TypeError) as error:
         raise _refused("cannot be read") from error
-    key_id, algorithm, kind = header.get("kid"), header.get("alg"), header.get("typ", "")
+    key_id, algorithm, kind = header.get("kid", ""), header.get("alg"), header.get("typ", "")
     if algorithm not in ALGORITHMS:
         raise _refused("is not signed by a kind of key that we take")
     if not isinstance(key_id, str) or not isinstance(kind, str) or kind.lower() not in types or "crit" in header:

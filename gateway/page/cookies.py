@@ -87,6 +87,11 @@ def forget_sign_in(request: Request, response: Response) -> None:
     _forget(request, response, _SIGN_IN)
 
 
+def forget_proof(request: Request, response: Response) -> None:
+    """Take back what was spent."""
+    _forget(request, response, _PROOF)
+
+
 def _forget(request: Request, response: Response, name: str) -> None:
     response.delete_cookie(_name(request, name), path="/", secure=_is_secure(request), httponly=True, samesite="strict")
 

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from gateway.front_models import KeyOrder
 from gateway.page.answers import page, see_other
 from gateway.page.at_issuer import spend_proof
-from gateway.page.cookies import proof_secret
+from gateway.page.cookies import forget_proof, proof_secret
 from gateway.page.signing_in import enter_again
 from gateway.page.visits import Visit
 from proctor.contracts.errors import NotAuthorised, ProctorError
@@ -28,7 +28,9 @@ async def add_key(visit: Visit) -> Response:
         await visit.front.add_key(order)
     except ProctorError as error:
         return await _page(visit, trouble=error.diagnostics(), status=403 if isinstance(error, NotAuthorised) else 400)
-    return see_other("/approvals/keys")
+    answer = see_other("/approvals/keys")
+    forget_proof(visit.request, answer)
+    return answer
 
 
 async def _show_again(visit: Visit) -> None:

@@ -3,12 +3,16 @@
 import shutil
 from collections.abc import Iterator
 
+import httpx
 import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 
 from tests.integration.conftest import TEMPLATE, dsn_for
+from tests.integration.page.organisation import CLIENT, Organisation, organisation
 from tests.integration.page.site import TOKENS, Site
+from tests.unit.gateway.fake_issuer import CLIENT as FAKES_CLIENT
+from tests.unit.gateway.fake_issuer import FakeIssuer
 
 WAIT_MS = 20_000
 """Longest wait for the browser, which shares the machine with other tests."""
@@ -36,6 +40,31 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         yield started
         started.close()
+
+
+@pytest.fixture(scope="module")
+def at_organisation(site: Site) -> Iterator[Organisation]:
+    """Let people sign in at a real OpenID provider, which is another site to browsers; `adam-7` is adam."""
+    with organisation() as served, site.signing_in_at(served.url, httpx.AsyncClient(), CLIENT):
+        site.link(f"{served.url} adam-7", "adam")
+        site.link(f"{served.url} rita-7", "rita")
+        yield served
+
+
+@pytest.fixture(scope="module")
+def fake_issuer(site: Site) -> FakeIssuer:
+    """Make an issuer that does wrong when told to; `u-1` is adam."""
+    made = FakeIssuer()
+    site.link(f"{made.url} u-1", "adam")
+    return made
+
+
+@pytest.fixture
+def idp(site: Site, fake_issuer: FakeIssuer) -> Iterator[FakeIssuer]:
+    """Let people sign in there."""
+    fake_issuer.be_honest()
+    with site.signing_in_at(fake_issuer.url, fake_issuer.client, FAKES_CLIENT):
+        yield fake_issuer
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ import asyncio
 import itertools
 import socket
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, LiteralString, Self, TypeVar
 
+import httpx
 import psycopg
 import uvicorn
 from limits import parse
@@ -17,6 +19,8 @@ from limits import parse
 from gateway.connections import Gateway
 from gateway.http.app import build_app
 from gateway.http.login import Login
+from gateway.http.oidc import OidcVerifier
+from gateway.http.oidc_client import OidcClient
 from gateway.http.parts import HttpParts
 from gateway.http.rates import Rates
 from gateway.http.settings import HttpSettings
@@ -84,6 +88,7 @@ class Site:
     _numbers: Any = field(default_factory=itertools.count)
     store: PostgresStore = field(init=False)
     engine: FakeEngine = field(default_factory=FakeEngine)
+    parts: HttpParts = field(init=False)
     rates: Rates = field(default_factory=lambda: Rates(parse("100000/minute"), parse("6/minute")))
 
     def __enter__(self) -> Self:
@@ -112,11 +117,12 @@ class Site:
         settings = Settings(root=Path(), home=Path(), agents=Path())
         gateway = Gateway(settings, self.store, self.engine, catalog=None)  # type: ignore[arg-type]
         login = Login(self.store.people, self.store.api_keys, self.store.identities, self.rates)
-        parts = HttpParts(gateway, HttpSettings(), self.rates, login)
-        app = build_app(parts, others=routes(parts))
+        self.parts = HttpParts(gateway, HttpSettings(), self.rates, login)
+        app = build_app(self.parts, others=routes(self.parts))
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        self.parts.public_url = self.url
         self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
         self._serving = asyncio.ensure_future(self._server.serve(sockets=[listening]))
         while not self._server.started:  # noqa: ASYNC110 - uvicorn has no event for it
@@ -126,6 +132,23 @@ class Site:
         self._server.should_exit = True
         await self._serving
         await self.store.close()
+
+    @contextmanager
+    def signing_in_at(self, issuer: str, client: httpx.AsyncClient, client_id: str) -> Iterator[None]:
+        """Let people sign in at an issuer."""
+        before, self.parts.sign_in = self.parts.sign_in, OidcClient(OidcVerifier(issuer, client_id, client), "a secret")
+        yield
+        self.parts.sign_in = before
+        self.do(client.aclose())
+
+    def link(self, subject: str, name: str) -> None:
+        """Let an owner link a subject of an issuer."""
+        wanda = principal("wanda", Role.OWNER)
+        self.do(self.store.identities.link("oidc", subject, PrincipalName(name), wanda))
+
+    def unlink(self, subject: str) -> None:
+        """Take the link of a subject away."""
+        self.do(self.store.identities.unlink("oidc", subject, principal("wanda", Role.OWNER)))
 
     def ask(self, arguments: dict[str, Any], *obligations: Obligation) -> HumanRequest:
         """Record a run whose call with these arguments waits for an approval."""

@@ -149,6 +149,18 @@ async def test_a_key_of_somebody_else_signs_no_id_token(idp: FakeIssuer) -> None
         await sign_in(idp)
 
 
+async def test_an_issuer_with_one_key_need_not_name_it(idp: FakeIssuer) -> None:
+    """With two, it must (OIDC Core 10.1); and a key that it does not publish is none in either case."""
+    idp.header = {"kid": None}
+    with pytest.raises(NotAuthorised, match="does not publish"):
+        await sign_in(idp)
+    idp.published = [idp.rsa]
+    assert f"{idp.url} u-1" == (await sign_in(idp)).subject
+    idp.key = STRANGER
+    with pytest.raises(NotAuthorised, match="not signed by its issuer"):
+        await sign_in(idp)
+
+
 async def test_a_code_is_good_with_the_verifier_and_address_that_it_was_begun_with(idp: FakeIssuer) -> None:
     """What another browser began, or for another address, ends at the issuer; so does a code that it never gave."""
     others = Secrets(state=SECRETS.state, nonce=SECRETS.nonce, verifier="w" * 64)
