@@ -1,7 +1,7 @@
 -- Only for whoever made this claim: $2 are the attempts that it counted.
 WITH settled AS (
     UPDATE proctor.delivery
-    SET state = $3, trouble = CASE WHEN $3 = 'delivered' THEN '' ELSE $4 END, done_at = clock_timestamp()
+    SET state = $3, trouble = $4, done_at = clock_timestamp()
     WHERE id = $1 AND attempts = $2 AND state = 'pending'
     RETURNING channel, subject
 )
