@@ -121,9 +121,15 @@ async def _step(visit: Visit, shown: Shown, decision: HumanDecision) -> Response
     if visit.form.get("signature"):
         return None
     text = decision_text(shown.request, decision, visit.principal.name)
-    encoded = base64.b64encode(text).decode()
     return page(
-        "sign.html", who=visit.who, shown=shown, card=shown.card, fields=fields, text=text.decode(), encoded=encoded
+        "sign.html",
+        who=visit.who,
+        shown=shown,
+        card=shown.card,
+        fields=fields,
+        text=text.decode(),
+        encoded=base64.b64encode(text).decode(),
+        keys=" ".join(key.id for key in await visit.front.keys(visit.principal.name)),
     )
 
 

@@ -2,6 +2,7 @@
 // Makes an Ed25519 key that cannot be taken out of this browser, and signs decisions with it.
 
 const STORE = "keys";
+const MOST_KEYS = 8;
 
 function opened() {
   return new Promise((resolve, reject) => {
@@ -46,16 +47,24 @@ function tell(text) {
   place.hidden = false;
 }
 
+async function keptKeys(who) {
+  const found = await within("readonly", (store) => store.get(who));
+  return found ? [found].flat() : [];
+}
+
 async function makeKey(form) {
   const pair = await crypto.subtle.generateKey({ name: "Ed25519" }, false, ["sign", "verify"]);
   const publicKey = await crypto.subtle.exportKey("raw", pair.publicKey);
-  const kept = { privateKey: pair.privateKey, id: await idOf(publicKey) };
-  await within("readwrite", (store) => store.put(kept, form.dataset.who));
+  const made = { privateKey: pair.privateKey, id: await idOf(publicKey) };
+  // Beside those before it: this one is not registered yet, and may never be.
+  const all = [...(await keptKeys(form.dataset.who)), made].slice(-MOST_KEYS);
+  await within("readwrite", (store) => store.put(all, form.dataset.who));
   form.elements.public_key.value = base64url(publicKey);
 }
 
 async function sign(form) {
-  const kept = await within("readonly", (store) => store.get(form.dataset.who));
+  const registered = form.dataset.keys.split(" ");
+  const kept = (await keptKeys(form.dataset.who)).filter((one) => registered.includes(one.id)).pop();
   if (!kept) {
     throw new Error("This browser has no key of yours. Make one under Keys, or approve with the command.");
   }

@@ -106,6 +106,10 @@ def test_high_risk_takes_the_credential_again_and_a_signature_of_this_browser(
         "SELECT body ->> 'principal' FROM proctor.event WHERE kind = 'key_added' AND body ->> 'key' = %s", key.id
     )
     assert [("adam",)] == told
+    adam.get_by_label("What you call it").fill("one more")
+    adam.get_by_label("Your token or API key, again").fill(TOKENS["wanda"])
+    _press(adam, "Make a key")
+    expect(adam.get_by_role("alert").first).to_contain_text("somebody else's")  # and the key from before is kept
     site.grow_stale(cookie_of(adam))
     _sign(adam, request.id, TOKENS["adam"])
     expect(adam.get_by_role("alert")).to_contain_text("Not decided")
