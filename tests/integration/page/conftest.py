@@ -9,9 +9,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 
 from tests.integration.conftest import TEMPLATE, dsn_for
-from tests.integration.page.organisation import CLIENT, Organisation, organisation
+from tests.integration.page.organisation import Organisation, link, organisation, signing_in_at
 from tests.integration.page.site import TOKENS, Site
-from tests.unit.gateway.fake_issuer import CLIENT as FAKES_CLIENT
 from tests.unit.gateway.fake_issuer import FakeIssuer
 
 WAIT_MS = 20_000
@@ -45,9 +44,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def at_organisation(site: Site) -> Iterator[Organisation]:
     """Let people sign in at a real OpenID provider, which is another site to browsers; `adam-7` is adam."""
-    with organisation() as served, site.signing_in_at(served.url, httpx.AsyncClient(), CLIENT):
-        site.link(f"{served.url} adam-7", "adam")
-        site.link(f"{served.url} rita-7", "rita")
+    with organisation() as served, signing_in_at(site, served.url, httpx.AsyncClient()):
+        link(site, f"{served.url} adam-7", "adam")
+        link(site, f"{served.url} rita-7", "rita")
         yield served
 
 
@@ -55,7 +54,7 @@ def at_organisation(site: Site) -> Iterator[Organisation]:
 def fake_issuer(site: Site) -> FakeIssuer:
     """Make an issuer that does wrong when told to; `u-1` is adam."""
     made = FakeIssuer()
-    site.link(f"{made.url} u-1", "adam")
+    link(site, f"{made.url} u-1", "adam")
     return made
 
 
@@ -63,7 +62,7 @@ def fake_issuer(site: Site) -> FakeIssuer:
 def idp(site: Site, fake_issuer: FakeIssuer) -> Iterator[FakeIssuer]:
     """Let people sign in there."""
     fake_issuer.be_honest()
-    with site.signing_in_at(fake_issuer.url, fake_issuer.client, FAKES_CLIENT):
+    with signing_in_at(site, fake_issuer.url, fake_issuer.client):
         yield fake_issuer
 
 

@@ -1,4 +1,7 @@
-"""An OpenID provider that is not ours, in a process of its own: its libraries warn of what they will do one day."""
+"""Where people sign in: an OpenID provider that is not ours, and what the site knows of issuers.
+
+The provider has a process of its own, since its libraries warn of what they will do one day.
+"""
 
 import subprocess
 import sys
@@ -8,6 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+
+from gateway.http.oidc import OidcVerifier
+from gateway.http.oidc_client import OidcClient
+from proctor.contracts.human import Role
+from proctor.contracts.ids import PrincipalName
+from tests.integration.page.site import Site, principal
 
 CLIENT = "proctor-page"
 _PROVIDER = """
@@ -42,3 +51,24 @@ def organisation() -> Iterator[Organisation]:
             process.wait(10)
         finally:
             process.kill()
+
+
+@contextmanager
+def signing_in_at(site: Site, issuer: str, client: httpx.AsyncClient, client_id: str = CLIENT) -> Iterator[None]:
+    """Let people sign in at an issuer."""
+    verifier, before = OidcVerifier(issuer, client_id, client), site.parts.sign_in
+    site.parts.sign_in = OidcClient(verifier, "a secret")
+    yield
+    site.parts.sign_in = before
+    site.do(client.aclose())
+
+
+def link(site: Site, subject: str, name: str) -> None:
+    """Let an owner link a subject of an issuer."""
+    wanda = principal("wanda", Role.OWNER)
+    site.do(site.store.identities.link("oidc", subject, PrincipalName(name), wanda))
+
+
+def unlink(site: Site, subject: str) -> None:
+    """Take the link of a subject away."""
+    site.do(site.store.identities.unlink("oidc", subject, principal("wanda", Role.OWNER)))

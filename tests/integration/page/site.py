@@ -4,14 +4,12 @@ import asyncio
 import itertools
 import socket
 import threading
-from collections.abc import Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, LiteralString, Self, TypeVar
 
-import httpx
 import psycopg
 import uvicorn
 from limits import parse
@@ -19,8 +17,6 @@ from limits import parse
 from gateway.connections import Gateway
 from gateway.http.app import build_app
 from gateway.http.login import Login
-from gateway.http.oidc import OidcVerifier
-from gateway.http.oidc_client import OidcClient
 from gateway.http.parts import HttpParts
 from gateway.http.rates import Rates
 from gateway.http.settings import HttpSettings
@@ -132,23 +128,6 @@ class Site:
         self._server.should_exit = True
         await self._serving
         await self.store.close()
-
-    @contextmanager
-    def signing_in_at(self, issuer: str, client: httpx.AsyncClient, client_id: str) -> Iterator[None]:
-        """Let people sign in at an issuer."""
-        before, self.parts.sign_in = self.parts.sign_in, OidcClient(OidcVerifier(issuer, client_id, client), "a secret")
-        yield
-        self.parts.sign_in = before
-        self.do(client.aclose())
-
-    def link(self, subject: str, name: str) -> None:
-        """Let an owner link a subject of an issuer."""
-        wanda = principal("wanda", Role.OWNER)
-        self.do(self.store.identities.link("oidc", subject, PrincipalName(name), wanda))
-
-    def unlink(self, subject: str) -> None:
-        """Take the link of a subject away."""
-        self.do(self.store.identities.unlink("oidc", subject, principal("wanda", Role.OWNER)))
 
     def ask(self, arguments: dict[str, Any], *obligations: Obligation) -> HumanRequest:
         """Record a run whose call with these arguments waits for an approval."""

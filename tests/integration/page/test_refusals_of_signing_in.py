@@ -12,6 +12,7 @@ from gateway.http.rates import Rates
 from gateway.page.answers import POLICY
 from gateway.page.cookies import hash_of
 from proctor.contracts.obligations import Signed
+from tests.integration.page.organisation import link, signing_in_at, unlink
 from tests.integration.page.site import TOKENS, Site
 from tests.integration.page.test_attacks_on_the_page import _form, _hidden, login
 from tests.unit.gateway.fake_issuer import CODE, FakeIssuer
@@ -123,7 +124,7 @@ def test_an_issuer_that_is_away_is_said_to_be(site: Site, idp: FakeIssuer, visit
     """On the way back and on the way there; whoever waits for it is not counted as guessing."""
     said, idp.is_away = begin(visitor, idp), True
     assert 503 == come_back(visitor, said).status_code
-    with site.signing_in_at(idp.url, idp.client, "other"):
+    with signing_in_at(site, idp.url, idp.client, "other"):
         assert [503] * 8 == [visitor.get("/login/oidc").status_code for _ in range(8)]
 
 
@@ -144,11 +145,11 @@ def test_codes_that_do_not_hold_are_counted_as_logins_are(site: Site, idp: FakeI
 
 def test_a_session_ends_with_its_link(site: Site, idp: FakeIssuer, visitor: httpx.Client) -> None:
     """At the next request."""
-    site.link(f"{idp.url} u-2", "rita")
+    link(site, f"{idp.url} u-2", "rita")
     idp.claims_said = {"sub": "u-2"}
     signed_in(visitor, idp)
     assert 200 == visitor.get("/approvals").status_code
-    site.unlink(f"{idp.url} u-2")
+    unlink(site, f"{idp.url} u-2")
     assert "/login?next=/approvals" == visitor.get("/approvals").headers["location"]
     answer = signed_in(visitor, idp)
     assert (403, True) == (answer.status_code, "nobody here yet" in answer.text)
