@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError
 
 from gateway.chat.card_channel import MessageGone
@@ -51,11 +52,12 @@ async def test_slack_is_waited_for_once() -> None:
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        ("invalid_auth", NotAuthorised),
-        ("missing_scope", NotAuthorised),
-        ("not_in_channel", Unavailable),
-        ("message_not_found", MessageGone),
-        ("invalid_blocks", Undeliverable),
+        *((one, NotAuthorised) for one in ("invalid_auth", "not_authed", "account_inactive")),
+        *((one, NotAuthorised) for one in ("token_revoked", "token_expired", "missing_scope")),
+        *((one, Unavailable) for one in ("channel_not_found", "not_in_channel", "is_archived")),
+        *((one, MessageGone) for one in ("message_not_found", "cant_update_message", "edit_window_closed")),
+        *((one, Undeliverable) for one in ("invalid_blocks", "msg_too_long", "msg_blocks_too_long")),
+        ("invalid_arguments", Undeliverable),
         ("internal_error", Unavailable),
     ],
 )
@@ -65,3 +67,40 @@ async def test_each_error_of_slack_is_one_of_ours_and_is_not_repeated(error: str
     with pytest.raises(kind) as refused:
         await told(method)
     assert (kind, 1) == (type(refused.value), method.calls)
+
+
+@pytest.mark.parametrize("error", ["channel_not_found", "not_in_channel", "is_archived"])
+async def test_a_channel_that_is_not_there_for_us_is_named_by_its_setting(error: str) -> None:
+    """Whoever reads the trouble knows what to set right."""
+    with pytest.raises(Unavailable) as refused:
+        await told(FakeMethod(error))
+    assert "PROCTOR_SLACK_CHANNEL" in refused.value.diagnostics()
+
+
+async def test_an_odd_time_to_wait_is_a_second_and_an_answer_that_is_no_json_is_tried_again() -> None:
+    """Nothing that Slack, or a proxy before it, answers is an error of ours."""
+    method = FakeMethod("ratelimited", Retry_After="soon")
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(Unavailable):
+        await told(method)
+    assert 0.9 <= asyncio.get_running_loop().time() - began < 5
+    page = FakeMethod("")
+    page._answer.data = "<html>" * 1000  # type: ignore[assignment]
+    with pytest.raises(Unavailable) as refused:
+        await told(page)
+    assert "<html>" not in refused.value.diagnostics()
+    long = FakeMethod("x" * 5000)
+    with pytest.raises(Unavailable) as refused:
+        await told(long)
+    assert len(refused.value.message) < 200
+
+
+@pytest.mark.parametrize("error", [ClientError("no way"), ConnectionResetError(), TimeoutError()])
+async def test_a_network_that_breaks_is_unavailable(error: Exception) -> None:
+    """So that whoever keeps what is to be sent sends it again."""
+
+    async def broken(**_: Any) -> Any:
+        raise error
+
+    with pytest.raises(Unavailable):
+        await told(broken)
