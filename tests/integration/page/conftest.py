@@ -46,7 +46,6 @@ def at_organisation(site: Site) -> Iterator[Organisation]:
     """Let people sign in at a real OpenID provider, which is another site to browsers; `adam-7` is adam."""
     with organisation() as served, signing_in_at(site, served.url, httpx.AsyncClient()):
         link(site, f"{served.url} adam-7", "adam")
-        link(site, f"{served.url} rita-7", "rita")
         yield served
 
 

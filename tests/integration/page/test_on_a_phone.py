@@ -161,7 +161,7 @@ def test_who_decides_for_another_says_so(site: Site, adam: Page) -> None:
     """A delegation that is live is offered, and is on record with the decision."""
     wanda = site.do(site.store.people.authenticate(TOKENS["wanda"]))
     until = datetime.now(UTC) + timedelta(days=1)
-    site.do(site.store.delegations.delegate(PrincipalName("adam"), until, wanda))
+    delegation = site.do(site.store.delegations.delegate(PrincipalName("adam"), until, wanda))
     request = site.ask({"to": "anna@example.org", "amount": 185}, Quorum(count=1, role="owner"))
     adam.goto(f"/approvals/{request.id}")
     adam.locator("#place-approve").select_option("wanda")
@@ -169,6 +169,7 @@ def test_who_decides_for_another_says_so(site: Site, adam: Page) -> None:
     expect(adam.get_by_role("status")).to_contain_text("approve")
     assert [("adam", "approve", True)] == site.words(request.id)
     assert "Admitted" == site.dispatch(request)
+    site.do(site.store.delegations.revoke(delegation.id, wanda))
 
 
 def test_who_asked_sees_it_and_cannot_decide_it(site: Site, phone: BrowserContext) -> None:

@@ -59,10 +59,6 @@ def test_high_risk_takes_a_new_sign_in_that_the_organisation_vouches_for(
     _follow(page, LINK)
     _as(page, "adam-7")
     page.wait_for_url("**/approvals")
-    for subject, trouble in (("adam-7", "does not say that it asked you again"), ("rita-7", "somebody else's")):
-        _step_up(page, request.id, subject)
-        expect(page.get_by_role("alert")).to_contain_text(trouble)
-    at_organisation.say("adam-7", auth_time=int(time.time()) - 900)
     _step_up(page, request.id, "adam-7")
     expect(page.get_by_role("alert")).to_contain_text("does not say that it asked you again")
     at_organisation.say("adam-7", auth_time=int(time.time()))

@@ -35,6 +35,8 @@ class FakeIssuer(Issuer):
         self.begun: dict[str, str] = {}
         self.form: dict[str, str] = {}
         self.authorization = ""
+        self.hosts: set[str] = set()
+        """Whom anybody asked anything."""
 
     @property
     def client(self) -> httpx.AsyncClient:
@@ -51,6 +53,7 @@ class FakeIssuer(Issuer):
         if self.is_away:
             raise httpx.ConnectError("nobody listens")
         path = request.url.path
+        self.hosts.add(request.url.host)
         if path == "/token":
             self.authorization = request.headers.get("authorization", "")
             self.form = dict(parse_qsl(request.content.decode(), strict_parsing=True))

@@ -188,10 +188,11 @@ WRONG_ANSWERS = {
 
 @pytest.mark.parametrize("what", WRONG_ANSWERS)
 async def test_an_issuer_that_answers_wrongly_is_not_available(idp: FakeIssuer, what: str) -> None:
-    """It is said as that, and is nobody's failed login."""
+    """It is said as that, and is nobody's failed login; codes and secrets go nowhere else."""
     idp.answer_said = WRONG_ANSWERS[what]
     with pytest.raises(Unavailable):
         await sign_in(idp)
+    assert {"id.example.org"} == idp.hosts
 
 
 async def test_an_issuer_that_is_away_is_not_available(idp: FakeIssuer) -> None:
