@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from gateway.chat.slack_api import quiet_logger
 from gateway.chat.slack_app import KEEP_S
 from proctor.contracts.chat_ports import SeenMessages
 from proctor.contracts.errors import NotAuthorised, Unavailable
@@ -57,7 +58,14 @@ def slack_routes(
         except Unavailable:
             # Nobody knows whether it is a repetition, so it is not taken up.
             return PlainTextResponse("come back later", 503)
-        return await taker.handle(request) if is_new else PlainTextResponse("this very request was taken before", 409)
+        if not is_new:
+            return PlainTextResponse("this very request was taken before", 409)
+        try:
+            return await taker.handle(request)
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            # Raised while the library reads the payload: what listeners raise, the app answers itself.
+            quiet_logger().warning("a request of Slack cannot be read: %s", type(error).__name__)
+            return PlainTextResponse("this cannot be read", 400)
 
     return [Route(PATH, take, methods=["POST"])]
 
