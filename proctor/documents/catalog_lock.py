@@ -16,6 +16,8 @@ from proctor.documents.problems import Problem, Problems, from_error, read_form
 from proctor.documents.source import parse_source
 
 LOCK = "catalog.lock"
+LARGEST_LOCK = 32 << 20
+"""In bytes: some 100,000 tools. The lock is written by a command, so it is not held to what a person can read."""
 LOCK_HINT = "review it, then run `proctor tools lock`"
 
 
@@ -53,12 +55,31 @@ def read_lock(folder: Folder) -> tuple[CatalogLock, list[Problem]]:
     if not folder.has(LOCK):
         return CatalogLock(), []
     try:
-        source = parse_source(folder.text(LOCK), str(folder.root / LOCK), is_json=True)
+        text = folder.text(LOCK, largest=LARGEST_LOCK)
+        if (lock := _read_plain(text)) is not None:
+            return lock, []
+        source = parse_source(text, str(folder.root / LOCK), is_json=True)
     except InvalidDocument as error:
         return CatalogLock(), [from_error(error)]
     problems = Problems(source)
-    lock = read_form(CatalogLock, source.data, problems)
-    return lock or CatalogLock(), problems.found
+    read = read_form(CatalogLock, source.data, problems)
+    return read or CatalogLock(), problems.found
+
+
+def _read_plain(text: str) -> CatalogLock | None:
+    """Read a lock in which nothing is wrong, however many tools it has; None leaves finding the mistake to others."""
+    try:
+        return CatalogLock.model_validate(json.loads(text, object_pairs_hook=_each_name_once))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a name that is given twice: a reviewer reads the one, and a program takes the other."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is given twice")
+    return found
 
 
 def write_lock(root: Path, tools: Iterable[LockedTool]) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from proctor.contracts.errors import InvalidDocument
-from proctor.documents.source import Source, read_source, read_text
+from proctor.documents.source import MAX_BYTES, Source, read_source, read_text
 
 Stamp = tuple[str, int, int]
 """A path with its time of change and size, as they were when it was read."""
@@ -31,10 +31,10 @@ class Folder:
         path = self._inside(name, named_by)
         return read_source(path)
 
-    def text(self, name: str, *, named_by: Source | None = None) -> str:
-        """Read a file of the folder as text. Raises `InvalidDocument`."""
+    def text(self, name: str, *, named_by: Source | None = None, largest: int = MAX_BYTES) -> str:
+        """Read a file of the folder as text, of at most `largest` bytes. Raises `InvalidDocument`."""
         path = self._inside(name, named_by)
-        return read_text(path, str(path))
+        return read_text(path, str(path), largest)
 
     def list(self, name: str, suffixes: frozenset[str]) -> list[str]:
         """List the files of a folder inside this one, sorted; none when it is not there."""

@@ -26,16 +26,18 @@ class Source:
         return InvalidDocument(message, path=self.path, line=self.lines.of(place), hint=hint)
 
 
-def read_text(path: Path, shown: str) -> str:
-    """Read a file of at most 1 MiB as UTF-8. Raises `InvalidDocument` naming it as `shown`."""
+def read_text(path: Path, shown: str, largest: int = MAX_BYTES) -> str:
+    """Read a file of at most `largest` bytes as UTF-8. Raises `InvalidDocument` naming it as `shown`."""
     try:
         with path.open("rb") as file:
-            body = file.read(MAX_BYTES + 1)
+            body = file.read(largest + 1)
     except OSError as error:
         hint = "create it, or mend the name" if isinstance(error, FileNotFoundError) else "check the file"
         raise InvalidDocument(f"cannot be read: {error.strerror}", path=shown, hint=hint) from error
-    if len(body) > MAX_BYTES:
-        raise InvalidDocument("is larger than 1 MiB", path=shown, hint="move long texts into other files")
+    if len(body) > largest:
+        raise InvalidDocument(
+            f"is larger than {largest >> 20} MiB", path=shown, hint="move long texts into other files"
+        )
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from proctor.contracts.catalog import LockedTool
 from proctor.contracts.errors import InvalidDocument
+from proctor.contracts.ids import Digest, ToolName
+from proctor.documents.catalog_lock import read_lock, write_lock
+from proctor.documents.folder import Folder
 
 from .shelf import TOOL, Project
 
@@ -179,6 +183,29 @@ def test_lock_that_cannot_be_read_locks_nothing(project: Project) -> None:
     assert "catalog.lock:2: 'form' is 2" in project.problems()[0]
     with pytest.raises(InvalidDocument):
         project.load()
+
+
+def test_lock_in_which_a_name_stands_twice_locks_nothing(project: Project) -> None:
+    """A reviewer would read the one, and a parser takes the other."""
+    project.shelve("GetOrder")
+    project.lock()
+    lock = project.catalog / "catalog.lock"
+    text = lock.read_text(encoding="utf-8")
+    lock.write_text(text.replace('"name": "GetOrder"', '"name": "GetOrder", "name": "GetOrder"'), encoding="utf-8")
+    project.agent("GetOrder")
+    assert "the name 'name' stands here for the second time" in project.problems()[0]
+
+
+def test_lock_holds_as_many_tools_as_several_large_services_have(tmp_path: Path) -> None:
+    """Twenty thousand, written and read as they were."""
+    tools = [
+        LockedTool(name=ToolName(f"tool_{n}"), version="1", file=f"a/{n}.yaml", contract=Digest("a" * 64))
+        for n in range(20_000)
+    ]
+    write_lock(tmp_path, tools)
+    assert 2_000_000 < (tmp_path / "catalog.lock").stat().st_size
+    lock, problems = read_lock(Folder(tmp_path))
+    assert ([], {tool.name for tool in tools}) == (problems, {tool.name for tool in lock.tools})
 
 
 def test_lock_holds_one_tool_a_line(project: Project) -> None:
