@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gateway.cards.arguments import MOST_ARGUMENTS, CardArgument
+from gateway.cards.arguments import CardArgument
 from gateway.cards.card import ApprovalCard
 from gateway.cards.difference import Change
 from gateway.cards.values import Value, gap_notes, step_of
@@ -36,6 +36,7 @@ LEAST_ARGUMENT = 200
 """Characters that an argument gets at least, from its beginning and its end; with less, nobody could judge it."""
 KEPT_FOR_THE_REST = 5000
 """Of a message's characters, for all that is not an argument's value."""
+MOST_FACTS = 20
 STEERS = frozenset({ArgumentRole.TARGET, ArgumentRole.AMOUNT})
 
 BUTTONS: dict[DecisionWord, str] = {
@@ -110,10 +111,12 @@ def words_here(card: ApprovalCard, drawing: Drawing) -> tuple[DecisionWord, ...]
 
 
 def is_shown_here(card: ApprovalCard, drawing: Drawing) -> bool:
-    """Whether the chat shows every argument that steers the effect, hidden ones and overlong lists not counted."""
+    """Whether the chat shows every argument that steers the effect.
+
+    A card that leaves out arguments lists so many that none of them has its least share.
+    """
     hidden = any(drawing.hides(one) and one.role in STEERS for one in card.arguments)
-    fits = card.left_out is None and len(card.arguments) <= MOST_ARGUMENTS and _share(card) >= LEAST_ARGUMENT
-    return fits and not hidden
+    return _share(card) >= LEAST_ARGUMENT and not hidden
 
 
 def stamp_of(card: ApprovalCard) -> str:
@@ -147,14 +150,25 @@ def _body(card: ApprovalCard, drawing: Drawing, before: frozenset[str]) -> Itera
         hidden = before | {one.name for one in card.arguments if drawing.hides(one)}
         yield line(run(f"{card.author} changed the agent's call:", bold=True))
         yield verbatim(cut("\n".join(_changed(one, hidden) for one in card.changes), 2000))
-    share = max(min(_share(card), MOST_ARGUMENT), LEAST_ARGUMENT)
-    for argument in card.arguments:
-        yield _about(argument)
-        yield verbatim(_value_of(argument, share, drawing))
-    if card.left_out is not None:
-        yield line(run(f"{card.left_out.count} more arguments are on the page only", bold=True))
-    for name, value in card.facts[:20]:
-        yield labelled(cut(name, 80), cut(value, 300))
+    yield from _values(card, drawing)
+
+
+def _values(card: ApprovalCard, drawing: Drawing) -> Iterator[Element]:
+    """Show arguments, then facts, while there is room; a message that is too large would be shown to nobody."""
+    share, room = max(min(_share(card), MOST_ARGUMENT), LEAST_ARGUMENT), MOST_IN_MESSAGE - KEPT_FOR_THE_REST
+    shown = [(_about(one), verbatim(_value_of(one, share, drawing))) for one in card.arguments]
+    facts = [(labelled(cut(name, 80), cut(value, 300)),) for name, value in card.facts[:MOST_FACTS]]
+    for what, rows, others in (
+        ("arguments", shown, 0 if card.left_out is None else card.left_out.count),
+        ("facts", facts, len(card.facts) - len(facts)),
+    ):
+        left = others
+        for row in rows:
+            room -= sum(map(size_of, row))
+            left += room < 0
+            yield from row if room >= 0 else ()
+        if left:
+            yield line(run(f"{left} more {what} are on the page only", bold=True))
 
 
 def _tail(card: ApprovalCard) -> Iterator[Element]:
