@@ -4,9 +4,10 @@ import psycopg
 import pytest
 
 from proctor.contracts.audit import INSTALLATION, agent_chain
-from proctor.contracts.errors import UnknownName
+from proctor.contracts.errors import NotAuthorised, UnknownName
 from proctor.contracts.ids import AgentName, PrincipalName
 from proctor.store.postgres import PostgresStore
+from tests.integration.store.test_edits import rewritten
 from tests.integration.store.test_stages import ADAM, ANNA, asked, dispatch, refused, say
 from tests.integration.store.test_standing_in import DORA, let, soon
 
@@ -20,6 +21,15 @@ async def test_a_delegation_by_one_person_is_none_by_another(store: PostgresStor
     await refused(scene, ANNA, "adam has not let anna decide", on_behalf_of="adam")
     assert "needs_approval" == await dispatch(scene)
     assert (True, "applied") == await say(scene, DORA, on_behalf_of="adam")
+
+
+async def test_nobody_approves_in_the_place_of_who_wrote_the_call(store: PostgresStore) -> None:
+    """They would approve what they wrote themselves, by another's hand."""
+    await let(store, ADAM, DORA)
+    scene = await rewritten(store)
+    with pytest.raises(NotAuthorised, match="nobody decides in their place"):
+        await scene.decide("req-run1-0-1", "approve", DORA, on_behalf_of="adam")
+    assert (await scene.decide("req-run1-0-0", "approve", DORA, on_behalf_of="adam")).applied
 
 
 async def test_the_end_of_one_delegation_is_the_end_of_no_other(store: PostgresStore) -> None:
