@@ -5,8 +5,9 @@ import pytest
 from gateway.cards.arguments import MOST_ARGUMENTS
 from gateway.cards.card import build_card
 from gateway.chat.slack_card import Drawing, draw, read_value, words_here
+from gateway.chat.slack_text import escape
 from proctor.contracts.approving import ApprovalProcess
-from proctor.contracts.human import RequestKind
+from proctor.contracts.human import RequestKind, RequestState
 from tests.unit.gateway.chat.test_slack_card import PAGE, drawn, flow, labels_of, request_for, said
 from tests.unit.gateway.fakes import human_request
 
@@ -79,3 +80,31 @@ def test_stop_asking_is_offered_only_where_it_is_allowed() -> None:
     hidden = {"roles": {"to": "target"}, "flows": {"to": flow("pii")}}
     assert label not in labels_of(drawn(build_card(request_for({"to": "bob"}, **hidden))))
     assert not [one for one in draw(build_card(request_for({"to": "bob"})), "", Drawing()).blocks if PAGE in str(one)]
+
+
+def test_a_hidden_name_hides_no_other_that_begins_alike() -> None:
+    """What the channel may not see is that argument and what is in it, and nothing beside it."""
+    new = {"to": {"name": "new-name"}, "total": 2, "list": ["new-entry"]}
+    old = {"to": {"name": "old-name"}, "total": 1, "list": ["old-entry"]}
+    card = build_card(request_for(new, replaced=old, author="maria"))
+    shown = said(draw(card, PAGE, Drawing(), frozenset({"to", "list"})))
+    assert ("to.name: ⟦not shown in this channel⟧", "list[0]: ⟦not shown") == (
+        next(one for one in shown.splitlines() if one.startswith("to.name")),
+        next(one for one in shown.splitlines() if one.startswith("list[0]"))[:19],
+    )
+    assert "total:\n- 1\n+ 2" in shown
+    assert not [one for one in ("old-name", "old-entry") if one in shown]
+
+
+def test_a_card_that_is_over_says_who_ended_it_and_why() -> None:
+    """Whoever comes late sees it without asking."""
+    over = {"state": RequestState.DENIED, "decided_by": "maria.ops", "reason": "not today"}
+    assert "Decided by: \nmaria.ops: “not today”" in said(drawn(build_card(request_for({}).model_copy(update=over))))
+
+
+def test_a_headline_is_cut_and_turned_into_no_picture() -> None:
+    """Names may be as long as Slack's headers are not, and hold what Slack would draw."""
+    card = build_card(request_for({}, tool=":bomb:" * 100).model_copy(update={"agent": "a" * 300}))
+    header = drawn(card).blocks[0]["text"]
+    assert (150, False) == (len(header["text"]), header["emoji"])
+    assert "&amp;lt; a" == escape("&lt;\n a")
