@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from proctor.documents.catalog_files import CatalogTool
 
 EXIT_CHANGED = 6
-DIGEST_CHARS = 16
 NamesArgument = Annotated[list[str] | None, typer.Argument(metavar="[TOOL]…", help="Only these; all otherwise.")]
 VersionOption = Annotated[str | None, typer.Option(help="Which version; needed where there are several.")]
 ByOption = Annotated[str, typer.Option("--as", metavar="NAME", help="Who reviewed it; it is recorded.")]
@@ -105,7 +104,14 @@ def accept(
     answers = _ask(context, [tool.contract for tool in tools])
     for answer in answers:
         _check_answer(answer)
-    _check_seen(answers, seen, names, by)
+    again = [
+        *names,
+        "--as",
+        by,
+        *(() if version is None else ("--version", version)),
+        *(() if claims else ("--no-claims",)),
+    ]
+    _check_seen(answers, seen, again)
     said_now = {id(answer.contract): answer.now for answer in answers}
     now = [(tool, said_now.get(id(tool.contract)) or tool.contract) for tool in tools]
     changed = [(tool, accepted(contract, by) if claims else contract) for tool, contract in now]
@@ -123,10 +129,14 @@ def _check_answer(answer: "Verified") -> None:
         raise Refused(f"the source of {answer.contract.name} does not have it any more", hint=hint)
 
 
-def _check_seen(answers: "Sequence[Verified]", seen: str, names: "Sequence[str]", by: str) -> None:
-    """Let pass what changes nothing, and the very change that was shown before; show any other, and end."""
+def _check_seen(answers: "Sequence[Verified]", seen: str, again: "Sequence[str]") -> None:
+    """Let pass what changes nothing, and the very change that was shown before; show any other, and end.
+
+    `again` is what was asked for: what is to be typed next must not ask for more, such as claims that were not wanted.
+    """
     changes = sorted(answer.diff for answer in answers if answer.diff)
-    digest = hashlib.sha256(json.dumps(changes).encode()).hexdigest()[:DIGEST_CHARS]
+    # The whole digest: a source could find two changes that share a part of it, one to show and one to have taken.
+    digest = hashlib.sha256(json.dumps(changes).encode()).hexdigest()
     if not changes or digest == seen:
         return
     for change in changes:
@@ -134,7 +144,7 @@ def _check_seen(answers: "Sequence[Verified]", seen: str, names: "Sequence[str]"
     if seen:
         say(f"the source says something else now than the change {seen}")
     say("nothing was taken over; once you have read the difference:")
-    say(f"  proctor tools accept {shlex.join(names)} --as {shlex.quote(by)} --seen {digest}")
+    say(f"  proctor tools accept {shlex.join(again)} --seen {digest}")
     raise typer.Exit(EXIT_CHANGED)
 
 

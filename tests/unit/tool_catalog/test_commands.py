@@ -1,6 +1,7 @@
 """`proctor tools …` on the files of a project, through the command itself."""
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -97,6 +98,20 @@ def test_python_module_becomes_locked_tools_that_are_watched(proctor: Call, proj
     code, out, _ = proctor("accept", "Refund", "--as", "ann", "--seen", shown, "-o", "json")
     assert (0, "ann") == (code, json.loads(out)[0]["provenance"]["accepted_by"])
     assert (0, 0) == (proctor("verify")[0], proctor("lock", "--check")[0])
+
+
+def test_what_is_to_be_typed_to_accept_asks_for_no_more_than_was_asked(proctor: Call, module: Path) -> None:
+    """Claims that were left out stay out, the version stays, and the digest is too long to find two changes for it."""
+    proctor("add", "python", module.stem, "--source", "shop")
+    module.write_text(CODE.replace("Pay an order back", "Pay it all back"), encoding="utf-8")
+    forget(module)
+    _, _, err = proctor("accept", "Refund", "--as", "ann lee", "--no-claims", "--version", "1")
+    typed = shlex.split(err.strip().splitlines()[-1])
+    assert ["proctor", "tools", "accept", "Refund", "--as", "ann lee"] == typed[:6]
+    assert ["--version", "1", "--no-claims", "--seen"] == typed[6:-1]
+    assert 64 == len(typed[-1])
+    code, out, _ = proctor(*typed[2:], "-o", "json")
+    assert (0, None) == (code, json.loads(out)[0]["provenance"].get("accepted_by") or None)
 
 
 def test_source_that_is_gone_or_silent_does_not_stand_as_reviewed(
