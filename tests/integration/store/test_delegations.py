@@ -6,7 +6,9 @@ import pytest
 from proctor.contracts.audit import INSTALLATION, agent_chain
 from proctor.contracts.errors import NotAuthorised, UnknownName
 from proctor.contracts.ids import AgentName, PrincipalName
+from proctor.contracts.obligations import Quorum, Stage, Stages
 from proctor.store.postgres import PostgresStore
+from tests.integration.store.scenes import OWNER
 from tests.integration.store.test_edits import rewritten
 from tests.integration.store.test_stages import ADAM, ANNA, asked, dispatch, refused, say
 from tests.integration.store.test_standing_in import DORA, let, soon
@@ -30,6 +32,24 @@ async def test_nobody_approves_in_the_place_of_who_wrote_the_call(store: Postgre
     with pytest.raises(NotAuthorised, match="nobody decides in their place"):
         await scene.decide("req-run1-0-1", "approve", DORA, on_behalf_of="adam")
     assert (await scene.decide("req-run1-0-0", "approve", DORA, on_behalf_of="adam")).applied
+
+
+async def test_who_approved_for_themselves_is_no_second_person_for_another(store: PostgresStore) -> None:
+    """Two approvals take two people, whoever lent them a place."""
+    scene = await asked(store, Quorum(count=2))
+    await let(store, ADAM, ANNA)
+    assert (True, "1 of 2 approvers") == await say(scene, ANNA)
+    assert (False, "anna has approved it already") == await say(scene, ANNA, on_behalf_of="adam")
+    assert "needs_approval" == await dispatch(scene)
+
+
+async def test_the_owners_place_is_the_owners(store: PostgresStore) -> None:
+    """Who stands for the agent's owner fills a stage of owners; a place that nobody could have is refused."""
+    scene = await asked(store, Stages(stages=(Stage(role="owner"),)))
+    await refused(scene, DORA, "has not let dora decide", on_behalf_of="wan\x00da")
+    await let(store, OWNER, DORA)
+    assert (True, "applied") == await say(scene, DORA, on_behalf_of=OWNER.name)
+    assert "admitted" == await dispatch(scene)
 
 
 async def test_the_end_of_one_delegation_is_the_end_of_no_other(store: PostgresStore) -> None:
