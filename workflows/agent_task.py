@@ -80,7 +80,8 @@ class AgentTaskWorkflow:
                 raise cancelled_early
             ending = await self._work(state)
         except FencedError:
-            ending = await self._stop(state)
+            # The kill that raised the fence also cancels: that may come only now, and must not end the run unclosed.
+            ending, _ = await finish_first(self._stop(state))
         except OutOfTimeError as error:
             ending = endings.from_bound(state, error.bound)
         except (asyncio.CancelledError, ActivityError, ApplicationError) as error:

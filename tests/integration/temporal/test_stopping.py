@@ -1,7 +1,7 @@
 """A run that is stopped while the worker of its effect is lost: the workflow alone, over activities of our own."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import pytest
@@ -115,6 +115,20 @@ class FakeActivities:
         ]
 
 
+class FakeFencedActivities(FakeActivities):
+    """Activities of a run that finds the fence by itself, while the store takes long to say whose it is."""
+
+    @activity.defn
+    async def plan_step(self, ref: StepRef) -> StepPlan:
+        return StepPlan(step=ref.step, kind="fenced")
+
+    @activity.defn
+    async def acknowledge_cancel(self, start: RunStart) -> StopNotice:
+        self.began.set()
+        await asyncio.sleep(3)
+        return await super().acknowledge_cancel(start)
+
+
 @pytest.mark.parametrize(
     ("mode", "cannot_settle", "expected"),
     [
@@ -142,3 +156,24 @@ async def test_call_that_was_lost_in_a_stop_is_settled_before_the_run_is_closed(
         finally:
             fakes.end()
     assert expected == [what for what in fakes.done if what != "told to stop"]
+
+
+async def test_cancel_that_comes_while_a_run_stops_at_a_fence_does_not_leave_it_open(
+    temporal: EmbeddedTemporal,
+) -> None:
+    """A kill raises its fence first and cancels then: whichever the run hears of first, it is settled and closed."""
+    client = await Client.connect(temporal.address, data_converter=DATA_CONVERTER)
+    await register_search_attributes(client)
+    fakes = FakeFencedActivities("compensate", cannot_settle=False)
+    parts: dict[str, Any] = {"workflows": [AgentTaskWorkflow], "activities": fakes.all()}
+    async with Worker(client, task_queue="q", workflow_runner=UnsandboxedWorkflowRunner(), **parts):
+        run_id = RunId("cancelled-at-a-fence")
+        # A workflow task hears of a cancel while its local activity goes on once it is renewed: after 0.8 s here.
+        quick = timedelta(seconds=1)
+        handle = await client.start_workflow(
+            AgentTaskWorkflow.run, TaskStart(run_id=run_id), id=run_id, task_queue="q", task_timeout=quick
+        )
+        await asyncio.wait_for(fakes.began.wait(), 30)
+        await handle.cancel()
+        outcome = await asyncio.wait_for(handle.result(), 60)
+    assert ("killed", ["settled", "closed as killed"]) == (outcome.status, fakes.done)
