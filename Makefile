@@ -25,7 +25,7 @@ browser: ## Install a browser for the tests of the approval page, where that is 
 	@scripts/browser
 
 test: setup ## Run all tests, on real embedded parts
-	@$(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
+	@$(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder --durations=30 --durations-min=5
 
 bench: setup ## Measure, beside a bare hand-written loop
 	@$(PY) -m benchmarks
