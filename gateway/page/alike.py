@@ -33,8 +33,6 @@ async def others_like(visit: Visit, request: HumanRequest) -> Alike:
     is_signed = request.process is not None and request.process.is_signed
     if request.kind is not RequestKind.APPROVAL or request.state is not RequestState.PENDING or is_signed:
         return Alike(())
-    if visit.principal.name == request.requester:
-        return Alike(())
     return Alike(tuple(alike(request, visit.principal, await visit.front.approvals())))
 
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from gateway.page.alike import Alike
 from proctor.contracts.human import HumanDecision
 from proctor.contracts.obligations import Quorum, Signed
 from tests.integration.page.site import TOKENS, Site, principal
@@ -138,7 +139,7 @@ def test_what_is_signed_is_decided_one_by_one(site: Site, client: httpx.Client) 
     text = client.get(f"/approvals/{ids[0]}").text
     assert "others_seen" not in text
     for word in ("approve", "deny"):
-        made_up = _form(client, ids[0], all="yes", others_seen="", reason="all") | {"word": word}
+        made_up = _form(client, ids[0], all="yes", others_seen=Alike(()).seen, reason="all") | {"word": word}
         answer = client.post(f"/approvals/{ids[0]}/decide", data=made_up | {"credential": TOKENS["adam"]})
         assert "pending" == states(site, ids)[0], answer.text
     assert ["pending", "pending"] == states(site, ids)
