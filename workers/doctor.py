@@ -10,6 +10,7 @@ from proctor.contracts.tool import ToolContract
 from proctor.credentials.granting import not_granted
 from proctor.credentials_file import read_file
 from proctor.settings import Endpoints, Settings, TemporalEndpoint
+from proctor.tools.credential_uses import written_origin
 from proctor.tools.sandbox.local import choose_sandbox
 from proctor.tools.sandbox.port import Proof
 from workers.findings import Finding, State
@@ -155,7 +156,7 @@ def _credentials(settings: Settings, tools: Sequence[ToolContract]) -> list[Find
     if not any(tool.credentials for tool in tools):
         return []
     try:
-        missing = not_granted(read_file(settings), tools)
+        missing = not_granted(read_file(settings), tools, written_origin)
     except InvalidInput as error:
         return [Finding(name="credentials", state=State.FAIL, detail=error.message, remedy=error.hint or "correct it")]
     if missing:

@@ -1,6 +1,6 @@
 """Which tool may have which credential, and where it may be sent: what a worker's `credentials.yaml` says."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from proctor.contracts.credential_sources import ANY_TOOL, CredentialDefinition, CredentialsFile, VaultSource
 from proctor.contracts.credentials import CredentialUse
@@ -39,13 +39,20 @@ def check_origin(name: str, definition: CredentialDefinition, origin: str) -> No
         )
 
 
-def not_granted(file: CredentialsFile, contracts: Iterable[ToolContract]) -> list[str]:
-    """Say what of their credentials these tools will not get, whatever their sources answer; each thing once."""
+def not_granted(
+    file: CredentialsFile, contracts: Iterable[ToolContract], origin: Callable[[ToolContract], str | None]
+) -> list[str]:
+    """Say what of their credentials these tools will not get, whatever their sources answer; each thing once.
+
+    `origin` tells where a tool's calls go, empty where nobody can, None where it is not known here.
+    """
     found: dict[str, None] = {}
     for contract in contracts:
         for use in contract.credentials:
             try:
-                granted(file, use, contract.name)
+                definition, goes_to = granted(file, use, contract.name), origin(contract)
+                if goes_to is not None:
+                    check_origin(use.name, definition, goes_to)
             except ProctorError as error:
                 found[f"{contract.name}: {error.message}"] = None
     return list(found)

@@ -11,7 +11,8 @@ import httpx
 
 from proctor.contracts.credentials import Credentials, CredentialUse, Secret
 from proctor.contracts.errors import InvalidInput, NotAuthorised
-from proctor.contracts.tool import ToolContract
+from proctor.contracts.tool import HttpImplementation, McpImplementation, McpServer, ToolContract
+from proctor.tools.egress.settings import read_base
 
 _PLACE = re.compile(r"\{(secret|basic)\}")
 _NOT_IN_A_COOKIE: Final = frozenset('",;\\ ')
@@ -59,6 +60,17 @@ async def resolved(
 def origin_of(url: httpx.URL) -> str:
     """Give the origin of an address, without the scheme's own port."""
     return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
+def written_origin(contract: ToolContract) -> str | None:
+    """Give where the calls of a contract go as it is written; empty where that cannot be told.
+
+    None: a setting of its worker says so. Raises `InvalidInput` for an address that cannot be used.
+    """
+    match contract.implementation:
+        case HttpImplementation(base_url=url) | McpImplementation(server=McpServer(url=url)) if url:
+            return None if url.startswith("env:") else origin_of(httpx.URL(read_base(url).text))
+    return ""
 
 
 async def resolve(

@@ -107,6 +107,22 @@ async def test_credential_that_a_tool_asks_for_and_would_not_get_is_named(tmp_pa
         "[Other]": (State.WARN, "Lookup: Lookup may not have the credential desk-key"),
         "[Lookup]": (State.OK, "each tool may have those that it asks for"),
     } == told
+    for base, origin in (
+        ("https://desk.example", "https://elsewhere.example"),
+        ("https://desk.example", "https://desk.example"),
+        ("env:DESK_URL", "https://elsewhere.example"),
+    ):
+        (desk / "tools" / "lookup.yaml").write_text(TOOL.replace("https://desk.example", base))
+        bound = f"{{source: {{kind: environment, name: KEY}}, tools: [Lookup], origins: ['{origin}']}}"
+        (tmp_path / "credentials.yaml").write_text(f"credentials: {{desk-key: {bound}}}\n")
+        findings = {finding.name: finding for finding in await diagnose(Settings.load({}, tmp_path))}
+        told[f"{base} {origin}"] = findings["credentials"].state, findings["credentials"].detail
+    wrong = "Lookup: the credential desk-key may not be sent to https://desk.example"
+    assert {
+        "https://desk.example https://elsewhere.example": (State.WARN, wrong),
+        "https://desk.example https://desk.example": (State.OK, "each tool may have those that it asks for"),
+        "env:DESK_URL https://elsewhere.example": (State.OK, "each tool may have those that it asks for"),
+    } == dict(list(told.items())[3:])
     (tmp_path / "credentials.yaml").write_text("credentials: 7\n")
     findings = {finding.name: finding for finding in await diagnose(Settings.load({}, tmp_path))}
     assert State.FAIL is findings["credentials"].state
