@@ -42,6 +42,7 @@ LATE_ANSWER_MARGIN_S = 2.0
 
 NOT_HAPPENED = Failed(error="read back: it did not happen", retryable=True, is_read_back=True)
 LOST = Unknown(error="an earlier attempt was sent, and its answer was lost")
+NOT_TRIED_AGAIN = Failed(error="stopped before it was tried again")
 NOT_SENT = Failed(error="stopped before it was dispatched", retryable=True)
 
 
@@ -76,7 +77,12 @@ class Dispatcher:
         return await self._settle(effect, outcome, attempt=begun.attempt, stop=stop)
 
     async def settle_lost(self, effect: Effect, standing: EffectStanding, stop: Stop) -> CallReport:
-        """Settle what a lost attempt left, sending nothing: as its probe says, and unknown where none can tell."""
+        """Settle what a lost attempt left, sending nothing: as its probe says, and unknown where none can tell.
+
+        One whose failure came to be written after all just failed.
+        """
+        if standing.state == "attempt_failed":
+            return await _written(effect, NOT_TRIED_AGAIN, final=True)
         return await _written(effect, await self._find_out(effect, standing, stop) or LOST, final=True)
 
     async def _attempt(self, effect: Effect, stop: Stop) -> ToolOutcome:
@@ -110,8 +116,7 @@ class Dispatcher:
     async def _after_lost_attempt(self, effect: Effect, standing: EffectStanding, stop: Stop) -> Admitted | Refusal:
         """Decide what an intent without an outcome means, before anything is sent again."""
         if standing.state == "attempt_failed":
-            otherwise = Failed(error="stopped before it was tried again")
-            return await self._send_again(effect, stop, otherwise=otherwise)
+            return await self._send_again(effect, stop, otherwise=NOT_TRIED_AGAIN)
         if effect.contract.idempotency is Idempotency.NATIVE:
             return await self._send_again(effect, stop, otherwise=LOST)
         found = await self._find_out(effect, standing, stop) or LOST

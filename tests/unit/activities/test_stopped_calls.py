@@ -2,14 +2,14 @@
 
 import asyncio
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from temporalio.activity import ActivityCancellationDetails
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.dispatch import NOT_SENT, Dispatcher
+from activities.dispatch import LOST, NOT_SENT, NOT_TRIED_AGAIN, Dispatcher
 from activities.stopping import Stop, heeding
 from proctor.contracts.dispatching import Admitted, EffectStanding, Prior
 from proctor.contracts.run import CallReport
@@ -19,6 +19,7 @@ from proctor.contracts.tool import (
     HttpImplementation,
     PythonImplementation,
     RetryRule,
+    Unknown,
 )
 from tests.unit.activities.calls import FakeLedger, FakeSlowLedger, FakeTools, effect, lost
 from tests.unit.activities.scene import FakeTraffic
@@ -155,3 +156,15 @@ async def test_a_worker_that_stops_before_the_effect_costs_the_tool_no_attempt()
     with pytest.raises(ApplicationError):
         await environment.run(heeding, drained_in_between)
     assert ([], [(NOT_SENT, False)]) == (tools.sent, ledger.settled)
+
+
+@pytest.mark.parametrize(("state", "expected"), [("attempt_failed", NOT_TRIED_AGAIN), ("intent", LOST)])
+async def test_lost_call_of_a_stopped_run_is_unknown_only_while_nothing_is_known(
+    state: Literal["attempt_failed", "intent"], expected: Failed | Unknown
+) -> None:
+    """A worker that was taken for lost may still write that its attempt failed: no person is asked about that."""
+    tools, ledger = FakeTools(), FakeLedger()
+    standing = EffectStanding(state=state, attempt=1, age_s=0)
+    work = partial(Dispatcher(tools, FakeTraffic()).settle_lost, effect(ledger, idempotency="native"), standing)
+    await ActivityEnvironment().run(heeding, work)
+    assert ([], [(expected, True)]) == (tools.sent, ledger.settled)
