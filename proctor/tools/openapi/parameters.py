@@ -46,7 +46,10 @@ def take_parameters(
     for (place, name), one in merged.items():
         if place == "header" and name.lower() in IDEMPOTENCY_HEADERS:
             schema = references.resolve(one.get("schema") or {}, "the schema of a parameter")
-            taken.key_at, taken.key_form = f"header:{name}", _key_form(name, schema, arguments.notes)
+            taken.key_at, taken.key_form = (
+                f"header:{name}",
+                _key_form(name, _parts(schema, references), arguments.notes),
+            )
         else:
             _take(place, name, one, arguments, taken, credential_places=credential_places)
     return taken
@@ -71,13 +74,20 @@ def _take(
     arguments.notes.add("left_out", what, reason)
 
 
-def _key_form(name: str, schema: dict[str, Any], notes: Notes) -> KeyForm:
-    """Choose the form that the header's schema takes: keys hold the name of a run, and may be long."""
-    longest = schema.get("maxLength")
-    longest = longest if isinstance(longest, int) else LONGEST_KEY
+def _key_form(name: str, schemas: list[dict[str, Any]], notes: Notes) -> KeyForm:
+    """Choose the form that the header's schemas take: keys hold the name of a run, and may be long."""
+    bounds = [one["maxLength"] for one in schemas if isinstance(one.get("maxLength"), int)]
+    longest = min([LONGEST_KEY, *bounds])
     if longest < UUID_LENGTH:
         notes.add("assumed", f"header {name}", f"it takes {longest} characters, and gets a UUID of {UUID_LENGTH}")
-    return "uuid" if schema.get("format") == "uuid" or longest < LONGEST_KEY else "plain"
+    is_uuid = any(one.get("format") == "uuid" for one in schemas)
+    return "uuid" if is_uuid or longest < LONGEST_KEY else "plain"
+
+
+def _parts(schema: dict[str, Any], references: References) -> list[dict[str, Any]]:
+    """Give a schema with those that it is put together of: many write `anyOf` with null for what may be left out."""
+    inner = (schema.get(word) for word in ("allOf", "anyOf", "oneOf"))
+    return [schema, *(references.schema(one) for many in inner if isinstance(many, list) for one in many)]
 
 
 def _refusal(place: str, name: str, credential_places: frozenset[str]) -> str | None:

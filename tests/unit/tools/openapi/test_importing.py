@@ -69,6 +69,8 @@ def test_claims_of_the_document_lower_nothing() -> None:
         ({"type": "string", "format": "uuid"}, "uuid"),
         ({"type": "string", "maxLength": 64}, "uuid"),
         ({"$ref": "#/components/schemas/Key"}, "uuid"),
+        ({"anyOf": [{"$ref": "#/components/schemas/Key"}, {"type": "null"}]}, "uuid"),
+        ({"allOf": [{"type": "string", "maxLength": 64}]}, "uuid"),
         ({"type": "string", "maxLength": 20}, "uuid"),
     ],
 )
