@@ -36,8 +36,8 @@ DYNAMIC_CONFIG = {
     # Tenants share a backlog by their weights, so that one tenant's flood delays no other's runs.
     "matching.useNewMatcher": "true",
     "matching.enableFairness": "true",
-    # Each partition of a queue is fair by itself only, and one server gains nothing from several.
-    "matching.numTaskqueueReadPartitions": "1",
+    # Each partition of a queue is fair by itself only, and one server gains nothing from several. All are still read:
+    # a server that ran without this may have left tasks in them.
     "matching.numTaskqueueWritePartitions": "1",
     # Operators may pause a run.
     "frontend.WorkflowPauseEnabled": "true",
