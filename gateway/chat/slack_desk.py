@@ -89,7 +89,7 @@ class Desk:
         elif word == "answer":
             await self._decide(speaker, notes, word="answer", answer=text)
         elif word == "grant":
-            await self._decide(speaker, notes, word="approve", grant=terms_in(view))
+            await self._grant(speaker, notes, view)
         elif word == "confirm":
             await self._propose(speaker, notes)
 
@@ -115,6 +115,14 @@ class Desk:
             raise InvalidInput("nothing is changed: approve or deny it as it is")
         kept = FormNotes(notes.request_id, notes.shown, notes.channel, notes.ts, said_in(view))
         return {"response_action": "update", "view": confirm_form(kept, request, found)}
+
+    async def _grant(self, speaker: Speaker, notes: FormNotes, view: dict[str, Any]) -> None:
+        try:
+            terms = terms_in(view)
+        except InvalidInput as error:
+            await self._refuse(speaker, notes, error.diagnostics())
+            return
+        await self._decide(speaker, notes, word="approve", grant=terms)
 
     async def _propose(self, speaker: Speaker, notes: FormNotes) -> None:
         try:

@@ -212,6 +212,17 @@ async def test_stop_asking_is_a_grant_with_scope_and_end(talking: Chat) -> None:
     assert ("adam", request.run_id, 2) == (grant.by, grant.run_id, grant.max_uses)
 
 
+async def test_terms_of_a_grant_that_cannot_be_read_are_told(talking: Chat) -> None:
+    """Whoever typed no number hears of it; nothing is approved."""
+    request = await talking.ask()
+    await talking.slack.press(await talking.slack.card(), "Approve and stop asking", user("adam"))
+    form = (await talking.slack.until(lambda: talking.slack.views))[0]
+    await talking.slack.submit(form, user("adam"), scope="run", for_s="3600", max_uses="twice")
+    await talking.slack.until(lambda: talking.slack.whispers)
+    assert "choose for what and for how long" in talking.slack.whispers[0].said
+    assert RequestState.PENDING is (await talking.store.people.request(request.id)).state
+
+
 async def test_expired_and_withdrawn_cards_lose_their_buttons(talking: Chat) -> None:
     """The feed draws them anew; a press in between is too late."""
     request = await talking.ask(for_s=0.2)
