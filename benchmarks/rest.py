@@ -14,8 +14,9 @@ import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
-import httpx
+import aiohttp
 
 from proctor.local import local_order, local_stack
 
@@ -32,17 +33,18 @@ class Tally:
         self.seconds: dict[str, list[float]] = defaultdict(list)
         self.errors: list[str] = []
 
-    async def time(self, client: httpx.AsyncClient, name: str, method: str, path: str, **more: object) -> None:
+    async def time(self, client: aiohttp.ClientSession, name: str, method: str, path: str, **more: Any) -> None:
         """Send a request and note how long it took."""
         began = time.perf_counter()
         try:
-            answer = await client.request(method, path, **more)  # type: ignore[arg-type]
-        except httpx.HTTPError as error:
+            async with client.request(method, path, **more) as answer:
+                text = await answer.text()
+        except (aiohttp.ClientError, TimeoutError) as error:
             self.errors.append(f"{name}: {type(error).__name__}")
             return
         self.seconds[name].append(time.perf_counter() - began)
-        if answer.is_error:
-            self.errors.append(f"{name}: {answer.status_code} {answer.text[:200]}")
+        if not answer.ok:
+            self.errors.append(f"{name}: {answer.status} {text[:200]}")
 
     def report(self, elapsed_s: float) -> None:
         """Print a line per kind of request."""
@@ -60,7 +62,7 @@ class Tally:
             print(f"  {error}")
 
 
-async def _ask(client: httpx.AsyncClient, until: float, tally: Tally, *, writes: bool) -> None:
+async def _ask(client: aiohttp.ClientSession, until: float, tally: Tally, *, writes: bool) -> None:
     while time.perf_counter() < until:
         await tally.time(client, "GET me", "GET", "/v1/me")
         await tally.time(client, "GET runs", "GET", "/v1/runs?limit=20")
@@ -79,10 +81,11 @@ async def measure(clients: int, seconds: float, *, writes: bool) -> int:
         async with local_stack(Path(folder) / "state", AGENTS, order=order) as stack:
             assert stack.gateway is not None
             token = (stack.home / "principals" / "operator.token").read_text().strip()
-            headers, limits = {"authorization": f"Bearer {token}"}, httpx.Limits(max_connections=clients)
-            url = stack.gateway.health_url
-            async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60, limits=limits) as client:
-                await asyncio.gather(*(client.get("/v1/me") for _ in range(clients)))  # opens the connections
+            headers, url = {"authorization": f"Bearer {token}"}, stack.gateway.health_url
+            connector = aiohttp.TCPConnector(limit=clients)
+            async with aiohttp.ClientSession(url, headers=headers, connector=connector) as client:
+                opened = Tally()
+                await asyncio.gather(*(opened.time(client, "GET me", "GET", "/v1/me") for _ in range(clients)))
                 tally, began = Tally(), time.perf_counter()
                 until = began + seconds
                 await asyncio.gather(*(_ask(client, until, tally, writes=writes) for _ in range(clients)))
