@@ -5,6 +5,7 @@ import json
 import re
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,8 @@ MAX_DEPTH = 100
 BODY_TIMEOUT_S = 30.0
 UNREAD = frozenset({408, 413})
 """After these the connection is closed: what is still to come of the body is not read."""
+READ_ON_TIMES, READ_ON_S = 4, 5.0
+"""Of a body that is too large, so many times what is taken is still read, and for so long at most."""
 RAW_PREFIXES = ("/v1/hooks/",)
 """Where other systems send what they have; the routes look at it themselves."""
 API_PREFIX = "/v1/"
@@ -108,6 +111,7 @@ class Gatekeeper:
     async def _read(self, headers: Headers, receive: Receive) -> bytes:
         length = headers.get("content-length", "0")
         if length.isdigit() and int(length) > self._max:
+            await self._read_on(receive, 0)
             raise self._too_large()
         body = bytearray()
         try:
@@ -116,11 +120,25 @@ class Gatekeeper:
                     message = await receive()
                     body += message.get("body", b"")
                     if len(body) > self._max:
+                        await self._read_on(receive, len(body))
                         raise self._too_large()
                     if message["type"] == "http.disconnect" or not message.get("more_body", False):
                         return bytes(body)
         except TimeoutError:
             raise BadRequest(other_problem("slow-body", "Too slow", "the body did not arrive in time")) from None
+
+    async def _read_on(self, receive: Receive, size: int) -> None:
+        """Drop what is still to come of a body, within bounds.
+
+        Who is cut off while sending is told of a broken connection by the system, and never reads our answer.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(READ_ON_S):
+                while size <= READ_ON_TIMES * self._max:
+                    message = await receive()
+                    size += len(message.get("body", b""))
+                    if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                        return
 
     def _too_large(self) -> BadRequest:
         return BadRequest(problem_of(OversizeInput(f"the body has more than {self._max} bytes")))

@@ -42,6 +42,22 @@ async def test_a_body_beyond_the_limit_is_not_read_to_its_end(site: Site) -> Non
     assert sent < 32 * 1024 * 1024
 
 
+async def test_whoever_sends_too_much_hears_of_it(site: Site) -> None:
+    """And not of a connection that broke: up to four times of what is taken is read, and dropped."""
+    for size in (1024 * 1024 + 1, 3 * 1024 * 1024, 4 * 1024 * 1024 - 1):
+        for _ in range(5):
+            answer = await site.ask("POST", "/tasks", by=BY, content=b" " * size, headers=JSON)
+            assert (413, "close") == (answer.status_code, answer.headers["connection"])
+    for _ in range(5):
+        answer = await site.ask("POST", "/tasks", by=BY, content=_in_chunks(48), headers=JSON)
+        assert (413, "close") == (answer.status_code, answer.headers["connection"])
+
+
+async def _in_chunks(count: int) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield b" " * 65_536
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
