@@ -4,9 +4,9 @@ from temporalio import activity
 
 from activities.bench import PolicyShelf
 from activities.boundary import speaks_temporal
-from proctor.contracts.kill import LostCall, StopNotice
 from proctor.contracts.ports import RunJournal
 from proctor.contracts.run import Ending, OpenedRun, RequestRef, RequestStanding, RunOutcome, RunStart
+from proctor.contracts.stopping import StopNotice
 
 
 class RunActivities:
@@ -33,8 +33,9 @@ class RunActivities:
     async def acknowledge_cancel(self, start: RunStart) -> StopNotice:
         """Learn which kill stopped the run; one that Temporal's own cancel began is fenced here."""
         fence = await self._journal.acknowledge_cancel(start.run_id)
-        lost = [LostCall(step=ref.step, call=ref.call) for ref in await self._journal.lost_calls(start.run_id)]
-        return StopNotice(**fence.model_dump(), lost=tuple(lost))
+        notice = StopNotice(**fence.model_dump(exclude_unset=True))
+        lost = tuple(await self._journal.lost_calls(start.run_id))
+        return notice.model_copy(update={"lost": lost}) if lost else notice
 
     @activity.defn
     @speaks_temporal

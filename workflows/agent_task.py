@@ -247,7 +247,7 @@ class AgentTaskWorkflow:
             **options.store_call("learn who stopped the run"),
         )
         for lost in notice.lost:
-            await self._settle(state, CallRef(run_id=state.run_id, step=lost.step, call=lost.call))
+            await self._settle(state, lost)
         if notice.mode == "freeze":
             state.saga.clear()
         status = RunStatus.CANCELLED if notice.actor == "temporal" else RunStatus.KILLED

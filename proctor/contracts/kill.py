@@ -47,20 +47,6 @@ class Fence(Contract):
     released_by: PrincipalName | None = None
 
 
-class LostCall(Contract):
-    """A call whose intent has no outcome though nothing carries it out any more."""
-
-    step: int
-    call: int
-
-
-class StopNotice(Fence):
-    """What a stopping run is told: which fence stopped it, and what of its own must still be settled."""
-
-    lost: tuple[LostCall, ...] = ()
-    """Newest first. Their worker was lost, with their answers."""
-
-
 EffectFate = Literal["confirmed", "failed", "unknown", "in_flight"]
 
 

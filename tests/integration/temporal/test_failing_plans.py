@@ -24,7 +24,7 @@ from proctor.contracts.run import (
     StepRef,
 )
 from proctor.contracts.tool import Effect
-from tests.integration.temporal.opened import opened_run
+from tests.unit.workflows.opened import opened_run
 from workers.embedded.temporal import EmbeddedTemporal
 from workers.search_attributes import register_search_attributes
 from workflows.agent_task import AgentTaskWorkflow

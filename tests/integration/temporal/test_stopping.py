@@ -13,7 +13,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from proctor.contracts.decision import Verdict
 from proctor.contracts.ids import PrincipalName, RunId, ToolName
-from proctor.contracts.kill import KillScope, LostCall, StopNotice
+from proctor.contracts.kill import KillScope
 from proctor.contracts.run import (
     AuditHead,
     CallRef,
@@ -26,8 +26,9 @@ from proctor.contracts.run import (
     StepPlan,
     StepRef,
 )
+from proctor.contracts.stopping import StopNotice
 from proctor.contracts.tool import Effect
-from tests.integration.temporal.opened import opened_run
+from tests.unit.workflows.opened import opened_run
 from workers.embedded.temporal import EmbeddedTemporal
 from workers.search_attributes import register_search_attributes
 from workflows.agent_task import AgentTaskWorkflow
@@ -84,7 +85,7 @@ class FakeActivities:
             reason="enough",
             mode=self.mode,
             raised_at=datetime.now(UTC),
-            lost=(LostCall(step=0, call=0),),
+            lost=(CallRef(run_id=start.run_id, step=0, call=0),),
         )
 
     @activity.defn

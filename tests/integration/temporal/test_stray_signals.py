@@ -29,7 +29,7 @@ from proctor.contracts.run import (
 )
 from proctor.contracts.tool import Effect
 from proctor.contracts.wire import REQUEST_DECIDED, RequestDecided
-from tests.integration.temporal.opened import opened_run
+from tests.unit.workflows.opened import opened_run
 from workers.embedded.temporal import EmbeddedTemporal
 from workers.search_attributes import register_search_attributes
 from workflows.agent_task import AgentTaskWorkflow

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from proctor.contracts.ids import AgentName, Digest, PrincipalName, RunId, TenantId, ToolName
-from proctor.contracts.manifest import Autonomy, Bounds
-from proctor.contracts.run import AuditHead, CallRef, CallReport, OpenedRun, PlannedCall, RunStatus, StepPlan
+from proctor.contracts.ids import RunId, ToolName
+from proctor.contracts.run import CallRef, CallReport, PlannedCall, RunStatus, StepPlan
+from tests.unit.workflows.opened import opened_run
 from workflows.endings import from_final_plan
 from workflows.state import TaskState
 
@@ -15,18 +15,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def a_state(**bounds: int) -> TaskState:
-    opened = OpenedRun(
-        agent=AgentName("agent"),
-        agent_version="1",
-        owner=PrincipalName("owner"),
-        tenant=TenantId("default"),
-        autonomy=Autonomy.AUTONOMOUS,
-        bundle_digest=Digest("0" * 64),
-        bounds=Bounds.model_validate(bounds),
-        plans_locally=True,
-        head=AuditHead(n=0, hash=Digest("0" * 64)),
-    )
-    return TaskState(run_id=RunId("run"), opened=opened, started_at=START)
+    return TaskState(run_id=RunId("run"), opened=opened_run(**bounds), started_at=START)
 
 
 def a_plan(*fingerprints: str, **fields: Any) -> StepPlan:

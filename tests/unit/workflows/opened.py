@@ -5,7 +5,7 @@ from proctor.contracts.manifest import Autonomy, Bounds
 from proctor.contracts.run import AuditHead, OpenedRun
 
 
-def opened_run(*, plans_locally: bool = True) -> OpenedRun:
+def opened_run(*, plans_locally: bool = True, **bounds: int) -> OpenedRun:
     """Give an opened run of an autonomous agent."""
     return OpenedRun(
         agent=AgentName("fixer"),
@@ -14,7 +14,7 @@ def opened_run(*, plans_locally: bool = True) -> OpenedRun:
         tenant=TenantId("default"),
         autonomy=Autonomy.AUTONOMOUS,
         bundle_digest=Digest("a" * 64),
-        bounds=Bounds(),
+        bounds=Bounds.model_validate(bounds),
         plans_locally=plans_locally,
         head=AuditHead(n=0, hash=Digest("0" * 64)),
     )
