@@ -9,6 +9,7 @@ from proctor.documents.problems import Problems, raise_first, read_form
 from proctor.documents.source import read_source
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}", re.ASCII)
+_OWN_PORTS = {"https": ":443", "http": ":80"}
 _THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -32,9 +33,8 @@ def _check(found: CredentialsFile, problems: Problems) -> None:
         if not credential.tools:
             problems.add(place, f"no tool may have {name}", "name the tools under `tools:`")
         for at, origin in enumerate(credential.origins):
-            if (origin.startswith("https:") and origin.endswith(":443")) or (
-                origin.startswith("http:") and origin.endswith(":80")
-            ):
+            scheme, _, rest = origin.partition("://")
+            if rest.endswith(_OWN_PORTS[scheme]):
                 problems.add((*place, "origins", at), f"{origin} names its scheme's own port", "leave the port out")
         if isinstance(credential.source, VaultSource):
             _check_vault(name, credential.source, credential.scopes, found.vault, problems)

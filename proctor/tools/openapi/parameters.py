@@ -46,10 +46,8 @@ def take_parameters(
     for (place, name), one in merged.items():
         if place == "header" and name.lower() in IDEMPOTENCY_HEADERS:
             schema = references.resolve(one.get("schema") or {}, "the schema of a parameter")
-            taken.key_at, taken.key_form = (
-                f"header:{name}",
-                _key_form(name, _parts(schema, references), arguments.notes),
-            )
+            taken.key_at = f"header:{name}"
+            taken.key_form = _key_form(name, _parts(schema, references), arguments.notes)
         else:
             _take(place, name, one, arguments, taken, credential_places=credential_places)
     return taken
