@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from starlette.applications import Starlette
 
 from gateway.chat.slack import SlackParts, open_slack
 from gateway.chat.slack_settings import SlackSettings
@@ -170,3 +172,12 @@ async def talking(chat: Chat) -> AsyncIterator[Chat]:
         chat.parts = parts
         await chat.slack.until(lambda: chat.slack.sockets)
         yield chat
+
+
+@pytest.fixture
+async def client(talking: Chat) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client of the gateway's application with Slack's routes in it."""
+    assert talking.parts is not None
+    transport = httpx.ASGITransport(Starlette(routes=talking.parts.routes))
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as opened:
+        yield opened

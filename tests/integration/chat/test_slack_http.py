@@ -1,24 +1,12 @@
 """Slack over HTTP: only what it signed, lately, and each request once."""
 
-from collections.abc import AsyncIterator
-
 import httpx
-import pytest
 from starlette.applications import Starlette
 
 from gateway.chat.slack_http import PATH
 from proctor.contracts.human import RequestState
 from tests.integration.chat.conftest import Chat, user
 from tests.integration.chat.slack_workspace import signed
-
-
-@pytest.fixture
-async def client(talking: Chat) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of the gateway's application with Slack's routes in it."""
-    assert talking.parts is not None
-    transport = httpx.ASGITransport(Starlette(routes=talking.parts.routes))
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as opened:
-        yield opened
 
 
 async def test_signed_press_decides_and_its_replay_is_refused(talking: Chat, client: httpx.AsyncClient) -> None:

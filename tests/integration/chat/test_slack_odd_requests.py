@@ -1,7 +1,5 @@
 """Requests that are signed by Slack's secret and are odd all the same: none decides, and the next one is taken."""
 
-import hashlib
-import hmac
 import json
 import time
 from collections.abc import AsyncIterator
@@ -9,40 +7,20 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx
-import pytest
-from starlette.applications import Starlette
 
 from gateway.chat.slack_http import MOST_BODY, PATH
 from proctor.contracts.human import RequestState
 from tests.integration.chat.conftest import Chat, user
-from tests.integration.chat.slack_workspace import SECRET, signed
+from tests.integration.chat.slack_workspace import signature, signed
 
 
-def _signed(body: bytes, stamp: str) -> dict[str, str]:
-    """Sign whatever stamp there is."""
-    digest = hmac.new(SECRET.encode(), b"v0:" + stamp.encode() + b":" + body, hashlib.sha256).hexdigest()
-    return {
-        "content-type": "application/x-www-form-urlencoded",
-        "x-slack-request-timestamp": stamp,
-        "x-slack-signature": f"v0={digest}",
-    }
-
-
-@pytest.fixture
-async def client(talking: Chat) -> AsyncIterator[httpx.AsyncClient]:
-    assert talking.parts is not None
-    transport = httpx.ASGITransport(Starlette(routes=talking.parts.routes))
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as opened:
-        yield opened
-
-
-async def test_the_stamp_is_a_number_and_part_of_what_is_signed(talking: Chat, client: httpx.AsyncClient) -> None:
+async def test_the_stamp_is_a_number_and_part_of_what_issignature(talking: Chat, client: httpx.AsyncClient) -> None:
     """One of another form is refused although it is signed, and another fresh one makes nothing old new again."""
     request = await talking.ask()
     body, good = signed(talking.slack.pressed(await talking.slack.card(), "Approve", user("adam")))
     now = int(time.time())
     for stamp in (f"{now}.5", f"+{now}", f" {now}", "0" * 13 + str(now), "0" * 5000 + str(now)):
-        assert 401 == (await client.post(PATH, content=body, headers=_signed(body, stamp))).status_code, stamp[:20]
+        assert 401 == (await client.post(PATH, content=body, headers=signature(body, stamp))).status_code, stamp[:20]
     squared = httpx.Headers({**good, "x-slack-request-timestamp": "²"}, encoding="latin-1")
     assert 401 == (await client.post(PATH, content=body, headers=squared)).status_code
     renewed = {**good, "x-slack-request-timestamp": str(int(good["x-slack-request-timestamp"]) - 1)}
@@ -63,11 +41,11 @@ async def test_a_body_of_no_known_length_or_too_large_a_one_is_not_read(
     stamp = str(int(time.time()))
     order = talking.slack.ordered("help", user("adam"))
     large = urlencode({**order, "pad": "x" * MOST_BODY}).encode()
-    assert 401 == (await client.post(PATH, content=large, headers=_signed(large, stamp))).status_code
+    assert 401 == (await client.post(PATH, content=large, headers=signature(large, stamp))).status_code
     body = urlencode(order).encode()
-    assert 401 == (await client.post(PATH, content=in_chunks(body), headers=_signed(body, stamp))).status_code
+    assert 401 == (await client.post(PATH, content=in_chunks(body), headers=signature(body, stamp))).status_code
     assert [] == talking.slack.replies
-    assert 200 == (await client.post(PATH, content=body, headers=_signed(body, stamp))).status_code
+    assert 200 == (await client.post(PATH, content=body, headers=signature(body, stamp))).status_code
     await talking.slack.until(lambda: talking.slack.replies)
 
 
@@ -94,7 +72,7 @@ async def test_a_payload_that_cannot_be_read_decides_nothing_and_harms_nobody(
     bodies = [urlencode({"payload": json.dumps(one)}).encode() for one in odd]
     bodies += [urlencode({"payload": "{"}).encode(), b"", b"\xff\xfe", b"payload"]
     for body in bodies:
-        answer = await client.post(PATH, content=body, headers=_signed(body, stamp))
+        answer = await client.post(PATH, content=body, headers=signature(body, stamp))
         assert answer.status_code in {200, 400, 404, 500}, body
         assert "Traceback" not in answer.text
     assert RequestState.PENDING == await talking.state(request)
@@ -109,7 +87,7 @@ async def test_the_same_id_in_another_workspace_gives_no_orders(talking: Chat, c
     stamp = str(int(time.time()))
     order = talking.slack.ordered("kill all now", user("olga"))
     body = urlencode({**order, "team_id": "T0OTHER"}).encode()
-    await client.post(PATH, content=body, headers=_signed(body, stamp))
+    await client.post(PATH, content=body, headers=signature(body, stamp))
     await talking.slack.until(lambda: talking.slack.replies)
     assert "I do not know who you are here (T0OTHER/" in str(talking.slack.replies[0])
     assert {"response_type": "ephemeral", "unfurl_links": False}.items() <= talking.slack.replies[0].items()

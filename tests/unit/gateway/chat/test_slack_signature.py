@@ -1,19 +1,16 @@
 """Slack's signature as we check it ourselves, before anything is remembered or handed to Slack's library."""
 
-import hashlib
-import hmac
-
 import pytest
 
 from gateway.chat.slack_http import check_signature
 from proctor.contracts.errors import NotAuthorised
+from tests.integration.chat.slack_workspace import signature
 
 NOW, BODY, SECRET = 1_800_000_000, b"payload=x", "shhh"
 
 
 def _headers(stamp: str, body: bytes = BODY, secret: str = SECRET) -> dict[str, str]:
-    digest = hmac.new(secret.encode(), b"v0:" + stamp.encode() + b":" + body, hashlib.sha256).hexdigest()
-    return {"x-slack-request-timestamp": stamp, "x-slack-signature": f"v0={digest}"}
+    return signature(body, stamp, secret)
 
 
 @pytest.mark.parametrize("age_s", [-300, 0, 300])
