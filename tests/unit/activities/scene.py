@@ -5,11 +5,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from activities.bench import Bench, PolicyShelf
+from activities.facts import Moment
+from activities.judging import Window
 from proctor.contracts.errors import Unavailable
 from proctor.contracts.governing import WindowAnswer, WindowQuery
 from proctor.contracts.ids import Digest, EffectKey, RunId
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, ModelPlannerSpec
-from proctor.contracts.planning import Observation
+from proctor.contracts.planning import Observation, ProposedCall
 from proctor.contracts.policy import PolicyDocument
 from proctor.contracts.run import PlanFacts, RunRecord, RunStatus
 from proctor.contracts.tool import ArgumentRole, Effect, Risk, ToolContract
@@ -138,3 +141,28 @@ class FakeTools:
 
     def egress_hosts(self, contract: ToolContract, arguments: dict[str, Any]) -> tuple[str, ...]:
         return ()
+
+
+SMALL = ProposedCall(tool="Refund", arguments={"order": "o-1", "amount": 40})
+NOW = datetime(2026, 5, 4, 13, 30, tzinfo=UTC)
+OPEN = Window(NOW, NOW)
+
+
+TRUSTED = {
+    "labels.targets.integrity": "trusted",
+    "labels.targets.origins": ["request"],
+    "labels.links.integrity": "trusted",
+    "labels.integrity": "trusted",
+    "labels.confidentiality": "internal",
+    "labels.amount.integrity": "trusted",
+    "run.has_read_untrusted": False,
+    "run.plan": "none",
+}
+
+
+def bench(of: AgentBundle, active: tuple[Digest, AgentBundle] | None = None) -> Bench:
+    return Bench(run(), PolicyShelf().rulings((PINNED, of), active), FakeTools())  # type: ignore[arg-type]
+
+
+def moment(**fields: Any) -> Moment:
+    return Moment(**{"step": 0, "cost_usd": Decimal(0), "at": NOW, **fields})

@@ -1,14 +1,12 @@
 """What a call is judged on, and by which policies."""
 
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from activities.bench import Bench, PolicyShelf
-from activities.facts import FactSheet, Moment, window_queries
-from activities.judging import DispatchJudge, TracedCall, Window, describe, judge_step
+from activities.facts import FactSheet, window_queries
+from activities.judging import DispatchJudge, TracedCall, describe, judge_step
 from activities.offering import told
 from activities.tracing import Tracer
 from proctor.contracts.decision import RAISED_RISK, RecordedDecision, Verdict
@@ -18,19 +16,30 @@ from proctor.contracts.governing import Cell, CellLevel, DeniedGoal, WindowAnswe
 from proctor.contracts.ids import Digest, EffectKey
 from proctor.contracts.labels import Origin
 from proctor.contracts.manifest import AgentBundle, Autonomy
-from proctor.contracts.obligations import Signed
 from proctor.contracts.planning import CallsProposal, DeclaredPlan, Observation, Proposal, ProposedCall, Situation
 from proctor.contracts.policy import LONG_AGO, WindowForm
 from proctor.contracts.run import CallPlan
 from proctor.contracts.tool import ArgumentRole, Risk
-from tests.unit.activities.scene import LOOK_UP, PINNED, REFUND, FakeJournal, FakeTools, bundle, plan_facts, run
+from tests.unit.activities.scene import (
+    LOOK_UP,
+    NOW,
+    OPEN,
+    PINNED,
+    REFUND,
+    SMALL,
+    TRUSTED,
+    FakeJournal,
+    FakeTools,
+    bench,
+    bundle,
+    moment,
+    plan_facts,
+    run,
+)
 
 PAY = ProposedCall(
     tool="Refund", arguments={"note": "n" * 200, "reason": "r" * 200, "more": "m" * 200, "amount": 40, "order": "o-1"}
 )
-SMALL = ProposedCall(tool="Refund", arguments={"order": "o-1", "amount": 40})
-NOW = datetime(2026, 5, 4, 13, 30, tzinfo=UTC)
-OPEN = Window(NOW, NOW)
 LIMIT = {
     "windows": [{"id": "today", "measure": "sum", "tool": "Refund", "argument": "amount", "within_s": 86400}],
     "rules": [
@@ -43,26 +52,6 @@ LIMIT = {
             "advice": "Tomorrow is another day.",
         }
     ],
-}
-
-
-def bench(of: AgentBundle, active: tuple[Digest, AgentBundle] | None = None) -> Bench:
-    return Bench(run(), PolicyShelf().rulings((PINNED, of), active), FakeTools())  # type: ignore[arg-type]
-
-
-def moment(**fields: Any) -> Moment:
-    return Moment(**{"step": 0, "cost_usd": Decimal(0), "at": NOW, **fields})
-
-
-TRUSTED = {
-    "labels.targets.integrity": "trusted",
-    "labels.targets.origins": ["request"],
-    "labels.links.integrity": "trusted",
-    "labels.integrity": "trusted",
-    "labels.confidentiality": "internal",
-    "labels.amount.integrity": "trusted",
-    "run.has_read_untrusted": False,
-    "run.plan": "none",
 }
 
 
@@ -277,72 +266,6 @@ def test_record_says_the_tier_that_the_call_was_judged_at() -> None:
     traced = [TracedCall(call, moment(flows=TRUSTED), {}) for call in (SMALL, large)]
     records = judge_step(place, traced, step=0, window=OPEN).decisions
     assert [("medium", "medium"), ("medium", "high")] == [(r.facts["risk"], r.facts[RAISED_RISK]) for r in records]
-
-
-def test_person_is_asked_about_one_call_of_each_goal() -> None:
-    """What asks for one thing many times at once is asked about once; another target is another question."""
-    other = ProposedCall(tool="Refund", arguments={"order": "o-2", "amount": 2})
-    traced = [TracedCall(call, moment(), {}) for call in (SMALL, SMALL, other)]
-    step = judge_step(bench(bundle()), traced, step=0, window=OPEN)
-    assert [Verdict.REQUIRE_APPROVAL] * 3 == [call.verdict for call in step.calls]
-    assert [0, 2] == [request.call for request in step.requests]
-    assert [True, False, True] == [call.request_id is not None for call in step.calls]
-
-
-RAISED = {
-    "risk": [{"id": "large", "tool": "Refund", "when": {"fact": "arguments.amount", "at_least": 100}, "risk": "high"}],
-    "rules": [
-        {
-            "id": "very-large",
-            "effect": "require_approval",
-            "tool": "Refund",
-            "when": {"fact": "arguments.amount", "at_least": 50},
-            "reason": "Somebody must look.",
-        }
-    ],
-}
-LARGE = ProposedCall(tool="Refund", arguments={"order": "o-1", "amount": 100})
-
-
-def test_approval_of_high_risk_takes_a_signature() -> None:
-    """With the plan and at dispatch, by whichever policy the risk is high; what is allowed or less risky takes none."""
-    medium = ProposedCall(tool="Refund", arguments={"order": "o-2", "amount": 60})
-    place = bench(bundle(RAISED))
-    calls = (SMALL, medium, LARGE)
-    records = judge_step(place, [TracedCall(one, moment(flows=TRUSTED), {}) for one in calls], step=0, window=OPEN)
-    signed = [Signed() in record.decision.obligations for record in records.decisions]
-    assert [False, False, True] == signed
-    assert ["allow", "require_approval", "require_approval"] == [one.decision.verdict for one in records.decisions]
-    assert [False, True] == [request.process is not None and request.process.is_signed for request in records.requests]
-    plain = bundle({"rules": RAISED["rules"]})
-    decision, facts = bench(plain, (Digest("b" * 64), bundle(RAISED))).judge(LARGE, moment(flows=TRUSTED))
-    assert Signed() in decision.obligations
-    assert Risk.HIGH is bench(bundle(RAISED)).risk(facts)
-    assert Signed() not in bench(plain).judge(LARGE, moment(flows=TRUSTED))[0].obligations
-
-
-def test_request_says_what_it_takes_and_is_bound_to_it() -> None:
-    """Stages and escalations of the rules that asked; the plan in history tells when to look, if ever."""
-    stages = {"kind": "stages", "stages": [{"name": "desk"}, {"role": "owner"}]}
-    later = {"kind": "escalate", "after_s": 600, "to": ["olga"]}
-    plans = []
-    for owed in ([stages, later], [stages], []):
-        (rule,) = RAISED["rules"]
-        document = bundle({"rules": [{**rule, "obligations": owed}]})
-        plans.append(judge_step(bench(document), [TracedCall(LARGE, moment(flows=TRUSTED), {})], step=0, window=OPEN))
-    (escalated,), (staged,), (one,) = (plan.requests for plan in plans)
-    assert escalated.process is not None
-    assert escalated.binding is not None
-    assert ["desk", ""] == [stage.name for stage in escalated.process.stages]
-    assert (escalated.process.digest(), plans[0].decisions[0].goal) == (
-        escalated.binding.process_sha256,
-        escalated.binding.target,
-    )
-    assert NOW + timedelta(seconds=600) == escalated.next_at == plans[0].calls[0].look_at
-    demanded = [request.binding.process_sha256 for request in (escalated, staged, one) if request.binding is not None]
-    assert demanded[0] == demanded[1] != demanded[2]
-    assert [None, None] == [plan.calls[0].look_at for plan in plans[1:]]
-    assert "look_at" not in plans[1].calls[0].model_fields_set
 
 
 def demoted(risk: Risk, level: Autonomy) -> CellLevel:

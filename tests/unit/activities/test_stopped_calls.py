@@ -127,34 +127,31 @@ async def test_a_worker_that_stops_leaves_a_lost_attempt_to_the_next() -> None:
     assert ([], []) == (tools.sent, ledger.settled)
 
 
+async def drained_before(begun: Admitted | Prior, tools: FakeTools, ledger: FakeLedger, **contract: Any) -> None:
+    """Carry a call out on a worker that is told to stop before it looks at it."""
+    environment = ActivityEnvironment()
+
+    async def work(stop: Stop) -> CallReport:
+        environment.cancel(ActivityCancellationDetails(worker_shutdown=True))
+        await asyncio.sleep(0)
+        return await Dispatcher(tools, FakeTraffic()).carry_out(effect(ledger, **contract), begun, stop)
+
+    await environment.run(heeding, work)
+
+
 async def test_a_worker_that_stops_sends_nothing_again() -> None:
     """Not even with a key: the next worker will, with an intent of its own."""
     tools, ledger = FakeTools(), FakeLedger()
-    environment = ActivityEnvironment()
-
-    async def drained_in_between(stop: Stop) -> CallReport:
-        environment.cancel(ActivityCancellationDetails(worker_shutdown=True))
-        await asyncio.sleep(0)
-        return await Dispatcher(tools, FakeTraffic()).carry_out(effect(ledger, idempotency="native"), lost(), stop)
-
     with pytest.raises(asyncio.CancelledError):
-        await environment.run(heeding, drained_in_between)
+        await drained_before(lost(), tools, ledger, idempotency="native")
     assert ([], 0, []) == (tools.sent, ledger.retries, ledger.settled)
 
 
 async def test_a_worker_that_stops_before_the_effect_costs_the_tool_no_attempt() -> None:
     """The only attempt that the tool has is not used up by one that was never sent."""
     tools, ledger = FakeTools(), FakeLedger()
-    environment = ActivityEnvironment()
-
-    async def drained_in_between(stop: Stop) -> CallReport:
-        environment.cancel(ActivityCancellationDetails(worker_shutdown=True))
-        await asyncio.sleep(0)
-        once = effect(ledger, retry=RetryRule(max_attempts=1))
-        return await Dispatcher(tools, FakeTraffic()).carry_out(once, Admitted(attempt=1), stop)
-
     with pytest.raises(ApplicationError):
-        await environment.run(heeding, drained_in_between)
+        await drained_before(Admitted(attempt=1), tools, ledger, retry=RetryRule(max_attempts=1))
     assert ([], [(NOT_SENT, False)]) == (tools.sent, ledger.settled)
 
 
