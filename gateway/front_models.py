@@ -9,7 +9,7 @@ from proctor.contracts.audit import AuditRecord
 from proctor.contracts.base import Contract
 from proctor.contracts.catalog import ToolUsage
 from proctor.contracts.control import ControlEntry, UndoPreview, Wheel
-from proctor.contracts.human import DecisionReceipt, HumanRequest, Role, Signature
+from proctor.contracts.human import DecisionReceipt, HumanRequest, Roles, Signature
 from proctor.contracts.identity_ports import LONGEST_KEY_S, ApiKey, OtherSystem
 from proctor.contracts.ids import AgentName, PrincipalName, RunId, ToolName
 from proctor.contracts.kill import Fence, KillScope, Receipt
@@ -154,7 +154,7 @@ class ApiKeyOrder(Contract):
     """Make an API key: for me, or by an owner for `principal`."""
 
     principal: PrincipalName | None = None
-    roles: frozenset[Role] | None = None
+    roles: Roles | None = None
     """None: all that the principal has."""
     label: str = Field(default="", max_length=100)
     for_s: int = Field(default=90 * 86_400, gt=0, le=LONGEST_KEY_S)

@@ -45,7 +45,7 @@ def verify(
     findings = [_finding(trail, given) for trail in trails]
     print_rows(findings, output, _COLUMNS)
     broken = [finding["run_id"] for finding in findings if not finding["proven"]]
-    for note in {note for trail in trails for note in trail.notes}:
+    for note in dict.fromkeys(note for trail in trails for note in trail.notes):
         say(note)
     say(f"{len(findings) - len(broken)} of {len(findings)} proven")
     raise typer.Exit(1 if broken else 0)

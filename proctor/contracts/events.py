@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from pydantic import AwareDatetime
 
 from proctor.contracts.base import Contract
-from proctor.contracts.human import Principal, Role
+from proctor.contracts.human import Principal, Roles
 from proctor.contracts.ids import AgentName, PrincipalName, RequestId, RunId, TenantId
 
 EVENT_KINDS = frozenset(
@@ -108,11 +108,11 @@ class Addressee(Contract):
     """A person who can be written to."""
 
     principal: PrincipalName
-    roles: frozenset[Role]
+    roles: Roles
     address: str
     stands_in_for: tuple[PrincipalName, ...] = ()
     """Whose places they may take now, for the agent that was asked about."""
-    roles_stood_in_for: frozenset[Role] = frozenset()
+    roles_stood_in_for: Roles = frozenset()
 
 
 class Addresses(Protocol):

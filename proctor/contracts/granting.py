@@ -2,11 +2,11 @@
 
 from proctor.contracts.approving import Grant
 from proctor.contracts.base import Contract
-from proctor.contracts.human import Role
+from proctor.contracts.human import Roles
 
 
 class HeldGrant(Contract):
     """A live grant whose author is still enrolled, with the roles that they have now."""
 
     grant: Grant
-    roles: frozenset[Role]
+    roles: Roles

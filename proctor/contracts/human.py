@@ -2,9 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, PlainSerializer
 
 from proctor.contracts.approving import ApprovalProcess, GrantTerms
 from proctor.contracts.base import Contract
@@ -22,11 +22,19 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
+def _in_order(roles: frozenset[Role]) -> list[Role]:
+    return sorted(roles)
+
+
+Roles = Annotated[frozenset[Role], PlainSerializer(_in_order, return_type=list[Role], when_used="json")]
+"""A set of roles; written in alphabetical order, since each process would list a set in an order of its own."""
+
+
 class Principal(Contract):
     """An authenticated person or service."""
 
     name: PrincipalName
-    roles: frozenset[Role]
+    roles: Roles
     is_narrowed: bool = Field(default=False, exclude=True)
     """Whether they came in by a key with fewer roles than they have: then nothing but these roles counts."""
     key_until: AwareDatetime | None = Field(default=None, exclude=True)

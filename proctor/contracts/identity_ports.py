@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from pydantic import AwareDatetime, Field
 
 from proctor.contracts.base import Contract
-from proctor.contracts.human import Principal, Role
+from proctor.contracts.human import Principal, Roles
 from proctor.contracts.ids import PrincipalName
 
 OtherSystem = Literal["slack", "matrix", "email", "oidc"]
@@ -32,7 +32,7 @@ class ApiKey(Contract):
 
     id: str
     principal: PrincipalName
-    roles: frozenset[Role]
+    roles: Roles
     label: str = ""
     created_by: PrincipalName
     created_at: AwareDatetime
@@ -49,7 +49,7 @@ class NewApiKey(Contract):
     id: str
     principal: PrincipalName
     secret_sha256: str
-    roles: frozenset[Role]
+    roles: Roles
     label: str = Field(default="", max_length=100)
     for_s: int = Field(gt=0, le=LONGEST_KEY_S)
 

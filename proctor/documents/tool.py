@@ -136,7 +136,7 @@ def _entries(data: Any, problems: Problems) -> list[tuple[Place, Any]]:
     if not isinstance(data, dict) or len({"tool", "tools"} & data.keys()) != 1:
         problems.add((), "not a tool contract", hint)
         return []
-    for key in data.keys() - {"tool", "tools"}:
+    for key in [one for one in data if one not in {"tool", "tools"}]:
         problems.add((key,), f"unknown key {key!r} beside `tool:`", "indent it under `tool:`")
     if "tool" in data:
         return [(("tool",), data["tool"])]
