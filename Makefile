@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup demo browser test check bench lock clean
+.PHONY: help setup dev demo browser test check bench lock clean
 
 PY := .venv/bin/python
 
@@ -9,13 +9,18 @@ help: ## List the targets
 
 setup: .venv/.ready ## Prepare the environment (.venv/bin/proctor is the command)
 
+dev: .venv/.ready-dev ## Prepare what checks and tests need beside it
+
 .venv/.ready: requirements.lock pyproject.toml scripts/setup
 	@scripts/setup
+
+.venv/.ready-dev: requirements-dev.lock .venv/.ready
+	@scripts/setup dev
 
 demo: setup ## Run the demo; MODEL=openai:NAME plans with a real model
 	@.venv/bin/proctor demo $(if $(MODEL),--model $(MODEL))
 
-check: setup ## Format, lint, types, import contracts
+check: dev ## Format, lint, types, import contracts
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
@@ -24,13 +29,13 @@ check: setup ## Format, lint, types, import contracts
 browser: ## Install a browser for the tests of the approval page, where that is possible
 	@scripts/browser
 
-test: setup ## Run all tests, on real embedded parts
+test: dev ## Run all tests, on real embedded parts
 	@$(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder --durations=30 --durations-min=5
 
-bench: setup ## Measure, beside a bare hand-written loop
+bench: dev ## Measure, beside a bare hand-written loop
 	@$(PY) -m benchmarks
 
-lock: setup ## Renew requirements.lock from pyproject.toml (names, versions and hashes only)
+lock: dev ## Renew both locks from pyproject.toml (names, versions and hashes only)
 	@scripts/lock
 
 clean: ## Remove environment and state

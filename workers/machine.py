@@ -67,7 +67,7 @@ def wrong_packages(lock: str, needed: Iterable[str]) -> Iterator[str]:
     """Name the needed packages that are missing, and those present in another version than the lock says.
 
     The lock is in requirements style and has more than every machine needs: packages, and versions of packages, of
-    other systems, and tests'.
+    other systems.
     """
     for name in needed:
         if _installed(name) is None:

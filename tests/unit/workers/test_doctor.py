@@ -53,9 +53,10 @@ def test_version_of_another_system_or_python_is_not_missed() -> None:
 
 
 def test_this_environment_is_as_locked() -> None:
-    """The real lock and the real environment agree."""
+    """The real locks and the real environment agree."""
     assert _needed()
-    assert list(wrong_packages((ROOT / "requirements.lock").read_text(), _needed())) == []
+    for lock in ("requirements.lock", "requirements-dev.lock"):
+        assert list(wrong_packages((ROOT / lock).read_text(), _needed())) == [], lock
 
 
 def test_a_full_disk_fails_and_a_nearly_full_one_warns(tmp_path: Path) -> None:
