@@ -67,16 +67,6 @@ async def test_the_runtime_cannot_delete_projections(dsn: str, table: str) -> No
             _as_app(dsn, statement)
 
 
-@pytest.mark.parametrize("table", ["audit", "decision"])
-@pytest.mark.parametrize(
-    "change", ["UPDATE proctor.{} SET run_id = run_id", "DELETE FROM proctor.{}", "TRUNCATE proctor.{}"]
-)
-async def test_even_the_owner_is_refused(dsn: str, table: str, change: str) -> None:
-    """A trigger stands behind the rights."""
-    with psycopg.connect(dsn) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
-        connection.execute(change.format(table))
-
-
 async def test_the_pool_acts_as_the_restricted_role(store: PostgresStore, dsn: str) -> None:
     """Its connections belong to the owner and have the application's rights."""
     await open_scene(store)
