@@ -90,7 +90,7 @@ def _read_kill(rest: str) -> Order:
         scope, target = KillScope.ALL, ""
     elif scope is not KillScope.RUN:
         target, _, reason = after.strip().partition(" ")
-    if not reason.strip() or not (target or scope is KillScope.ALL):
+    if not reason.strip():  # what stands first in an order is the target, so that without it there is no reason
         raise _malformed("kill")
     return Order("kill", target, reason.strip(), scope)
 
