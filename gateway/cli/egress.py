@@ -3,8 +3,9 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TextIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final
 
 import typer
 
@@ -42,7 +43,10 @@ def check(
     """Judge URLs as the client of tools would, one line of answer for each line. Exit 2 when a line is unusable."""
     judge = _judge(allow)
     with _lines(given) as lines:
-        unusable = _stream(judge, lines) if output is Format.JSONL else _collect(judge, lines, output)
+        if output is Format.JSONL:
+            unusable = _stream(judge, lines, at_once=given == "-")
+        else:
+            unusable = _collect(judge, lines, output)
     if unusable:
         say(f"{unusable} of the lines could not be judged, and so were denied")
         raise typer.Exit(_UNUSABLE)
@@ -66,20 +70,18 @@ def _judge(path: Path) -> "EgressJudge":
 def _lines(given: str) -> "Iterator[Iterable[str]]":
     from proctor.contracts.errors import InvalidInput
 
-    if given == "-":
-        yield sys.stdin
-        return
     try:
-        file: TextIO = Path(given).open(encoding="utf-8-sig", errors="backslashreplace")  # noqa: SIM115 - closed below
+        file: BinaryIO = sys.stdin.buffer if given == "-" else Path(given).open("rb")  # noqa: SIM115 - closed below
     except OSError as error:
         raise InvalidInput(f"{visible_line(given)} cannot be read: {error.strerror}") from error
-    with file:
-        yield file
+    # A line ends where JSON Lines ends it; bytes that are no UTF-8 are denied under their line's id.
+    with TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="\n") as lines:
+        yield lines
 
 
-def _stream(judge: "EgressJudge", lines: "Iterable[str]") -> int:
+def _stream(judge: "EgressJudge", lines: "Iterable[str]", *, at_once: bool) -> int:
     """Write each verdict as it is found; to a pipe that is read while it is written, at once."""
-    unusable, at_once = 0, lines is sys.stdin
+    unusable = 0
     for verdict in judge.verdicts(lines):
         sys.stdout.write(verdict.line() + "\n")
         if at_once:

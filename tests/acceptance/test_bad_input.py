@@ -180,6 +180,16 @@ def test_missing_environment_names_the_variable(tmp_path: Path, environ: dict[st
     assert "hunter2" not in lines[0]
 
 
+def test_lines_of_stdin_are_read_as_those_of_a_file(tmp_path: Path) -> None:
+    """A mark of byte order, and bytes that are no UTF-8, cost no line its answer in any locale."""
+    (tmp_path / "allow.yaml").write_text("allow: [{host: kb.example.com}]")
+    given = b'\xef\xbb\xbf{"id": 1, "url": "https://kb.example.com/"}\n{"id": 2, "url": "\xff"}\n{"id": 3, "url": null}'
+    arguments = ("egress", "check", "--allow", str(tmp_path / "allow.yaml"), "--input", "-")
+    code, out, _ = call(environ_for(tmp_path, PYTHONIOENCODING="utf-8:strict"), *arguments, stdin=given)
+    told = [json.loads(line) for line in out.splitlines()]
+    assert (0, [(1, "allow"), (2, "deny"), (3, "deny")]) == (code, [(one["id"], one["verdict"]) for one in told])
+
+
 def test_database_that_was_not_migrated_is_named_with_the_remedy(product: Product) -> None:
     """Neither command nor worker works on a schema that it does not know."""
     stack = json.loads((product.home / "dev.json").read_text())

@@ -117,7 +117,5 @@ def _read_port(text: str) -> int:
 
 def _refuse_missing_path(rest: str) -> None:
     """Refuse what an old reader takes for more of the authority, which it ends at the first slash or the last @."""
-    if rest.startswith("#"):
-        raise EgressDenied("a fragment follows the host without a path")
     if "@" in rest or "/" in rest:
-        raise EgressDenied("a query with @ or / follows the host without a path")
+        raise EgressDenied("a query or a fragment with @ or / follows the host without a path")

@@ -9,7 +9,7 @@ from proctor.contracts.errors import EgressDenied, InvalidInput
 from proctor.tools.egress.hosts import is_address, read_host
 from proctor.tools.egress.networks import Address, Network, read_address, why_not
 from proctor.tools.egress.paths import is_under
-from proctor.tools.egress.reading import PORTS, Url
+from proctor.tools.egress.reading import PORTS, Url, read_url
 
 _ANY_BELOW = "*."
 _ANYONE = "_anyone"
@@ -66,7 +66,7 @@ class EgressRules:
 
 
 def place_of(entry: EgressEntry) -> Place:
-    """Read one entry. Raises `InvalidInput` for a host that no URL can name."""
+    """Read one entry. Raises `InvalidInput` for a host or a path that no URL can name."""
     is_suffix = entry.host.startswith(_ANY_BELOW)
     written = entry.host.removeprefix(_ANY_BELOW)
     try:
@@ -76,11 +76,22 @@ def place_of(entry: EgressEntry) -> Place:
         raise InvalidInput(f"the egress host {entry.host!r} cannot be used: {error.message}", hint=hint) from None
     if is_suffix and is_address(host):
         raise InvalidInput(f"the egress host {entry.host!r} cannot be used: an address has no names below it")
+    _refuse_unreachable(entry.path_prefix)
     networks: tuple[Network, ...] = tuple(entry.cidrs)
     if is_address(host) and not networks:
         networks = (ip_network(host),)
     port = entry.port or PORTS[entry.scheme]
     return Place(entry.scheme, host, port, is_suffix, entry.methods, entry.path_prefix, networks)
+
+
+def _refuse_unreachable(prefix: str) -> None:
+    try:
+        is_sent = prefix.isascii() and read_url(f"https://any.example{prefix}").path == prefix
+    except EgressDenied:
+        is_sent = False
+    if not is_sent or not is_under(prefix, prefix):
+        hint = "write it as it is sent: percent-encoded, without query, fragment, `.` and `..`"
+        raise InvalidInput(f"the egress path {prefix!r} cannot be used: no path of a URL lies under it", hint=hint)
 
 
 def admit_addresses(networks: Sequence[tuple[Network, ...]], answers: Sequence[str]) -> list[Address]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
+from math import isfinite
 from typing import Any, Final
 
 from proctor.contracts.egress import EgressEntry
@@ -53,7 +54,7 @@ class EgressJudge:
 
     def _verdict(self, number: int, text: str) -> Verdict:
         try:
-            line = json.loads(text, object_pairs_hook=_once)
+            line = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             return Verdict(None, None, is_allowed=False, reason=f"line {number} is not JSON: {error}", is_usable=False)
         if not isinstance(line, dict):
@@ -92,7 +93,7 @@ class _Asked:
     """What a line says beside its URL. Raises `InvalidInput` for what it cannot mean."""
 
     def __init__(self, line: dict[str, Any]) -> None:
-        self.method: str = _method(line.get("method", _METHOD))
+        self.method: str = _method(line.get("method"))
         self.answers: Sequence[Sequence[str]] | None = _answers(line.get("dns_answers"))
         self.networks: tuple[Network, ...] | None = _networks(line.get("allowed_cidrs"))
         self.redirect: tuple[int, Any] | None = _redirect(line.get("redirect"))
@@ -106,7 +107,21 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _finite(text: str) -> float:
+    """Refuse a number that could not be written again: the answer repeats the id."""
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"the number {text[:20]} is too large")
+    return value
+
+
 def _method(value: Any) -> str:
+    if value is None:
+        return _METHOD
     if not isinstance(value, str) or not value.isalpha():
         raise InvalidInput("method is not a word such as GET")
     return value.upper()

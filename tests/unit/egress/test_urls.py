@@ -192,6 +192,13 @@ def test_entry_that_no_url_can_name_is_a_mistake(host: str) -> None:
         EgressRules([EgressEntry(host=host)])
 
 
+@pytest.mark.parametrize("prefix", ["/a?b", "/a#b", "/a/../b", "/a/%2e%2e/b", "/a b", "/a\\b", "/%zz", "/b\u00fccher"])
+def test_entry_whose_path_no_url_can_lie_under_is_a_mistake(prefix: str) -> None:
+    """It would deny all that it is meant to allow, and never say so."""
+    with pytest.raises(InvalidInput, match="the egress path"):
+        EgressRules([EgressEntry(host="kb.internal.company", path_prefix=prefix)])
+
+
 def test_entry_with_a_url_for_a_host_is_told_which_keys_there_are() -> None:
     """A newcomer writes a URL there first."""
     with pytest.raises(InvalidInput) as raised:

@@ -16,7 +16,7 @@ def check(proctor: Call, tmp_path: Path) -> Callable[[str], tuple[int, str, str]
     (tmp_path / "allow.yaml").write_text(ALLOW)
 
     def call(lines: str) -> tuple[int, str, str]:
-        (tmp_path / "urls.jsonl").write_text(lines)
+        (tmp_path / "urls.jsonl").write_bytes(lines.encode("utf-8", "surrogateescape"))
         files = ("--allow", str(tmp_path / "allow.yaml"), "--input", str(tmp_path / "urls.jsonl"))
         return proctor("egress", "check", *files, "--output", "jsonl")
 
@@ -59,6 +59,28 @@ def test_line_that_cannot_be_read_is_denied_by_its_number_and_told_by_the_exit_c
     assert (2, ["allow", "deny", "deny"]) == (code, [one["verdict"] for one in told])
     assert told[1]["reason"].startswith("line 2 is not JSON")
     assert "2 of the lines could not be judged" in err
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('\ufeff{"id": 1, "url": "https://kb.example.com/"}\r\n\r\n', (1, "allow", "an entry names")),
+        ('{"id": 2,\r"url": "https://kb.example.com/"}', (2, "allow", "an entry names")),
+        ('{"id": 3, "url": "https://kb.example.com/\udcff"}', (3, "deny", "cannot be seen")),
+        ('{"id": 4, "url": "https://kb.example.com/", "method": null}', (4, "allow", "an entry names")),
+        ('{"id": NaN, "url": "https://kb.example.com/"}', (None, "deny", "NaN is no JSON")),
+        ('{"id": -Infinity, "url": "https://kb.example.com/"}', (None, "deny", "-Infinity is no JSON")),
+        ('{"id": 1e999, "url": "https://kb.example.com/"}', (None, "deny", "the number 1e999 is too large")),
+    ],
+)
+def test_odd_line_gets_one_line_of_answer_that_is_json(
+    check: Callable[[str], tuple[int, str, str]], line: str, expected: tuple[int | None, str, str]
+) -> None:
+    """Other ends of lines, bytes that are no UTF-8, and numbers that JSON has not: whoever reads the answers can."""
+    _, out, _ = check(line)
+    (told,) = [json.loads(answer, parse_constant=pytest.fail) for answer in out.splitlines()]
+    assert expected[:2] == (told["id"], told["verdict"])
+    assert expected[2] in told["reason"]
 
 
 @pytest.mark.parametrize(
