@@ -8,7 +8,7 @@ from temporalio.workflow import ActivityCancellationType
 
 from activities.dispatch import LATE_ANSWER_MARGIN_S, SETTLING_PATIENCE_S, STOPPING_GRACE_S
 from proctor.contracts.canonical import summarize
-from proctor.contracts.run import PlannedCall
+from proctor.contracts.run import CallRef, PlannedCall
 from proctor.contracts.wire import pool_queue
 
 THROUGH_AN_OUTAGE = RetryPolicy(
@@ -28,6 +28,9 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=5)
 
 POOL_PATIENCE = timedelta(minutes=15)
 """How long a call waits for a worker of its pool; then it fails, instead of hanging on a pool that nobody serves."""
+
+SETTLING_POOL_PATIENCE = timedelta(seconds=10)
+"""How long a run that stops waits for a worker of a pool; the one that was lost may have been the last of them."""
 
 UNDO_FIRST = Priority(priority_key=1)
 """What is to be taken back goes before what is to be done; everything else has Temporal's default, 3 of 5."""
@@ -128,6 +131,19 @@ def compensating(summary: str) -> ActivityOptions:
         "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         "priority": UNDO_FIRST,
         "summary": summary,
+    }
+
+
+def settling(ref: CallRef, task_queue: str, pool: str = "") -> ActivityOptions:
+    """For finding out what became of a lost call: in the common queue, or, for a few tries, in that of its pool."""
+    common = compensating(f"settle step {ref.step}, call {ref.call}")
+    if not pool:
+        return common
+    return {
+        **common,
+        "task_queue": pool_queue(task_queue, pool),
+        "schedule_to_start_timeout": SETTLING_POOL_PATIENCE,
+        "retry_policy": RetryPolicy(maximum_attempts=3),  # a worker of before does not know how
     }
 
 

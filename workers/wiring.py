@@ -130,7 +130,7 @@ async def build(settings: Settings, client: Client, metrics: Metrics) -> WorkerP
             undoing.next_undoable,
             undoing.close_undo,
         ],
-        of_pools=[acting.call_tool, acting.read_tool],
+        of_pools=[acting.call_tool, acting.read_tool, acting.settle_call],
     )
 
     async def close() -> None:

@@ -68,6 +68,7 @@ class AgentTaskWorkflow:
         self._carried = start.carried
         self._wheel = Wheel()
         self._desk = PeopleDesk(self._wheel, looks_at_once=start.carried is not None)
+        self._pools: dict[tuple[int, int], str] = {}
 
     @workflow.run
     async def run(self, start: TaskStart) -> RunOutcome:
@@ -228,6 +229,8 @@ class AgentTaskWorkflow:
 
     async def _act_elsewhere(self, act: Act, ref: CallRef, call: PlannedCall) -> CallReport:
         acting = options.acting(call, workflow.info().task_queue)
+        if call.pool:
+            self._pools[ref.step, ref.call] = call.pool
         try:
             return await workflow.execute_activity_method(act, ref, **acting)
         except ActivityError as error:
@@ -258,9 +261,16 @@ class AgentTaskWorkflow:
         """Find out what became of a call whose worker was lost. Where that fails, the receipt says so."""
         state.activity = f"finding out what became of step {ref.step}, call {ref.call}"
         show(state)
-        settling = options.compensating(f"settle step {ref.step}, call {ref.call}")
+        queue = workflow.info().task_queue
+        if pool := self._pools.get((ref.step, ref.call)):
+            with suppress(ActivityError):
+                await workflow.execute_activity_method(
+                    ActingActivities.settle_call, ref, **options.settling(ref, queue, pool)
+                )
+                return
+            self._pools.clear()  # nobody there can: what else was lost need not wait for that, too
         with suppress(ActivityError):
-            await workflow.execute_activity_method(ActingActivities.settle_call, ref, **settling)
+            await workflow.execute_activity_method(ActingActivities.settle_call, ref, **options.settling(ref, queue))
 
     async def _finish(self, state: TaskState, ending: Ending) -> RunOutcome:
         stood = await self._take_back(state, ending)

@@ -44,8 +44,11 @@ CALL = PlannedCall(
 class FakeActivities:
     """Activities by their names; `call_tool` is never heard of again, as on a machine that is gone."""
 
-    def __init__(self, mode: Literal["compensate", "freeze"] = "compensate", *, cannot_settle: bool = False) -> None:
+    def __init__(
+        self, mode: Literal["compensate", "freeze"] = "compensate", *, cannot_settle: bool = False, pool: str = ""
+    ) -> None:
         self.mode, self.cannot_settle = mode, cannot_settle
+        self.call = CALL.model_copy(update={"pool": pool} if pool else {})
         self.done: list[str] = []
         self.began, self._over = asyncio.Event(), asyncio.Event()
 
@@ -58,7 +61,7 @@ class FakeActivities:
 
     @activity.defn
     async def plan_step(self, ref: StepRef) -> StepPlan:
-        return StepPlan(step=ref.step, kind="calls", calls=(CALL,))
+        return StepPlan(step=ref.step, kind="calls", calls=(self.call,))
 
     @activity.defn
     async def call_tool(self, ref: CallRef) -> CallReport:
@@ -90,7 +93,7 @@ class FakeActivities:
 
     @activity.defn
     async def settle_call(self, ref: CallRef) -> None:
-        self.done.append("settled")
+        self.done.append("settled" if activity.info().task_queue == "q" else "settled in the pool")
         if self.cannot_settle:
             raise ApplicationError("its record is altered", non_retryable=True)
 
@@ -132,23 +135,30 @@ class FakeFencedActivities(FakeActivities):
 
 
 @pytest.mark.parametrize(
-    ("mode", "cannot_settle", "expected"),
+    ("mode", "cannot_settle", "pool", "expected"),
     [
-        ("compensate", False, ["settled", "compensated", "closed as killed"]),
-        ("freeze", False, ["settled", "closed as killed"]),
-        ("freeze", True, ["settled", "closed as killed"]),
+        ("compensate", False, "", ["settled", "compensated", "closed as killed"]),
+        ("freeze", False, "", ["settled", "closed as killed"]),
+        ("freeze", True, "", ["settled", "closed as killed"]),
+        ("freeze", False, "slow", ["settled in the pool", "closed as killed"]),
+        ("freeze", True, "slow", ["settled in the pool", "settled", "closed as killed"]),
     ],
 )
 async def test_call_that_was_lost_in_a_stop_is_settled_before_the_run_is_closed(
-    temporal: EmbeddedTemporal, mode: Literal["compensate", "freeze"], cannot_settle: bool, expected: list[str]
+    temporal: EmbeddedTemporal,
+    mode: Literal["compensate", "freeze"],
+    cannot_settle: bool,
+    pool: str,
+    expected: list[str],
 ) -> None:
-    """By reading it back: written down as unknown, it would be a person's. Whatever comes of it, the run ends."""
+    """By reading it back where its tool is called: as unknown it would be a person's. Whatever comes of it, it ends."""
     client = await Client.connect(temporal.address, data_converter=DATA_CONVERTER)
     await register_search_attributes(client)
-    fakes = FakeActivities(mode, cannot_settle=cannot_settle)
+    fakes = FakeActivities(mode, cannot_settle=cannot_settle, pool=pool)
     parts: dict[str, Any] = {"workflows": [AgentTaskWorkflow], "activities": fakes.all()}
-    async with Worker(client, task_queue="q", workflow_runner=UnsandboxedWorkflowRunner(), **parts):
-        run_id = RunId(f"lost-in-a-stop-{mode}-{cannot_settle}")
+    of_pool = Worker(client, task_queue="q-slow", activities=[fakes.call_tool, fakes.settle_call])
+    async with Worker(client, task_queue="q", workflow_runner=UnsandboxedWorkflowRunner(), **parts), of_pool:
+        run_id = RunId(f"lost-in-a-stop-{mode}-{cannot_settle}-{pool}")
         handle = await client.start_workflow(AgentTaskWorkflow.run, TaskStart(run_id=run_id), id=run_id, task_queue="q")
         try:
             await asyncio.wait_for(fakes.began.wait(), 30)
