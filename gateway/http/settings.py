@@ -167,7 +167,7 @@ def _proxies(environ: Mapping[str, str]) -> str:
     text = environ.get("PROCTOR_BEHIND_PROXY") or ""
     for part in filter(None, (one.strip() for one in text.split(","))):
         try:
-            ipaddress.ip_network(part, strict=False)
+            ipaddress.ip_network(part)  # as strictly as the server, which would trust nobody of another one
         except ValueError:
             raise InvalidInput(
                 f"PROCTOR_BEHIND_PROXY names no address: {part!r}", hint="such as 10.0.0.5, or 172.16.0.0/12"
