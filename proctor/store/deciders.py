@@ -39,8 +39,8 @@ class Decider:
         """Read what the decision rests on."""
         place = decision.on_behalf_of or by.name
         key_id = None if decision.signature is None else decision.signature.key_id
-        asked = (place, by.name, request["agent"], locked.at, key_id, request["requester"], locked.run["created_at"])
-        standing = await connection.fetchrow(query("decider"), *asked)
+        call = (request["step"], request["call"])
+        standing = await connection.fetchrow(query("decider"), place, by.name, locked.run_id, locked.at, key_id, *call)
         assert standing is not None
         own = by.roles if decision.on_behalf_of is None else frozenset(Role(one) for one in standing["roles"] or ())
         is_owner = by.answers_for(request["owner"]) if place == by.name else place == request["owner"]
@@ -112,7 +112,10 @@ class Decider:
         if by in self.locked.authors:
             yield f"{by} wrote the arguments of this call and may not decide about it"
         if self.standing["could_have_asked"] and self.decision.word != "deny":
-            yield f"a key of {self.request['requester']}, which asked for this run, is of {by}'s making"
+            requester = self.request["requester"]
+            yield f"{requester} asked for this run by a key, a hook or a schedule of {by}'s making"
+        if self.standing["has_prompted"] and self.is_approving:
+            yield f"{by} told the run what this call rests on, and may not approve it: somebody else may"
 
     def _of_place(self) -> Iterator[str]:
         by, place = self.by.name, self.place

@@ -59,8 +59,7 @@ class PostgresKillSwitch:
             fence = to_fence(row)
             if fence.released_at is not None:
                 return fence
-            if fence.actor == by.name:
-                raise NotAuthorised(f"{by.name} raised fence {epoch}", hint="a second person must release it")
+            await _check_second(connection, fence, by)
             released = to_fence(await connection.fetchrow(query("release_fence"), epoch, by.name))
             if released.scope is KillScope.RUN:
                 await _note(connection, released, "fence_released", by.name)
@@ -107,6 +106,20 @@ async def _note(connection: Connection, fence: Fence, kind: str, actor: Principa
     changes = Changes.to(await lock_run(connection, RunId(fence.value)))
     changes.audit(kind, epoch=fence.epoch, by=actor, reason=fence.reason, mode=fence.mode)
     await changes.write(connection)
+
+
+async def _check_second(connection: Connection, fence: Fence, by: Principal) -> None:
+    """Let a second person release: not who raised the fence, by whatever key of theirs, and no program."""
+    standing = await connection.fetchrow(query("releaser"), fence.actor, by.name, fence.raised_at)
+    if fence.actor == by.name:
+        why = f"{by.name} raised fence {fence.epoch}"
+    elif standing["is_service"]:
+        why = f"{by.name} is a service, and so no second person"
+    elif standing["could_have_raised"]:
+        why = f"{fence.actor} raised fence {fence.epoch}, and a key of it is of {by.name}'s making"
+    else:
+        return
+    raise NotAuthorised(why, hint="a second person must release it")
 
 
 def _check_role(by: Principal) -> None:

@@ -51,7 +51,8 @@ async def _wait_after_a_question_at_dispatch(scene: Scene) -> None:
     await scene.store.journal.begin_effect(scene.call(), ASK)
 
 
-async def _wait_for_an_answer(scene: Scene) -> None:
+async def wait_for_an_answer(scene: Scene) -> None:
+    """Let the run ask a person something in its first step."""
     request = await _other_request(scene, RequestKind.QUESTION)
     record = PlanRecord(
         run_id=scene.run_id,
@@ -79,7 +80,7 @@ WAITING: list[Arrange] = [
     _wait_for_approval,
     _wait_after_an_effect,
     _wait_after_a_question_at_dispatch,
-    _wait_for_an_answer,
+    wait_for_an_answer,
     _wait_for_budget,
 ]
 

@@ -51,7 +51,7 @@ async def test_who_made_a_key_of_the_service_that_asked_does_not_approve_alone(s
     await _key_of(store, service, maker)
     scene = await asked(store)
     await _key_of(store, service, former)
-    await refused(scene, maker, f"a key of {service.name}, which asked for this run, is of olga's making")
+    await refused(scene, maker, f"{service.name} asked for this run by a key, a hook or a schedule of olga's making")
     assert "needs_approval" == await dispatch(scene)
     assert (True, "applied") == await say(scene, former)
     assert (True, "applied") == await say(scene, maker, "deny", reason="no")
