@@ -75,8 +75,6 @@ class Rates:
     def end_stream(self, principal: str) -> None:
         """Say that one of them ended."""
         self._streams[principal] -= 1
-        if self._streams[principal] <= 0:
-            del self._streams[principal]
 
     def _later(self, item: RateLimitItem, kind: str, key: str, what: str) -> TooManyRequests:
         reset = self._limiter.get_window_stats(item, kind, key).reset_time
