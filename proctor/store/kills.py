@@ -111,6 +111,7 @@ async def _note(connection: Connection, fence: Fence, kind: str, actor: Principa
 async def _check_second(connection: Connection, fence: Fence, by: Principal) -> None:
     """Let a second person release: not who raised the fence, by whatever key of theirs, and no program."""
     standing = await connection.fetchrow(query("releaser"), fence.actor, by.name, fence.raised_at)
+    assert standing is not None
     if fence.actor == by.name:
         why = f"{by.name} raised fence {fence.epoch}"
     elif standing["is_service"]:
