@@ -1,10 +1,12 @@
 """Events as triggers write them, and deliveries as gateways claim them, on a real Postgres."""
 
 import asyncio
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from gateway.signing import make_key
 from proctor.contracts.audit import INSTALLATION, agent_chain
 from proctor.contracts.decision import Verdict
 from proctor.contracts.errors import NotAuthorised, Refused, UnknownName
@@ -33,11 +35,12 @@ def _run_as_owner(dsn: str, *statements: str) -> None:
 
 async def test_what_happens_to_a_request_becomes_events_in_order(store: PostgresStore) -> None:
     """The feed names the request, the run, the agent and the tenant; decisions that change nothing are not in it."""
+    await open_scene(store, "another", tenant="elsewhere")
     scene = await open_scene(store)
     (request,) = await scene.plan(Verdict.REQUIRE_APPROVAL)
     await scene.decide(request.id, "approve")
     await store.journal.close_run(scene.run_id, RunStatus.FAILED, "enough")
-    events = await _events(store)
+    events = await store.outbox.events(run_id=scene.run_id)
     assert ["run_opened", "approval_requested", "approval_granted", "run_closed"] == [one.kind for one in events]
     asked = events[1]
     assert (request.id, request.id, "run1", "fixer", "default") == (
@@ -58,14 +61,29 @@ async def test_requests_that_a_run_leaves_behind_are_told_one_by_one(store: Post
     scene = await open_scene(store)
     (request,) = await scene.plan(Verdict.REQUIRE_APPROVAL)
     await store.journal.close_run(scene.run_id, RunStatus.CANCELLED, "enough")
-    assert ["approval_requested", "request_withdrawn"] == [
-        one.kind for one in await _events(store) if one.subject == request.id
-    ]
+    asked, withdrawn = [one for one in await _events(store) if one.subject == request.id]
+    assert ("approval_requested", "request_withdrawn") == (asked.kind, withdrawn.kind)
+    assert (asked.run_id, asked.request_id, asked.tenant, asked.agent) == (
+        withdrawn.run_id,
+        withdrawn.request_id,
+        withdrawn.tenant,
+        withdrawn.agent,
+    )
+    assert {"request": request.id, "because": "run_closed"} == withdrawn.body
+
+
+async def test_what_concerns_no_run_names_none(store: PostgresStore, tmp_path: Path) -> None:
+    """A key that somebody adds is told on the installation's behalf, and is found under no run."""
+    await store.people.enrol(OWNER.name, OWNER.roles, "token")
+    await store.approver_keys.add(make_key(tmp_path, OWNER.name).public_key, OWNER)
+    (told,) = await _events(store)
+    assert ("key_added", None, None, None) == (told.kind, told.run_id, told.tenant, told.agent)
 
 
 @pytest.mark.parametrize("scope", [KillScope.ALL, KillScope.AGENT, KillScope.TENANT, KillScope.TOOL, KillScope.RUN])
 async def test_fences_are_events_whatever_they_cover(store: PostgresStore, scope: KillScope) -> None:
     """Each is told once when it is raised and once when it is released."""
+    await open_scene(store, "another", tenant="elsewhere")
     scene = await open_scene(store)
     value = {"all": "", "agent": "fixer", "tenant": "default", "tool": "Restart", "run": scene.run_id}[scope]
     order = KillOrder(scope=scope, value=value, actor=OPERATOR.name, reason="smoke", mode="freeze")
@@ -76,7 +94,12 @@ async def test_fences_are_events_whatever_they_cover(store: PostgresStore, scope
     assert ("fence_raised", "fence_released") == (raised.kind, released.kind)
     assert f"fence:{fence.epoch}" == raised.subject == released.subject
     assert (OPERATOR.name, SECOND_OPERATOR.name) == (raised.body["by"], released.body["by"])
-    assert (value if scope is KillScope.RUN else None) == raised.run_id
+    run, agent, tenant = {"run": (value, "fixer", "default"), "agent": (None, value, None)}.get(
+        scope, (None, None, value if scope is KillScope.TENANT else None)
+    )
+    assert [(run, agent, tenant)] * 2 == [(one.run_id, one.agent, one.tenant) for one in (raised, released)]
+    assert (fence.raised_at, "freeze", value) == (raised.at, raised.body["mode"], released.body["value"])
+    assert released.at > raised.at
 
 
 async def test_the_trigger_lists_the_kinds_that_the_contract_names(dsn: str) -> None:
@@ -200,13 +223,17 @@ async def test_subscriptions_choose_by_kind_agent_and_tenant(store: PostgresStor
     }
     for name, fields in orders.items():
         await store.webhooks.create(name, WebhookOrder(url="https://a.example", **fields), "sealed", OWNER)
-    await open_scene(store)
+    scene = await open_scene(store)
     assert ["webhook:all", "webhook:fixer"] == sorted(await store.outbox.due())
+    await store.journal.close_run(scene.run_id, RunStatus.FAILED, "enough")
+    (chosen,) = await store.outbox.claim("webhook:closed", 5, LEASE_S)
+    assert "run_closed" == chosen[0].event.kind
+    await store.outbox.settle(chosen[0], DeliveryState.DELIVERED)
     await store.webhooks.disable("all", "gone", None)
     order = KillOrder(scope=KillScope.ALL, actor=OPERATOR.name, reason="smoke", mode="freeze")
     await store.kills.raise_fence(order, OPERATOR)
     assert ["webhook:fixer", "webhook:other", "webhook:tenant"] == sorted(await store.outbox.due())
-    assert ["webhook:all"] == [one.channel for one in await store.outbox.dead()]
+    assert ["webhook:all"] * 2 == [one.channel for one in await store.outbox.dead()]
 
 
 async def test_arguments_go_out_only_while_the_subscriber_may_see_them(store: PostgresStore, dsn: str) -> None:
