@@ -27,7 +27,7 @@ class SecretBox:
         if not text:
             return cls()
         try:
-            key = base64.b64decode(text, altchars=b"-_" if "-" in text or "_" in text else None, validate=True)
+            key = base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
         except (binascii.Error, ValueError):
             key = b""
         if len(key) != KEY_BYTES:

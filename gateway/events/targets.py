@@ -91,7 +91,7 @@ def is_public(address: Address) -> bool:
     inner: Address | None = None
     if isinstance(address, ipaddress.IPv6Address):
         nat64 = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1] or nat64
+        inner = address.ipv4_mapped or address.sixtofour or nat64
     if inner is not None:
         return is_public(inner)
     # What is reserved counts as global to the library: site-local addresses, and IPv4 ones in their oldest dress.
@@ -108,11 +108,9 @@ async def resolve_host(name: str, port: int) -> list[str]:
         found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise Unavailable(f"{name} does not resolve: {error}") from error
-    return [str(one[4][0]) for one in found if "%" not in str(one[4][0])]
+    return [str(one[4][0]) for one in found]
 
 
 def _host_of(url: httpx.URL) -> Host:
-    if not url.host:
-        raise ValueError("it names no host")
     name = f"[{url.host}]" if ":" in url.host else url.raw_host.decode("ascii")
     return parse_host(name if url.port is None else f"{name}:{url.port}")

@@ -1,6 +1,7 @@
 """Webhooks in, on a real Postgres: who may begin runs, with what, and how often."""
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import json
@@ -147,7 +148,7 @@ async def test_only_owners_make_hooks_and_only_for_services(store: PostgresStore
         await hooks.create(_order(principal="nobody"), OLGA)
     with pytest.raises(UnknownName):
         await hooks.create(_order(agent="nobody"), OLGA)
-    for secret in ("short", "whsec_%%%"):
+    for secret in ("short", "whsec_%%%", f"whsec_{'AAAA' * 8}%"):
         with pytest.raises(InvalidInput):
             await hooks.create(_order(), OLGA, secret)
     await hooks.create(_order(), OLGA)
@@ -177,10 +178,15 @@ def test_a_sealed_secret_opens_for_its_purpose_and_key_only() -> None:
     """And a key that is none is told without being shown."""
     box = SecretBox(b"k" * 32)
     stored = box.seal("secret", "hook:a")
+    assert (True, False) == (box.seals, SecretBox().seals)
     assert ("secret", "plain") == (box.open(stored, "hook:a"), SecretBox().open("plain:plain", "x"))
     for other, purpose in ((box, "hook:b"), (SecretBox(b"l" * 32), "hook:a"), (SecretBox(), "hook:a")):
         with pytest.raises(ProctorError):
             other.open(stored, purpose)
-    with pytest.raises(InvalidInput) as caught:
-        SecretBox.of("hunter2", "PROCTOR_SECRETS_KEY")
-    assert "hunter2" not in str(caught.value.diagnostics())
+    either = base64.b64encode(b"\xfb\xff" * 16).decode()
+    for text in (either, either.replace("+", "-").replace("/", "_")):
+        assert SecretBox(b"\xfb\xff" * 16) == SecretBox.of(text, "PROCTOR_SECRETS_KEY")
+    for text in ("hunter2", f"{either}hunter2", f"%hunter2{either}"):
+        with pytest.raises(InvalidInput) as caught:
+            SecretBox.of(text, "PROCTOR_SECRETS_KEY")
+        assert "hunter2" not in str(caught.value.diagnostics())
