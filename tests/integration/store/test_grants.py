@@ -282,21 +282,34 @@ async def test_planning_knows_the_grants_that_may_answer(store: PostgresStore, d
     made = await granted(store)
     scene = await made.another()
 
-    async def held() -> list[str]:
-        return [one.grant.id for one in (await store.journal.plan_facts(scene.step(1))).grants]
+    async def held(of: Scene = scene, step: int = 1) -> list[str]:
+        return [one.grant.id for one in (await store.journal.plan_facts(of.step(step))).grants]
 
     assert [made.grant.id] == await held()
+    edited, waiting = await asked(store, key="edited"), await asked(store, key="waiting")
+    await edited.decide("req-edited-0-0", "edit", arguments={"service": "web"})
+    assert [[made.grant.id], []] == [await held(one, 0) for one in (waiting, edited)]
     for change, back in (*CHANGES[:2], CHANGES[5], CHANGES[8], *CHANGES[10:12], CHANGES[13]):
         with altered(dsn, change, back):
             assert [] == await held(), change
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(
-            "INSERT INTO proctor.policy_version (id, agent, bundle_digest, policy_digest, owner, change, summary, "
-            "proposed_by, at) VALUES ('v', 'fixer', 'x', repeat('b', 64), 'wanda', 'tightens', '[]', 'wanda', now())"
-        )
-        connection.execute(
-            "INSERT INTO proctor.policy_activation (agent, version_id, bundle_digest, at) VALUES "
-            "('fixer', 'v', 'x', now())"
-        )
+        activate(connection, "of-another", "other", "b")
+        activate(connection, "its-own", "fixer", "a")
+        activate(connection, "of-another-again", "other", "b")
+        assert [made.grant.id] == await held()
+        activate(connection, "newer", "fixer", "b")
     assert [] == await held()
     assert "needs_approval" == await made.begin(await made.another())
+
+
+def activate(connection: psycopg.Connection, version: str, agent: str, letter: str) -> None:
+    """Let a policy whose digest is all one letter be an agent's from now on."""
+    connection.execute(
+        "INSERT INTO proctor.policy_version (id, agent, bundle_digest, policy_digest, owner, change, summary, "
+        "proposed_by, at) VALUES (%s, %s, 'x', repeat(%s, 64), 'wanda', 'tightens', '[]', 'wanda', now())",
+        (version, agent, letter),
+    )
+    connection.execute(
+        "INSERT INTO proctor.policy_activation (agent, version_id, bundle_digest, at) VALUES (%s, %s, 'x', now())",
+        (agent, version),
+    )
