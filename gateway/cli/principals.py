@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(name="principals", help="The people whose tokens are kept here.", no_args_is_help=True)
     group.command("ls")(ls)
     group.command("add")(add)
+    group.command("disable")(disable)
     register_links(group)
     app.add_typer(group)
 
@@ -75,6 +76,29 @@ def add(
 
     principal = perform(context, work)
     say(f"{principal.name} may now act: {', '.join(sorted(principal.roles))} — use --as {principal.name}")
+    if output is not Format.TABLE:
+        print_one(principal, output, {})
+
+
+def disable(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    reason: Annotated[str, typer.Option(help="Why; it is recorded.")] = "",
+    act_as: AsOption = None,
+    output: OutputOption = Format.TABLE,
+) -> None:
+    """Lock a principal out at once: token, API keys, sessions and links. `principals add` lets them in again.
+
+    It takes the role owner, and another person than the one who is locked out.
+    """
+    from proctor.contracts.ids import PrincipalName
+
+    async def work(session: Session) -> Any:
+        by = await session.caller(act_as)
+        return await session.gateway.store.people.disable(PrincipalName(name), by, reason=reason)
+
+    principal = perform(context, work)
+    say(f"{principal.name} is locked out; `proctor principals add {principal.name} --role R` lets them in again")
     if output is not Format.TABLE:
         print_one(principal, output, {})
 

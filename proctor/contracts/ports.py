@@ -314,6 +314,12 @@ class People(Protocol):
         A service stays one and a person stays one: `Refused`. A service neither approves nor owns: `InvalidInput`.
         """
 
+    async def disable(self, name: PrincipalName, by: Principal, *, reason: str = "") -> Principal:
+        """Lock a principal out at once, by token, key, session and subject, until it is enrolled again; audited.
+
+        It takes an owner, and nobody locks themselves out, so that one is left: `NotAuthorised`. `UnknownName`.
+        """
+
     async def pending(self, run_id: RunId | None = None) -> list[HumanRequest]:
         """List open requests, oldest first."""
 

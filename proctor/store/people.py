@@ -3,6 +3,7 @@
 import hashlib
 
 from proctor.contracts.audit import INSTALLATION
+from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import InvalidInput, NotAuthorised, Refused, UnknownName
 from proctor.contracts.human import DecisionReceipt, HumanDecision, HumanRequest, Principal, Role
 from proctor.contracts.ids import PrincipalName, RequestId, RunId
@@ -72,6 +73,23 @@ class PostgresPeople:
             said = {"principal": name, "roles": sorted(roles), "is_service": is_service, "by": by or PROCTOR}
             await append(connection, INSTALLATION, end, ("principal_enrolled", {**said, "keys_ended": ended}))
         return Principal(name=name, roles=roles)
+
+    async def disable(self, name: PrincipalName, by: Principal, *, reason: str = "") -> Principal:
+        """Lock a principal out; as the port says."""
+        async with self._database.transaction() as connection:
+            end = await lock_agent(connection, INSTALLATION)
+            # Looked at again behind the lock: of two owners who lock each other out, one is left.
+            standing = await connection.fetchrow(query("principal_standing"), by.name)
+            if standing is None or Role.OWNER not in by.roles.intersection(standing["roles"]):
+                raise NotAuthorised(f"{by.name} may not change principals", hint="an owner may: --as NAME")
+            if name == by.name:
+                raise NotAuthorised("nobody locks themselves out", hint="another owner may")
+            row = await connection.fetchrow(query("disable_principal"), clean(name))
+            if row is None:
+                raise UnknownName(f"there is no principal {name}", hint="or it is disabled already")
+            said = {"principal": row["name"], "roles": row["roles"], "reason": summarize(clean(reason)), "by": by.name}
+            await append(connection, INSTALLATION, end, ("principal_disabled", said))
+        return Principal(name=row["name"], roles=frozenset(Role(role) for role in row["roles"]))
 
     async def pending(self, run_id: RunId | None = None) -> list[HumanRequest]:
         """List open requests, oldest first."""

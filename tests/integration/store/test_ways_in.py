@@ -96,12 +96,30 @@ async def test_what_is_made_by_a_key_ends_with_it(people: PostgresStore) -> None
     assert short.expires_at < first.expires_at
 
 
-async def test_who_was_disabled_comes_back_without_the_keys_of_before(people: PostgresStore, dsn: str) -> None:
+async def test_an_owner_locks_others_out_and_never_the_last_owner(people: PostgresStore) -> None:
+    """Nobody locks themselves out; an owner who was locked out meanwhile locks nobody out in return."""
+    second = await people.people.enrol("omar", frozenset({Role.OWNER}), "t-omar")
+    for name, by in (("robot", MAYA), ("olga", OWNER)):
+        with pytest.raises(NotAuthorised):
+            await people.people.disable(name, by)
+    assert second == await people.people.disable("omar", OWNER, reason="left\x00 us")
+    with pytest.raises(NotAuthorised):
+        await people.people.disable("olga", second)
+    for name in ("omar", "nobody"):
+        with pytest.raises(UnknownName):
+            await people.people.disable(name, OWNER)
+    with pytest.raises(NotAuthorised):
+        await people.people.authenticate("t-omar")
+    told = (await people.archive.audit(agent_chain(INSTALLATION)))[-1]
+    assert "principal_disabled" == told.kind
+    assert ("omar", ["owner"], "olga") == tuple(told.body[name] for name in ("principal", "roles", "by"))
+
+
+async def test_who_was_disabled_comes_back_without_the_keys_of_before(people: PostgresStore) -> None:
     """And who only gets a new token keeps them. Both are on record, with who did it."""
     old = await people.api_keys.create(_new("robot", "s1", Role.REQUESTER), OWNER)
     kept = await people.api_keys.create(_new("maya", "s2", Role.REQUESTER), MAYA)
-    with psycopg.connect(dsn) as connection:
-        connection.execute("UPDATE proctor.principal SET disabled_at = now() WHERE name = 'robot'")
+    await people.people.disable("robot", OWNER)
     await people.people.enrol("robot", frozenset({Role.REQUESTER}), "t-new", is_service=True, by="olga")
     await people.people.enrol("maya", MAYA.roles, "t-newer", by="olga")
     with pytest.raises(NotAuthorised):

@@ -167,6 +167,11 @@ class FakeStore:
         self.tokens[token] = Principal(name=name, roles=roles)
         return self.tokens[token]
 
+    async def disable(self, name: str, by: Principal, **_: Any) -> Principal:
+        gone = await self.principal(name)
+        self.tokens = {key: value for key, value in self.tokens.items() if value != gone}
+        return gone
+
     async def pending(self, run_id: str | None = None) -> list[HumanRequest]:
         return [
             request

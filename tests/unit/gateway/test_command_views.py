@@ -89,6 +89,13 @@ def test_owner_adds_a_principal_whose_token_works(proctor: Call, installation: F
     assert proctor("principals", "add", "bob", "--role", "king", "--as", "maria.ops")[0] == 2
 
 
+def test_a_principal_that_is_disabled_is_nobody(proctor: Call) -> None:
+    """The command says how they are let in again."""
+    code, _, told = proctor("principals", "disable", "second.operator", "--as", "maria.ops")
+    assert (0, True) == (code, "`proctor principals add second.operator --role R`" in told)
+    assert 4 == proctor("whoami", "--as", "second.operator")[0]
+
+
 def test_agents_and_tools_are_listed_from_files(proctor: Call, installation: FakeInstallation) -> None:
     """Without Temporal and without a database."""
     installation.down = "Postgres does not answer"
