@@ -280,15 +280,13 @@ async def test_a_grant_that_cannot_be_given_leaves_nothing_behind(store: Postgre
 async def test_planning_knows_the_grants_that_may_answer(store: PostgresStore, dsn: str) -> None:
     """Those of its tenant, agent and run, of people who are enrolled; none under another active policy."""
     made = await granted(store)
+    await store.people.enrol(PrincipalName("rita"), frozenset({Role.APPROVER}), "token-rita")
     scene = await made.another()
 
-    async def held(of: Scene = scene, step: int = 1) -> list[str]:
-        return [one.grant.id for one in (await store.journal.plan_facts(of.step(step))).grants]
+    async def held() -> list[str]:
+        return [one.grant.id for one in (await store.journal.plan_facts(scene.step(1))).grants]
 
     assert [made.grant.id] == await held()
-    edited, waiting = await asked(store, key="edited"), await asked(store, key="waiting")
-    await edited.decide("req-edited-0-0", "edit", arguments={"service": "web"})
-    assert [[made.grant.id], []] == [await held(one, 0) for one in (waiting, edited)]
     for change, back in (*CHANGES[:2], CHANGES[5], CHANGES[8], *CHANGES[10:12], CHANGES[13]):
         with altered(dsn, change, back):
             assert [] == await held(), change
@@ -300,6 +298,27 @@ async def test_planning_knows_the_grants_that_may_answer(store: PostgresStore, d
         activate(connection, "newer", "fixer", "b")
     assert [] == await held()
     assert "needs_approval" == await made.begin(await made.another())
+
+
+async def test_a_grant_answers_for_no_call_that_its_author_had_a_hand_in(store: PostgresStore, dsn: str) -> None:
+    """An edit of theirs counts in its step, an order of theirs at the wheel in its run, and only theirs."""
+    made = await granted(store)
+    edited, theirs, denied = [await asked(store, key=key) for key in ("edited", "theirs", "denied")]
+    await edited.decide("req-edited-0-0", "edit", arguments={"service": "web"})
+    await theirs.decide("req-theirs-0-0", "edit", by=SECOND, arguments={"service": "web"})
+    await denied.decide("req-denied-0-0", "deny")
+
+    async def is_held(of: Scene, step: int) -> bool:
+        return [made.grant] == [one.grant for one in (await store.journal.plan_facts(of.step(step))).grants]
+
+    where = [(edited, 0), (edited, 1), (theirs, 0), (denied, 0)]
+    assert [False, True, True, True] == [await is_held(*one) for one in where]
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO proctor.control (run_id, n, word, by, at) VALUES ('edited', 0, 'take_over', 'adam', now()), "
+            "('theirs', 0, 'take_over', 'bert', now()), ('theirs', 1, 'pause', 'adam', now())"
+        )
+    assert [False, False, True, True] == [await is_held(*one) for one in where]
 
 
 def activate(connection: psycopg.Connection, version: str, agent: str, letter: str) -> None:
