@@ -1,6 +1,10 @@
-"""In which order files are tested."""
+"""In which order files are tested; how long a generated example may take."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("counts, not seconds", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("counts, not seconds")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

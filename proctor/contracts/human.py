@@ -22,11 +22,14 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
-def _in_order(roles: frozenset[Role]) -> list[Role]:
+_Listed = Annotated[list[Role], Field(json_schema_extra={"uniqueItems": True})]
+
+
+def _in_order(roles: frozenset[Role]) -> _Listed:
     return sorted(roles)
 
 
-Roles = Annotated[frozenset[Role], PlainSerializer(_in_order, return_type=list[Role], when_used="json")]
+Roles = Annotated[frozenset[Role], PlainSerializer(_in_order, when_used="json")]
 """A set of roles; written in alphabetical order, since each process would list a set in an order of its own."""
 
 

@@ -47,7 +47,9 @@ async def test_signal_flood_neither_executes_nor_outgrows_the_history(besieged: 
         await forge(besieged, run_id, request.id if number % 4 else f"req-{number}", f"dec-{number}")
         if number % 200 == 0 and (await handle.describe()).run_id != first:
             break
-    assert first != (await handle.describe()).run_id, "the run went on in a history that grew without bound"
+    async with asyncio.timeout(60):  # a busy worker comes to the end of them later than who sends them
+        while (await handle.describe()).run_id == first:
+            await asyncio.sleep(0.2)
     assert ["before"] == besieged.effects(run_id)
     await besieged.decide(request.id, "approve")
     assert RunStatus.COMPLETED is (await besieged.end(run_id)).status

@@ -40,16 +40,25 @@ async def test_it_starts_tells_the_truth_and_lets_requests_finish_on_sigterm(dsn
             ready = await client.get("/readyz")
             assert (503, ["Temporal does not answer"]) == (ready.status_code, ready.json()["reasons"])
             waiting = asyncio.create_task(client.get("/v1/runs/open/records?after=1&wait_s=25"))
-            stream = asyncio.create_task(client.get("/v1/runs/open/events"))
+            seen = asyncio.Event()
+            stream = asyncio.create_task(_follow(client, seen))
+            await asyncio.wait_for(seen.wait(), 30)
             await asyncio.sleep(1)
             process.send_signal(signal.SIGTERM)
             assert {"items": [], "has_ended": False} == (await waiting).json()
-            assert "event: run_opened" in (await stream).text
+            await asyncio.wait_for(stream, 30)
         assert 0 == await asyncio.wait_for(process.wait(), 30)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def _follow(client: httpx.AsyncClient, seen: asyncio.Event) -> None:
+    async with client.stream("GET", "/v1/runs/open/events") as answer:
+        async for line in answer.aiter_lines():
+            if line == "event: run_opened":
+                seen.set()
 
 
 async def _listening(process: asyncio.subprocess.Process) -> str:

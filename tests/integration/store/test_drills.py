@@ -1,6 +1,7 @@
 """Drills on record: one process makes each, and none is made before its time."""
 
 import asyncio
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -19,8 +20,13 @@ def due(dsn: str) -> None:
         connection.execute("UPDATE proctor.drill_lease SET until = '-infinity'")
 
 
-async def test_first_drill_leaves_time_to_start_workers(store: PostgresStore) -> None:
+async def test_first_drill_leaves_time_to_start_workers(store: PostgresStore, dsn: str) -> None:
     """A fresh installation has no worker yet, and an alarm about that helps nobody."""
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute("SELECT until - pg_postmaster_start_time() FROM proctor.drill_lease").fetchone()
+        connection.execute("UPDATE proctor.drill_lease SET until = clock_timestamp() + interval '9 minutes'")
+    assert row is not None
+    assert timedelta(minutes=10) <= row[0]
     assert not await store.drills.claim("a", HOUR, 60)
 
 
