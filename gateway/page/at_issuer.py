@@ -21,7 +21,7 @@ from gateway.page.cookies import (
     new_secret,
     proof_secret,
     session_secret,
-    sign_in_secret,
+    sign_in_secrets,
 )
 from gateway.page.signing_in import own_path
 from gateway.page.visits import PageParts, Visit, address_of, problem, too_many
@@ -62,8 +62,9 @@ class AtIssuer:
         return answer
 
     async def _come_back(self, request: Request) -> Response:
-        client, said, secret = self._client(), _said(request), sign_in_secret(request)
-        if secret is None or not is_form_token(said.get("state", ""), secret, STATE):
+        client, said, begun_here = self._client(), _said(request), sign_in_secrets(request)
+        secret = next((one for one in begun_here if is_form_token(said.get("state", ""), one, STATE)), "")
+        if not secret:
             raise NotAuthorised(_LOST, hint="sign in again")
         self.parts.rates.check_login(address_of(request), secret)
         begun = await self.parts.gateway.store.web_sessions.take_sign_in(hash_of(secret))
@@ -78,7 +79,7 @@ class AtIssuer:
         except NotAuthorised:
             self.parts.rates.note_login(address_of(request), secret, is_good=False)
             raise
-        forget_sign_in(request, answer)
+        forget_sign_in(request, answer, secret)
         return answer
 
     async def _enter(self, request: Request, begun: BegunSignIn, signed_in: SignedIn) -> Response:

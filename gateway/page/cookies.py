@@ -14,6 +14,8 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _NAME, _VISIT = "proctor_session", "proctor_visit"
 _SIGN_IN, _PROOF = "proctor_sign_in", "proctor_proof"
 _LONGEST: Final = 200
+_MOST_SIGN_INS: Final = 4
+"""At the issuer at once, in tabs of one browser; a further one takes the oldest one's place."""
 
 
 def new_secret() -> str:
@@ -46,9 +48,9 @@ def visit_secret(request: Request) -> str | None:
     return _read(request, _VISIT)
 
 
-def sign_in_secret(request: Request) -> str | None:
-    """Read the secret of a sign-in at the OIDC issuer that this browser began."""
-    return _read(request, _SIGN_IN)
+def sign_in_secrets(request: Request) -> list[str]:
+    """Read the secrets of the sign-ins at the OIDC issuer that this browser began, oldest first: one for each tab."""
+    return (_read(request, _SIGN_IN) or "").split(".")
 
 
 def proof_secret(request: Request) -> str | None:
@@ -69,7 +71,7 @@ def keep_visit(request: Request, response: Response, secret: str) -> None:
 
 def keep_sign_in(request: Request, response: Response, secret: str) -> None:
     """Give the browser what its sign-in at the issuer is bound to: it comes with the link back from there."""
-    _set(request, response, _SIGN_IN, secret, int(SIGN_IN_S), samesite="lax")
+    _set_sign_ins(request, response, [*sign_in_secrets(request), secret])
 
 
 def keep_proof(request: Request, response: Response, secret: str) -> None:
@@ -82,14 +84,22 @@ def forget_session(request: Request, response: Response) -> None:
     _forget(request, response, _NAME)
 
 
-def forget_sign_in(request: Request, response: Response) -> None:
-    """Take the cookie of a sign-in back."""
-    _forget(request, response, _SIGN_IN)
+def forget_sign_in(request: Request, response: Response, secret: str) -> None:
+    """Take back what one sign-in was bound to; those of other tabs stay."""
+    _set_sign_ins(request, response, [one for one in sign_in_secrets(request) if one != secret])
 
 
 def forget_proof(request: Request, response: Response) -> None:
     """Take back what was spent."""
     _forget(request, response, _PROOF)
+
+
+def _set_sign_ins(request: Request, response: Response, secrets: list[str]) -> None:
+    kept = ".".join(list(filter(None, secrets))[-_MOST_SIGN_INS:])
+    if kept:
+        _set(request, response, _SIGN_IN, kept, int(SIGN_IN_S), samesite="lax")
+    else:
+        _forget(request, response, _SIGN_IN)
 
 
 def _forget(request: Request, response: Response, name: str) -> None:

@@ -85,6 +85,8 @@ async def detail(visit: Visit, shown: Shown, *, trouble: str = "", status: int =
         times=GRANT_TIMES,
         places=await _places(visit, shown.request),
         others=await others_like(visit, shown.request),
+        # Before anything is typed: what is typed does not come along to the issuer and back.
+        sign_in_is_due=shown.card.is_signed and visit.is_at_issuer and not visit.session.is_fresh,
         **_standing(visit, shown, said),
     )
 

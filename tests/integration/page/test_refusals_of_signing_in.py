@@ -81,6 +81,17 @@ def test_what_another_browser_began_lets_nobody_in(site: Site, idp: FakeIssuer, 
     assert 403 == come_back(visitor, said).status_code
 
 
+def test_two_tabs_sign_in_at_once(site: Site, idp: FakeIssuer, visitor: httpx.Client) -> None:
+    """Each comes back to where it began, in any order and once; a fifth takes the place of the oldest."""
+    tabs = [(begin(visitor, idp, next=f"/approvals/tab-{n}"), idp.begun) for n in range(5)]
+    arrived = {}
+    for n in (1, 4, 0, 1, 2, 3):
+        said, idp.begun = tabs[n]
+        arrived.setdefault(n, []).append(f"0;url=/approvals/tab-{n}" in come_back(visitor, said).text)
+    assert {1: [True, False], 4: [True], 0: [False], 2: [True], 3: [True]} == arrived
+    assert "proctor_sign_in" not in visitor.cookies
+
+
 def test_a_sign_in_that_took_too_long_is_begun_anew(site: Site, idp: FakeIssuer, visitor: httpx.Client) -> None:
     """After ten minutes, whatever the cookie says."""
     said = begin(visitor, idp)
