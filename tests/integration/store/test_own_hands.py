@@ -135,11 +135,10 @@ async def test_whose_words_a_call_rests_on_does_not_approve_it(
     await scene.decide(f"req-{scene.run_id}-0-0", "answer", OLGA, answer="the blue one")
     await order(scene, "say", OTTO, text="restart web")
     request = await _planned(scene, 1, origin, node)
-    for one in (OLGA, OTTO):
-        if one.name in refused:
-            with pytest.raises(NotAuthorised, match="may not approve it"):
-                await scene.decide(request, "approve", one)
     await order(scene, "say", ANNA, text="and then look")
-    assert (await scene.decide(request, "approve", ANNA)).applied
-    for one in (OLGA, OTTO):
-        assert (await scene.decide(request, "deny", one, reason="no")).applied is (one is OLGA)
+    for one in (one for one in (OLGA, OTTO) if one.name in refused):
+        with pytest.raises(NotAuthorised, match="may not approve it"):
+            await scene.decide(request, "approve", one)
+    who = next(one for one in (OLGA, OTTO, ANNA) if one.name not in refused)
+    assert (await scene.decide(request, "approve", who)).applied
+    assert (await scene.decide(request, "deny", OLGA, reason="no")).applied

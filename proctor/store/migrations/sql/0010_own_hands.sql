@@ -19,12 +19,12 @@ CREATE FUNCTION proctor.could_have_asked(p_run proctor.run) RETURNS text[]
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT proctor.makers_of_keys(p_run.requester, p_run.created_at) || ARRAY(
         SELECT a.body ->> 'by' FROM proctor.audit a
-        WHERE a.kind = 'hook_created' AND a.run_id = 'agent:@installation' AND a.at <= p_run.created_at
-          AND p_run.input_source LIKE 'webhook:%' AND a.body ->> 'name' = substr(p_run.input_source, 9)
+        WHERE a.kind = 'hook_created' AND a.at <= p_run.created_at
+          AND a.body ->> 'name' = substr(p_run.input_source, length('webhook:') + 1)
         ORDER BY a.n DESC LIMIT 1
     ) || ARRAY(
         SELECT a.body ->> 'by' FROM proctor.audit a
-        WHERE a.kind = 'schedule_created' AND a.run_id = 'agent:@installation' AND a.at <= p_run.created_at
+        WHERE a.kind = 'schedule_created' AND a.at <= p_run.created_at
           AND a.body ->> 'name' = substring(p_run.idempotency_key FROM '^sched-(.*)-[0-9T]+Z$')
         ORDER BY a.n DESC LIMIT 1
     )
