@@ -47,9 +47,11 @@ async def test_signal_flood_neither_executes_nor_outgrows_the_history(besieged: 
         await forge(besieged, run_id, request.id if number % 4 else f"req-{number}", f"dec-{number}")
         if number % 200 == 0 and (await handle.describe()).run_id != first:
             break
-    async with asyncio.timeout(60):  # a busy worker comes to the end of them later than who sends them
-        while (await handle.describe()).run_id == first:
-            await asyncio.sleep(0.2)
+
+    async def went_on_afresh() -> bool:
+        return (await handle.describe()).run_id != first
+
+    await besieged.until(went_on_afresh)  # a busy worker comes to the end of them later than who sends them
     assert ["before"] == besieged.effects(run_id)
     await besieged.decide(request.id, "approve")
     assert RunStatus.COMPLETED is (await besieged.end(run_id)).status
