@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import jsonschema_rs
 
@@ -14,18 +14,22 @@ from proctor.contracts.misfits import described, schema_error
 from proctor.contracts.schema_cost import MAX_PLACES, cost_of
 from proctor.contracts.schema_references import reference_problem
 
+_TOO_DEEP: Final = "it is nested too deeply, or its references are"
+
 
 def schema_problem(schema: dict[str, Any]) -> str | None:
     """Say why `schema` is not a usable JSON Schema 2020-12; None when it is."""
-    if (problem := _meta_problem(schema)) is not None:
-        return problem
     try:
+        if (problem := _meta_problem(schema)) is not None:
+            return problem
         # Not by `_compiled`, whose store is for what is applied: a catalog of a thousand tools would empty it.
         _compile(json.dumps(schema, sort_keys=True), False)
     except jsonschema_rs.ValidationError as error:
         return schema_error(error)
     except ValueError as error:
         return summarize(str(error))
+    except RecursionError:
+        return _TOO_DEEP
     return None
 
 
@@ -116,12 +120,10 @@ def _compiled(schema_json: str, is_closed: bool) -> tuple[Any, Any]:
 
 def _compile(schema_json: str, is_closed: bool) -> tuple[Any, Any]:
     """Give the validator and the schema that it applies, whose keywords its problems name by their path."""
-    schema = json.loads(schema_json)
-    if elsewhere := reference_problem(schema):
-        raise ValueError(elsewhere)
-    if cost_of(schema) > MAX_PLACES:
-        raise ValueError(f"one value would be held against more than {MAX_PLACES} schemas: its references multiply")
-    applied = closed(schema) if is_closed else schema
+    try:
+        applied = _applied(json.loads(schema_json), is_closed)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
     validator = jsonschema_rs.Draft202012Validator(
         applied,
         validate_formats=True,
@@ -132,6 +134,14 @@ def _compile(schema_json: str, is_closed: bool) -> tuple[Any, Any]:
     # first by generated code, which has none, it would take no value for what it is until the process ends.
     validator.is_valid(None)
     return validator, applied
+
+
+def _applied(schema: dict[str, Any], is_closed: bool) -> dict[str, Any]:
+    if elsewhere := reference_problem(schema):
+        raise ValueError(elsewhere)
+    if cost_of(schema) > MAX_PLACES:
+        raise ValueError(f"one value would be held against more than {MAX_PLACES} schemas: its references multiply")
+    return closed(schema) if is_closed else schema
 
 
 def _refuse_to_retrieve(uri: str) -> Any:

@@ -17,7 +17,7 @@ from proctor.tools.openapi.answers import take_answers
 from proctor.tools.openapi.arguments import Arguments
 from proctor.tools.openapi.bodies import take_body
 from proctor.tools.openapi.document import Document
-from proctor.tools.openapi.keywords import bounded_text
+from proctor.tools.openapi.keywords import bounded_text, is_json
 from proctor.tools.openapi.naming import tool_names
 from proctor.tools.openapi.notes import Note, Notes, OperationLeftOut
 from proctor.tools.openapi.operations import Operation, OperationDigests, operations_of
@@ -189,6 +189,8 @@ def _path(operation: Operation, taken: Taken, arguments: Arguments) -> str:
     path = operation.path.partition("?")[0]
     if "#" in path or not path.startswith("/"):
         raise OperationLeftOut("its path holds a fragment, or does not begin with /")
+    if not is_json(path):
+        raise OperationLeftOut("its path holds half of a surrogate pair")
     if any(part in {".", ".."} for part in path.split("/")):
         raise OperationLeftOut("its path holds . or .. as a segment")
     names = _IN_PATH.findall(path)

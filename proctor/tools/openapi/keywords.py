@@ -1,6 +1,7 @@
 """JSON Schema keywords whose value is not itself a schema: which values are sound, and what becomes of others."""
 
 import re
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
@@ -67,6 +68,8 @@ def _types(value: Any) -> Any:
 def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("is not a number")  # noqa: TRY004
+    if abs(value) > sys.float_info.max:
+        raise ValueError("is beyond what JSON carries")
     return float(value) if abs(value) > _EXACT else value
 
 
@@ -78,11 +81,12 @@ def _positive(value: Any) -> Any:
 
 
 def _count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value != int(value):
-        raise ValueError("is not a count")
-    if value > _EXACT:
+    number = _number(value)
+    if number > _EXACT:
         raise ValueError("is beyond what can be counted")
-    return int(value)
+    if number < 0 or number != int(number):
+        raise ValueError("is not a count")
+    return int(number)
 
 
 def _flag(value: Any) -> bool:

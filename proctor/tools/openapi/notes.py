@@ -31,11 +31,13 @@ class Notes:
 
     operation: str = WHOLE_DOCUMENT
     found: list[Note] = field(default_factory=list)
+    _known: set[Note] = field(default_factory=set)
 
     def add(self, kind: Kind, what: str, reason: str) -> None:
         """Note something, once."""
         note = Note(operation=self.operation, kind=kind, what=what, reason=reason)
-        if note not in self.found:
+        if note not in self._known:
+            self._known.add(note)
             self.found.append(note)
 
     def take(self, others: "Notes") -> None:

@@ -258,7 +258,7 @@ class SchemaTranslator:
         for text, target in _map(said.get("mapping")).items():
             values.setdefault(str(target), []).append(text)
         for branch, raw in zip(made[branched], value.get(branched) or value.get("oneOf") or [], strict=False):
-            names = values.get(raw.get("$ref", "")) if isinstance(raw, dict) else None
+            names = values.get(str(raw.get("$ref"))) if isinstance(raw, dict) else None
             if names and isinstance(branch, dict) and "properties" not in branch:
                 branch["properties"] = {str(said.get("propertyName")): {"enum": sorted(names)}}
 

@@ -6,12 +6,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from proctor.contracts.credentials import CredentialUse
+from proctor.contracts.http_call import FRAMING_HEADERS
 from proctor.tools.openapi.notes import Notes, OperationLeftOut
 from proctor.tools.openapi.references import References
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+", re.ASCII)
 _BEARER, _BASIC = "Bearer {secret}", "Basic {basic}"
 _AUTHORIZATION = "header:Authorization"
+_NOT_FOR_KEYS = FRAMING_HEADERS - {"cookie", "proxy-authorization"}
 
 
 class Unsupported(Exception):
@@ -24,6 +26,8 @@ def take_security(source: str, declared: Any, references: References, notes: Not
     Raises `OperationLeftOut` where there are alternatives and none can be.
     """
     alternatives = [one for one in declared if isinstance(one, dict)] if isinstance(declared, list) else []
+    if declared is not None and declared != alternatives:
+        raise OperationLeftOut("its security is not a list of alternatives")
     wanted = sorted(alternatives, key=lambda one: not one)
     reasons: list[str] = []
     for alternative in wanted:
@@ -75,9 +79,11 @@ def _place(name: str, scheme: dict[str, Any]) -> tuple[str, str]:
         return _AUTHORIZATION, _BEARER
     if kind == "http" and word == "basic":
         return _AUTHORIZATION, _BASIC
-    if kind in {"oauth2", "openIdConnect"}:
+    if kind in ("oauth2", "openIdConnect"):
         return _AUTHORIZATION, _BEARER
-    if kind == "apiKey" and scheme.get("in") in {"header", "query", "cookie"}:
+    if kind == "apiKey" and scheme.get("in") == "header" and str(scheme.get("name")).lower() in _NOT_FOR_KEYS:
+        raise Unsupported(f"the security scheme {name} puts its key where HTTP says where a request goes or ends")
+    if kind == "apiKey" and scheme.get("in") in ("header", "query", "cookie"):
         return f"{scheme['in']}:{scheme.get('name', '')}", "{secret}"
     said = f"http {word}" if kind == "http" else str(kind)
     raise Unsupported(f"the security scheme {name} is {said}, which is not supported")

@@ -4,6 +4,8 @@ import re
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from proctor.contracts.errors import EgressDenied
+from proctor.tools.egress.reading import read_url, refuse_characters
 from proctor.tools.openapi.notes import Notes, OperationLeftOut
 
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
@@ -27,13 +29,24 @@ def base_url(levels: list[Any], document_url: str, override: str, notes: Notes) 
     for other in servers[1:]:
         notes.add("left_out", f"server {_shown(other)}", f"one server is called: {_shown(servers[0])}")
     url = _filled(servers[0], notes)
-    full = urljoin(document_url, url) if document_url else url
+    full = _read(document_url, url)
     parts = urlsplit(full)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
-        raise OperationLeftOut(f"its server {url!r} is not an http(s) address; give --base-url")
     if parts.query or parts.fragment:
         notes.add("left_out", f"server {full}", "query and fragment of a server are not sent")
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
+
+
+def _read(document_url: str, url: str) -> str:
+    try:
+        # Before they are joined: the library leaves out line ends, and so names another host than the document shows.
+        refuse_characters(url)
+        full = urljoin(document_url, url) if document_url else url
+        read_url(full)
+    except (ValueError, EgressDenied) as error:
+        raise OperationLeftOut(
+            f"its server {url!r} is not a usable http(s) address: {error}; give --base-url"
+        ) from None
+    return full
 
 
 def _filled(server: Any, notes: Notes) -> str:

@@ -153,6 +153,45 @@ def test_security_becomes_named_credentials(name: str, expected: list[tuple[str,
     assert expected == [(use.name, use.at, use.form, use.scope) for use in tool(name).credentials]
 
 
+ANSWERS: dict[str, Any] = {"responses": {}}
+CHAIN = {f"C{n}": {"allOf": [{"$ref": f"#/components/schemas/C{n + 1}"}]} for n in range(1000)}
+
+
+@pytest.mark.parametrize(
+    ("path", "odd", "said"),
+    [
+        ("/x", {"servers": [{"url": "https://[::1/"}]}, "is not a usable http(s) address"),
+        ("/x", {"servers": [{"url": "https://shop.example\n.evil.example/"}]}, "white space"),
+        ("/x", {"servers": [{"url": "https://user@shop.example/"}]}, "user information"),
+        ("/x", {"servers": [{"url": "https://shop.example:99999/"}]}, "the port"),
+        ("/x\ud800", {}, "half of a surrogate pair"),
+        ("/x", {"security": {"key": []}}, "its security is not a list"),
+        ("/x", {"security": [7]}, "its security is not a list"),
+        ("/x", {"security": [{"host": []}]}, "where a request goes"),
+        ("/x", {"security": [{"odd": []}]}, "not supported"),
+        ("/x", {"parameters": [{"name": "q", "in": "query", "schema": {"maximum": 10**400}}]}, "beyond what JSON"),
+        ("/x", {"parameters": [{"name": "q", "in": "query", "schema": {"maxLength": 10**400}}]}, "beyond what JSON"),
+        (
+            "/x",
+            {"parameters": [{"name": "q", "in": "query", "schema": {"oneOf": [{"$ref": []}], "discriminator": {}}}]},
+            "the reference is not text",
+        ),
+        (
+            "/x",
+            {"parameters": [{"name": "q", "in": "query", "schema": {"$ref": "#/components/schemas/C0"}}]},
+            "nested too deeply",
+        ),
+    ],
+)
+def test_one_odd_operation_costs_no_other(path: str, odd: dict[str, Any], said: str) -> None:
+    """What cannot be read of it is noted, or it is left out with the reason; the import goes on."""
+    schemes = {"host": {"type": "apiKey", "in": "header", "name": "Host"}, "odd": {"type": ["http"]}}
+    components = {"schemas": {**CHAIN, "C1000": {}}, "securitySchemes": schemes}
+    made = imported(document({path: {"get": ANSWERS | odd}, "/good": {"get": ANSWERS}}, components=components))
+    assert "shop_get_good" in [contract.name for contract in made.contracts]
+    assert any(said in note.reason for note in made.notes if note.operation == f"GET {path}")
+
+
 def test_bodies_of_every_type() -> None:
     """Members become arguments where nothing is lost by it; files, forms, bytes; one media type is sent."""
     kinds = {name: http(name).payload for name in ("shop_putOrder", "shop_upload", "shop_token", "shop_blob")}
