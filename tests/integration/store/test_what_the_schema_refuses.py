@@ -104,3 +104,18 @@ async def test_columns_take_the_words_that_the_contracts_know(dsn: str) -> None:
             if "ARRAY[" in definition
         }
     assert {column: {str(word) for word in words} for column, words in WORDS.items()} == listed
+
+
+@pytest.mark.parametrize(
+    "insert",
+    [
+        "INSERT INTO proctor.channel VALUES ('webhook:mine', now())",
+        "INSERT INTO proctor.drill_lease VALUES (false, 'mine', now())",
+        "INSERT INTO proctor.web_sign_in VALUES ('s', '//elsewhere.example/approvals', NULL, false, now())",
+    ],
+    ids=["a chat named as a webhook", "a second lease", "a way back to elsewhere"],
+)
+async def test_rows_that_would_mislead_are_not_stored(dsn: str, insert: str) -> None:
+    """No chat gets what is for a webhook, one gateway makes drills, and a sign-in comes back to our own pages."""
+    with psycopg.connect(dsn) as connection, pytest.raises(psycopg.errors.CheckViolation):
+        connection.execute(insert.encode())
