@@ -62,10 +62,8 @@ class OidcVerifier:
             raise _refused("is too long")
         key_id, algorithm = _header(token, types)
         key = await self._key(key_id)
-        if (algorithm == "RS256") is not isinstance(key, RSAKey):
-            raise _refused("names another algorithm than its key is for")
         try:
-            claims = jwt.decode(token, key, algorithms=[algorithm]).claims
+            claims = jwt.decode(token, key, algorithms=[algorithm]).claims  # refuses a key of another algorithm, too
         except (JoseError, ValueError) as error:
             raise _refused("is not signed by its issuer") from error
         self._check(claims)
@@ -74,7 +72,7 @@ class OidcVerifier:
     async def metadata(self) -> Mapping[str, Any]:
         """Give what the issuer says of itself. Raises `Unavailable`."""
         if self._age() > FRESH_S:
-            await self._refresh("")
+            await self._refresh()
         if self._age() > STALE_S:
             raise Unavailable("the OIDC issuer does not answer", hint="try again, or sign in with your token")
         return self._found
@@ -96,8 +94,8 @@ class OidcVerifier:
 
     async def _key(self, key_id: str) -> RSAKey | ECKey:
         if key_id not in self._keys or self._age() > FRESH_S:
-            await self._refresh(key_id)
-        if self._fetched_at is None or self._age() > STALE_S:
+            await self._refresh()
+        if self._age() > STALE_S:
             raise Unavailable("the issuer of OIDC tokens does not answer", hint="try again, or use an API key")
         # Who publishes one key alone need not name it (OIDC Core 10.1).
         found = self._keys.get(key_id) if key_id else next(iter(self._keys.values())) if len(self._keys) == 1 else None
@@ -108,10 +106,9 @@ class OidcVerifier:
     def _age(self) -> float:
         return float("inf") if self._fetched_at is None else self.clock() - self._fetched_at
 
-    async def _refresh(self, key_id: str) -> None:
+    async def _refresh(self) -> None:
         async with self._asking:  # One question for all who wait.
-            is_known = key_id in self._keys and self._age() <= FRESH_S
-            if is_known or (self._asked_at is not None and self.clock() - self._asked_at < ASK_AGAIN_S):
+            if self._asked_at is not None and self.clock() - self._asked_at < ASK_AGAIN_S:
                 return
             self._asked_at = self.clock()
             try:

@@ -25,6 +25,7 @@ class FakeIssuer(Issuer):
     def be_honest(self) -> None:
         """Forget what a test wanted to be otherwise."""
         self.is_away, self.claimed, self.published = False, "", [self.rsa, self.ec]
+        self.status = 200
         self.says: dict[str, Any] = {}
         """What its discovery document has beside the usual."""
         self.claims_said: dict[str, Any] = {}
@@ -62,7 +63,7 @@ class FakeIssuer(Issuer):
         if path.endswith("openid-configuration"):
             places = {"authorization_endpoint": f"{self.url}/authorize", "token_endpoint": f"{self.url}/token"}
             body |= places | self.says
-        return httpx.Response(200, json=body)
+        return httpx.Response(self.status, json=body)
 
     def _exchange(self) -> httpx.Response:
         digest = hashlib.sha256(self.form["code_verifier"].encode()).digest()

@@ -47,7 +47,10 @@ async def sign_in(idp: FakeIssuer, *, redeemed: Secrets = SECRETS, back: str = B
 
 async def test_the_browser_takes_state_nonce_and_challenge_along_and_never_the_verifier(idp: FakeIssuer) -> None:
     """Authorization code with S256; the query that an endpoint has already is kept (RFC 6749, 3.1)."""
-    idp.says = {"authorization_endpoint": f"{idp.url}/authorize?tenant=7"}
+    idp.says = {
+        "authorization_endpoint": f"{idp.url}/authorize?tenant=7",
+        "code_challenge_methods_supported": ["plain", "S256"],
+    }
     address = await client_of(idp).address(BACK, SECRETS, is_again=False)
     asked = dict(parse_qsl(urlsplit(address).query))
     assert address.startswith(f"{idp.url}/authorize?tenant=7&")
@@ -77,6 +80,8 @@ async def test_a_code_is_exchanged_for_the_subject(idp: FakeIssuer) -> None:
     signed_in = await sign_in(idp)
     assert SignedIn(f"{idp.url} u-1", None) == signed_in
     assert {"grant_type", "code", "redirect_uri", "code_verifier", "client_id"} == set(idp.form)
+    idp.claims_said = {"aud": [CLIENT]}
+    assert SignedIn(f"{idp.url} u-1", None) == await sign_in(idp)
     idp.claims_said = {"aud": [CLIENT, "other"], "azp": CLIENT, "auth_time": 1000}
     assert SignedIn(f"{idp.url} u-1", 1000.0) == await sign_in(idp)
 
@@ -87,6 +92,7 @@ async def test_a_code_is_exchanged_for_the_subject(idp: FakeIssuer) -> None:
         (None, True, set()),
         (["client_secret_post", "client_secret_basic"], True, set()),
         (["client_secret_post"], False, {"client_id", "client_secret"}),
+        (["private_key_jwt"], True, set()),
     ],
 )
 async def test_a_confidential_client_shows_its_secret_as_the_issuer_takes_it(
@@ -168,8 +174,8 @@ async def test_a_code_is_good_with_the_verifier_and_address_that_it_was_begun_wi
         await sign_in(idp, redeemed=others)
     with pytest.raises(NotAuthorised, match="did not take"):
         await sign_in(idp, back="https://evil.test/login/oidc/callback")
-    for code in ("other", "", "x" * 5000):
-        with pytest.raises(NotAuthorised):
+    for code, why in (("other", "did not take"), ("", "no code"), ("x" * 5000, "no code")):
+        with pytest.raises(NotAuthorised, match=why):
             await sign_in(idp, code=code)
 
 
@@ -190,7 +196,7 @@ WRONG_ANSWERS = {
 async def test_an_issuer_that_answers_wrongly_is_not_available(idp: FakeIssuer, what: str) -> None:
     """It is said as that, and is nobody's failed login; codes and secrets go nowhere else."""
     idp.answer_said = WRONG_ANSWERS[what]
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="know this gateway" if "client" in what else "the OIDC issuer"):
         await sign_in(idp)
     assert {"id.example.org"} == idp.hosts
 
@@ -213,6 +219,10 @@ async def test_an_issuer_that_is_away_is_not_available(idp: FakeIssuer) -> None:
         {"authorization_endpoint": "javascript:alert(1)"},
         {"authorization_endpoint": "https://id.example.org/authorize#x"},
         {"authorization_endpoint": "https://user@id.example.org/authorize"},
+        {"authorization_endpoint": "https://:secret@id.example.org/authorize"},
+        {"authorization_endpoint": "https:///authorize"},
+        {"authorization_endpoint": "ftp://127.0.0.1/authorize"},
+        {"authorization_endpoint": 7},
         {"authorization_endpoint": "https://[id/authorize"},
         {"authorization_endpoint": None},
         {"code_challenge_methods_supported": ["plain"]},
@@ -243,6 +253,7 @@ async def test_an_answer_of_another_issuer_is_refused(idp: FakeIssuer) -> None:
     idp.says = {"authorization_response_iss_parameter_supported": True}
     with pytest.raises(NotAuthorised, match="not of our"):
         await client_of(idp).check_sender(None)
+    await client_of(idp).check_sender(idp.url)
 
 
 def test_only_an_issuer_that_says_when_is_believed_that_it_asked_again() -> None:
