@@ -1,6 +1,8 @@
 """Who principals are in other systems, in Postgres."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from proctor.contracts.audit import INSTALLATION
 from proctor.contracts.errors import InvalidInput, NotAuthorised, Refused, UnknownName
@@ -13,6 +15,16 @@ from proctor.store.queries import query
 from proctor.store.rows import Row
 
 _FIELDS = tuple(Identity.model_fields)
+_FORMS: Final[Mapping[OtherSystem, tuple[re.Pattern[str], str]]] = {
+    "slack": (re.compile(r"[A-Z0-9]+/[A-Z0-9]+"), "workspace and user: T0123ABCD/U0456EFGH"),
+    "matrix": (re.compile(r"@[^\s:]+:\S+"), "@maria:example.org"),
+    "email": (re.compile(r"[^\s@]+@[^\s@]+"), "maria@example.org"),
+    "oidc": (
+        re.compile(r"https?://\S+ \S.*"),
+        "the issuer's address, a space, and its subject: https://id.example.org 1f0c",
+    ),
+}
+"""What a subject looks like there. Another one would be kept, and nobody would ever come in by it."""
 
 
 class PostgresIdentities:
@@ -38,6 +50,9 @@ class PostgresIdentities:
         if not _is_plain(subject):
             raise InvalidInput("the subject holds characters that cannot be seen", hint="copy it from the other system")
         known = _normal(system, subject)
+        form, example = _FORMS[system]
+        if form.fullmatch(known) is None:
+            raise InvalidInput(f"{subject} is nobody's name in {system}", hint=f"write {example}")
         async with self._database.transaction() as connection:
             end = await lock_agent(connection, INSTALLATION)
             if not _is_plain(principal) or not await connection.fetchrow(query("principal_standing"), principal):

@@ -159,6 +159,9 @@ async def test_an_identity_is_one_principals_alone_and_ends_with_it(people: Post
         await identities.link("slack", "T1/U2", "maya", MAYA)
     with pytest.raises(UnknownName):
         await identities.link("slack", "T1/U2", "nobody", OWNER)
+    for system, subject in (("slack", "U1"), ("matrix", "maya"), ("email", "maya"), ("oidc", "https://id.example")):
+        with pytest.raises(InvalidInput, match="is nobody's name in"):
+            await identities.link(system, subject, "maya", OWNER)
     await identities.link("email", "Maya@Example.org", "maya", OWNER)
     assert MAYA == await identities.principal_of("email", "maya@example.ORG")
     with psycopg.connect(dsn) as connection:
