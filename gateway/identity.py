@@ -10,6 +10,7 @@ from proctor.contracts.errors import InvalidInput, NotAuthorised, Refused, Unava
 from proctor.contracts.human import Principal, Role
 from proctor.contracts.ids import PrincipalName
 from proctor.contracts.ports import People
+from proctor.documents.problems import did_you_mean
 
 TOKEN_VARIABLE = "PROCTOR_TOKEN"  # noqa: S105 - the variable's name
 PRINCIPAL_VARIABLE = "PROCTOR_PRINCIPAL"
@@ -64,10 +65,14 @@ def _read_token(path: Path, name: str) -> str:
     try:
         mode = path.stat().st_mode
         token = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
+    except FileNotFoundError as error:
+        meant = did_you_mean(name, sorted(one.stem for one in path.parent.glob("*.token")))
+        made = f"`proctor dev` makes tokens at its first start; `proctor principals add {name} --role R` makes one"
+        raise NotAuthorised(f"there is no token of {name} in {path.parent}", hint=meant or made) from error
+    except (OSError, ValueError) as error:
         raise NotAuthorised(
-            f"there is no token of {name} here: {path}: {error.strerror}",
-            hint=f"`proctor dev` makes tokens at its first start; `proctor principals add {name} --role R` makes one",
+            f"the token file {path} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}",
+            hint=f"`proctor principals add {name} --role R` makes another token",
         ) from error
     if mode & 0o077:
         raise NotAuthorised(f"the token file {path} can be read by others", hint=f"chmod 600 {path}")

@@ -318,6 +318,9 @@ def test_token_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(NotAuthorised, match="can be read by others"):
         find_token({}, tmp_path, "operator")
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(NotAuthorised, match="it is not text"):
+        find_token({}, tmp_path, "operator")
 
 
 def test_named_principal_beats_the_token_of_the_environment(tmp_path: Path) -> None:
