@@ -14,7 +14,7 @@ from tests.integration.store.test_governed_runs import REQUEST, obliged
 from tests.integration.store.test_stages import ADAM, ANNA, asked, dispatch, person, refused, say
 
 EDITED = {**ARGUMENTS, "service": "cache"}
-CARL = person("carl")
+CARL, DORA = person("carl"), person("dora")
 
 
 async def test_an_edit_ends_the_request_and_keeps_what_was_written(store: PostgresStore) -> None:
@@ -37,11 +37,12 @@ async def test_an_edit_ends_the_request_and_keeps_what_was_written(store: Postgr
     assert "denied" == await dispatch(scene)
 
 
-async def rewritten(store: PostgresStore) -> Scene:
+async def rewritten(store: PostgresStore, key: str = "run1", step: int = 0, *by: str) -> Scene:
     """Record three calls of one step: adam edited the first into the second, carl at the wheel wrote the third anew."""
-    scene = await open_scene(store)
-    record, requests = plan_of(scene.run_id, *[Verdict.REQUIRE_APPROVAL] * 3, step=0)
-    authors: list[tuple[str | None, int | None]] = [(None, None), ("adam", 0), ("carl", 1)]
+    scene = await open_scene(store, key)
+    record, requests = plan_of(scene.run_id, *[Verdict.REQUIRE_APPROVAL] * 3, step=step)
+    first, second = by or ("adam", "carl")
+    authors: list[tuple[str | None, int | None]] = [(None, None), (first, 0), (second, 1)]
     decisions = tuple(
         RecordedDecision(
             call=n,
@@ -58,8 +59,13 @@ async def rewritten(store: PostgresStore) -> Scene:
 
 
 async def test_who_wrote_a_call_does_not_approve_it(store: PostgresStore) -> None:
-    """Nor one that took its place; anybody else may, and the other calls of the step are no affair of theirs."""
+    """Nor one that took its place; anybody else may, and calls of other steps and runs are no affair of theirs."""
+    await (await rewritten(store, "elsewhere", 0, "anna", "anna")).decide(
+        "req-elsewhere-0-0", "edit", ANNA, arguments=EDITED
+    )
     scene = await rewritten(store)
+    await rewritten(store, "run1", 1, "anna", "anna")
+    await scene.decide("req-run1-1-0", "edit", ANNA, arguments=EDITED)
     for call, authors in ((1, (ADAM,)), (2, (ADAM, CARL))):
         for author in authors:
             for word in ("approve", "deny"):
@@ -78,9 +84,11 @@ async def test_an_edit_makes_its_author_one_whatever_the_plan_says(store: Postgr
     with psycopg.connect(dsn) as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute("UPDATE proctor.decision SET on_behalf_of = 'carl'")
+    await scene.decide("req-run1-0-2", "edit", DORA, arguments=EDITED)
     for author in (ANNA, CARL):
         with pytest.raises(NotAuthorised, match="wrote the arguments"):
             await scene.decide("req-run1-0-1", "approve", author)
+    assert (await scene.decide("req-run1-0-1", "approve", DORA)).applied
 
 
 @pytest.mark.parametrize(
