@@ -13,7 +13,7 @@ WORDS: dict[RequestKind, tuple[DecisionWord, ...]] = {
 _COMMANDS: dict[DecisionWord, str] = {
     "approve": "proctor approve {id}",
     "deny": 'proctor deny {id} --reason "…"',
-    "edit": "proctor edit {id}",
+    "edit": "proctor edit {id} -e",
     "answer": 'proctor answer {id} "…"',
     "happened": "proctor settle {id} --happened",
     "not_happened": "proctor settle {id} --not-happened",

@@ -60,4 +60,4 @@ def _claimed(contract: ToolContract) -> list[str]:
     claims = [f"{name} {origin.claims[name]}" for name in CLAIMABLE if name in origin.claims]
     if not claims:
         return []
-    return [f"{CLAIMED} {', '.join(claims)}. `proctor tools accept {contract.name}` takes that for a fact."]
+    return [f"{CLAIMED} {', '.join(claims)}. `proctor tools accept {contract.name} --as YOU` takes that for a fact."]

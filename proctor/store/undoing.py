@@ -102,7 +102,7 @@ def _refusal(locked: LockedRun, by: Principal) -> NotAuthorised | Refused | None
     if Role.OPERATOR not in by.roles and not by.answers_for(owner):
         return NotAuthorised(f"{by.name} is neither an operator nor the agent's owner", hint=f"{owner} owns the agent")
     if not locked.has_ended:
-        hint = f"`proctor kill run {locked.run_id}` stops it, and takes its effects back"
+        hint = f"`proctor kill {locked.run_id} --reason WHY` stops it, and takes its effects back"
         return Refused(f"run {locked.run_id} has not ended", hint=hint)
     return None
 

@@ -13,8 +13,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_an_ended_run_is_taken_back_newest_first_and_once(control: Control) -> None:
     """Repeating it does nothing; the chain of the run goes on after its end and verifies."""
     run_id = await control.start("undo", "append", times=3)
-    with pytest.raises(Refused, match="has not ended"):
-        await control.undo(await control.start("undo-open", "approved"))
+    with pytest.raises(Refused, match="has not ended") as refused:
+        await control.undo(open_run := await control.start("undo-open", "approved"))
+    assert f"`proctor kill {open_run} --reason WHY`" in refused.value.hint
     assert RunStatus.COMPLETED == (await control.ended(run_id)).status
     with pytest.raises(NotAuthorised):
         await control.undo(run_id, by=APPROVER)

@@ -1,12 +1,15 @@
 """The command on fakes: what it prints where, and its exit codes."""
 
 import json
+import shlex
 import signal
 from collections.abc import Callable
 
 import pytest
 
+from proctor.contracts.deciding import commands_for
 from proctor.contracts.human import RequestKind
+from proctor.contracts.ids import RequestId
 from proctor.contracts.run import RunStatus
 
 from .fakes import FakeInstallation, bundle, human_request, run_record
@@ -220,11 +223,19 @@ def test_wrong_usage_exits_2(proctor: Call, arguments: tuple[str, ...]) -> None:
     assert "Usage:" in err
 
 
+@pytest.mark.parametrize("kind", RequestKind)
+def test_commands_that_a_request_shows_can_be_entered_as_they_are(proctor: Call, kind: RequestKind) -> None:
+    """They are copied, by people in a hurry."""
+    for command in commands_for(kind, RequestId("req-000001")):
+        assert "there is no request" in proctor(*shlex.split(command)[1:])[2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("run", "resolver", "-i", "INPUT", "--as", "reader"), "may not start runs"),
         (("run", "resolver", "-i", "INPUT", "--as", "ghost"), "no token of ghost"),
+        (("run", "resolver", "-i", "INPUT", "--as", "maria.op"), "did you mean `maria.ops`?"),
         (("approve", "req-000001"), "may not decide"),
         (("kill", "run-1", "--reason", "x", "--as", "reader"), "may not stop runs"),
         (("release", "1"), "a second person"),

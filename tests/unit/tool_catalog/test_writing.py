@@ -67,7 +67,7 @@ def test_import_writes_one_readable_file_for_each_tool(project: Project) -> None
     plan(project, imported(), imported("FindOrder")).write()
     assert [imported("FindOrder"), imported()] == on_file(project)
     text = (project.catalog / "shop" / "GetOrder.yaml").read_text(encoding="utf-8")
-    assert text.startswith("# From shop.yaml.\n# Its source claims: effect read. `proctor tools accept GetOrder`")
+    assert text.startswith("# From shop.yaml.\n# Its source claims: effect read. `proctor tools accept GetOrder --as YOU`")
     assert "effect: irreversible\n  risk: high\n  idempotency: none" in text
 
 
