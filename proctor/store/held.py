@@ -1,4 +1,4 @@
-"""Whether a person holds a run, so that nothing new of the agent may begin."""
+"""Whether a person holds a run, or it has ended, so that nothing new of the agent may begin."""
 
 from proctor.contracts.run import CallReport, StepPlan
 from proctor.store.governing import recorded_decision
@@ -15,6 +15,13 @@ def held_report(locked: LockedRun) -> CallReport | None:
     if locked.run["driver"] is not None and recorded_decision(locked.planned).author is None:
         return CallReport(status="taken_over", summary=f"{locked.run['driver']} took over", head=locked.head)
     return None
+
+
+def ended_plan(locked: LockedRun, step: int) -> StepPlan | None:
+    """Say that a plan comes too late: the run ended while it was made, and nobody is asked for it any more."""
+    if not locked.has_ended:
+        return None
+    return StepPlan(step=step, kind="fenced", summary=f"the run has ended: {locked.run['status']}")
 
 
 def held_plan(locked: LockedRun, step: int) -> StepPlan | None:

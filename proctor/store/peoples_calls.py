@@ -6,7 +6,7 @@ from proctor.contracts.canonical import summarize
 from proctor.contracts.control import ActToPlan, Wheel
 from proctor.contracts.decision import RecordedDecision, Verdict
 from proctor.contracts.edits import EditedCall, EditRef, EditToJudge
-from proctor.contracts.errors import Unavailable, UnknownName
+from proctor.contracts.errors import Refused, Unavailable, UnknownName
 from proctor.contracts.human import HumanRequest
 from proctor.contracts.ids import PrincipalName, RunId, ToolName
 from proctor.contracts.labels import Integrity, Labels
@@ -96,6 +96,8 @@ class PeoplesCallsJournal(PlanJournal):
             known, asked = await _recorded(connection, row)
             if known is not None:
                 return edit.model_copy(update={"call": known.call, "recorded": known, "request": asked})
+            if locked.has_ended:
+                raise Refused(f"run {ref.run_id} has ended: {locked.run['status']}", hint="nobody is asked for it")
             if row["free"] != recorded.call:
                 raise Unavailable(f"call {ref.run_id}/{ref.step}/{recorded.call} was taken meanwhile")
             assert locked.planned is not None

@@ -30,7 +30,7 @@ from proctor.store.changes import Changes, Overtaken
 from proctor.store.context import with_context
 from proctor.store.database import Connection, Database
 from proctor.store.governing import recorded_decision
-from proctor.store.held import held_plan
+from proctor.store.held import ended_plan, held_plan
 from proctor.store.locked import LockedRun, asked, lock_run
 from proctor.store.proposing import write_proposal
 from proctor.store.queries import query
@@ -149,8 +149,11 @@ class PlanJournal:
             locked = await lock_run(connection, record.run_id, record.step)
             if locked.step_plan is not None:
                 return StepPlan.model_validate(locked.step_plan)
-            if record.act is None and (held := held_plan(locked, record.step)) is not None:
-                return held
+            late = ended_plan(locked, record.step)
+            if late is None and record.act is None:
+                late = held_plan(locked, record.step)
+            if late is not None:
+                return late
             return await self._record(connection, locked, record, requests)
 
     async def _record(
@@ -175,6 +178,8 @@ class PlanJournal:
         """Record that a step was not planned, with the request to a person, if any."""
         async with self._database.transaction() as connection:
             locked = await lock_run(connection, ref.run_id, ref.step)
+            if (late := ended_plan(locked, ref.step)) is not None:
+                return late
             if request is not None:
                 row = await connection.fetchrow(query("request"), request.id)
                 if row is not None:
