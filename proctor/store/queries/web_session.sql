@@ -4,11 +4,9 @@ SELECT s.principal, s.credential, s.reference, s.created_at, s.expires_at, p.rol
 FROM proctor.web_session s
 JOIN proctor.principal p ON p.name = s.principal AND p.disabled_at IS NULL
 LEFT JOIN proctor.api_key k
-    ON s.credential = 'api_key' AND k.id = s.reference AND k.principal = s.principal
-    AND k.revoked_at IS NULL AND k.expires_at > clock_timestamp()
+    ON k.id = s.reference AND k.principal = s.principal AND k.revoked_at IS NULL AND k.expires_at > clock_timestamp()
 LEFT JOIN proctor.identity i  -- One that was taken away and made again is another one.
-    ON s.credential = 'oidc' AND i.system = 'oidc' AND i.subject = s.reference AND i.principal = s.principal
-    AND i.added_at <= s.created_at
+    ON i.system = 'oidc' AND i.subject = s.reference AND i.principal = s.principal AND i.added_at <= s.created_at
 WHERE s.secret_sha256 = $1
   AND s.ended_at IS NULL
   AND s.expires_at > clock_timestamp()

@@ -26,7 +26,7 @@ async def linked(store: PostgresStore) -> PostgresStore:
     return store
 
 
-async def test_a_session_stands_on_the_link_of_its_subject(linked: PostgresStore) -> None:
+async def test_a_session_stands_on_the_link_of_its_subject(linked: PostgresStore, dsn: str) -> None:
     """It has the principal's roles, outlives a replaced token, and ends for good when the link is taken away."""
     session = await linked.web_sessions.open(ADAM, AT_ISSUER, COOKIE)
     assert (ADAM, frozenset({Role.APPROVER}), AT_ISSUER) == (
@@ -36,6 +36,10 @@ async def test_a_session_stands_on_the_link_of_its_subject(linked: PostgresStore
     )
     await linked.people.enrol(ADAM, frozenset({Role.APPROVER}), "another token of adam")
     assert await linked.web_sessions.find(COOKIE) is not None
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "INSERT INTO proctor.identity SELECT 'email', subject, principal, '', added_at FROM proctor.identity"
+        )
     await linked.identities.unlink("oidc", SUBJECT, WANDA)
     assert await linked.web_sessions.find(COOKIE) is None
     assert await linked.web_sessions.refresh(COOKIE) is None

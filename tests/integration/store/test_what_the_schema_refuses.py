@@ -45,6 +45,15 @@ FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum
 WHERE c.connamespace = 'proctor'::regnamespace AND c.contype = 'c'
 """
 
+ONCE = """
+api_key (secret_sha256); control (run_id, key); control_act (run_id, step); decision (id); delivery (event_n, channel);
+event (id); notice (run_id, step, call, who); policy_activation (version_id); policy_approval (version_id, by, word);
+policy_version (id); principal (token_sha256); review (id); review_verdict (review_id); run (tenant, idempotency_key)
+"""
+_ONCE = """
+SELECT substr(conrelid::regclass::text, 9) || substr(pg_get_constraintdef(oid), 7) FROM pg_constraint
+WHERE connamespace = 'proctor'::regnamespace AND contype = 'u' ORDER BY 1
+"""
 LEVELS = tuple(Autonomy)
 WORDS = {
     "breaker.state": tuple(BreakerState),
@@ -104,6 +113,12 @@ async def test_columns_take_the_words_that_the_contracts_know(dsn: str) -> None:
             if "ARRAY[" in definition
         }
     assert {column: {str(word) for word in words} for column, words in WORDS.items()} == listed
+
+
+async def test_what_there_can_be_once_is_one_row(dsn: str) -> None:
+    """Whatever two processes do at once: one run for a key, one activation of a version, one verdict of a review."""
+    with psycopg.connect(dsn) as connection:
+        assert " ".join(ONCE.split()) == "; ".join(row[0] for row in connection.execute(_ONCE))
 
 
 @pytest.mark.parametrize(
