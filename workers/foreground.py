@@ -24,6 +24,7 @@ async def run_dev(settings: Settings, order: StackOrder) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     stack = DevStack(settings, order)
+    _say(f"starting on {stack.home}\n")
     starting = asyncio.ensure_future(stack.__aenter__())
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -52,13 +53,18 @@ async def _watch(stack: DevStack, stop: asyncio.Event) -> None:
 
 
 def _addresses(stack: DevStack) -> str:
+    gateway = stack.gateway
     lines = [
         ("Temporal", stack.endpoints.temporal.address),
         ("Temporal UI", stack.endpoints.temporal.ui_url or ""),
         ("Postgres", stack.endpoints.database_url),
-        *(("Worker", f"{worker.health_url}/readyz  log {worker.log_path}") for worker in stack.workers),
-        *([("Gateway", f"{stack.gateway.health_url}/v1  log {stack.gateway.log_path}")] if stack.gateway else []),
-        ("State", str(stack.home)),
+        *(("Worker", f"{worker.health_url}/readyz") for worker in stack.workers),
+        *(
+            [("Gateway", f"{gateway.health_url}/v1"), ("Approvals", f"{gateway.health_url}/approvals")]
+            if gateway
+            else []
+        ),
+        ("Logs", str(stack.home / "logs")),
     ]
     return "".join(f"{name:<12} {value}\n" for name, value in lines) + "ready; Ctrl-C stops everything\n"
 

@@ -179,7 +179,10 @@ async def test_sigint_and_sigterm_stop_the_foreground_stack_in_order(tmp_path: P
         assert await asyncio.to_thread(owner.wait, 40) == 0
         assert not any(child.is_alive for child in stack.children)
         assert None is read_stack(settings_for(tmp_path).home)
-        assert "stopping" in (tmp_path / "owner.log").read_text()
+        told = (tmp_path / "owner.log").read_text()
+        assert (
+            -1 < told.find(f"starting on {settings_for(tmp_path).home}\n") < told.find("ready;") < told.find("stopping")
+        )
 
 
 def processes_of(folder: Path) -> list[str]:
