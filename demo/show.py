@@ -184,14 +184,20 @@ async def _decide(stage: Stage, request: HumanRequest) -> Word:
     tell("", f"with exactly {encode(request.details.get('arguments', {}))}")
     word: Word = "approve"
     if sys.stdin.isatty():
-        answer = await asyncio.to_thread(input, f"             Approve, as {APPROVER}? [Y/n] ")
-        word = "deny" if answer.strip().lower().startswith("n") else "approve"
+        word = await asyncio.to_thread(_ask)
     else:
         tell("", f"no terminal to ask at: {APPROVER}, a principal of the demo, approves")
     decision = HumanDecision(request_id=request.id, word=word, reason="decided in the demo")
     by, gateway = await stage.person(APPROVER), stage.gateway
     signer = find_signer(gateway.settings.home, by.name)
     await decide(decision, by=by, people=gateway.store.people, engine=gateway.engine, signer=signer)
+    return word
+
+
+def _ask() -> Word:
+    answers: dict[str, Word] = {"": "approve", "y": "approve", "yes": "approve", "n": "deny", "no": "deny"}
+    while (word := answers.get(input(f"             Approve, as {APPROVER}? [Y/n] ").strip().lower())) is None:
+        tell("", "y or n, please")
     return word
 
 

@@ -1,9 +1,9 @@
-"""What the demo prints: a margin, then text, in lines of at most a hundred columns."""
+"""What the demo prints: a margin, then text, in lines of at most a hundred columns, or as many as the terminal has."""
 
 import textwrap
 from typing import Any
 
-from gateway.cli.output import emit, encode
+from gateway.cli.output import emit, encode, text_width
 from gateway.cli.visible import visible_line
 from proctor.contracts.audit import AuditRecord
 
@@ -16,7 +16,7 @@ def tell(title: str, text: str) -> None:
     """Print a line `title  text`; text that is too long goes on below itself."""
     lines = textwrap.wrap(
         visible_line(text),
-        COLUMNS,
+        min(COLUMNS, text_width()),
         initial_indent=" " * _MARGIN + f"{title:<{_TITLE}}",
         subsequent_indent=" " * (_MARGIN + _TITLE),
         break_on_hyphens=False,
