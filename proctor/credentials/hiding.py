@@ -38,11 +38,12 @@ class SecretForms:
         return any(form in text for forms in list(self._forms.values()) for form in forms)
 
     def hide(self, text: str) -> str:
-        """Give the text without them, and without the beginning of one that was cut off where a text was shortened."""
+        """Give the text without them, and without what is left of one that was cut where a text was shortened."""
         every = [form for forms in list(self._forms.values()) for form in forms]
         spans = [span for form in every if form in text for span in _places(form, text)]
         if CUT in text:
-            spans += [span for form in every if form[:MIN_CHARS] in text for span in _cut_places(form, text)]
+            spans += [span for form in every if form[:MIN_CHARS] in text for span in _ends_cut(form, text)]
+            spans += [span for form in every if form[-MIN_CHARS:] in text for span in _beginnings_cut(form, text)]
         parts, end = [], 0
         for first, last in _joined(spans):
             parts += [text[end:first], HIDDEN]
@@ -66,13 +67,22 @@ def _places(form: str, text: str) -> Iterator[Span]:
         at = text.find(form, at + 1)
 
 
-def _cut_places(form: str, text: str) -> Iterator[Span]:
-    """Give where a text was cut within `form`, so much of it being left that it can be told from other text."""
+def _ends_cut(form: str, text: str) -> Iterator[Span]:
+    """Give where a text ends within `form`, so much of it being left that it can be told from other text."""
     for end, _ in _places(CUT, text):
         lengths = range(min(len(form), end), MIN_CHARS - 1, -1)
         left = next((length for length in lengths if text.endswith(form[:length], 0, end)), 0)
         if left:
             yield end - left, end
+
+
+def _beginnings_cut(form: str, text: str) -> Iterator[Span]:
+    """Give where a text begins within `form`, as the last words of a process do."""
+    for _, start in _places(CUT, text):
+        lengths = range(min(len(form), len(text) - start), MIN_CHARS - 1, -1)
+        left = next((length for length in lengths if text.startswith(form[-length:], start)), 0)
+        if left:
+            yield start, start + left
 
 
 def _joined(spans: list[Span]) -> list[Span]:
@@ -92,9 +102,10 @@ def _forms_of(secret: str) -> Iterator[str]:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """Give the whole, the password of a `user:password`, and each long line of several."""
+    """Give the whole, also in one line, the password of a `user:password`, and each long line of several."""
     yield secret
     yield secret.strip()
+    yield " ".join(secret.split())
     password = secret.partition(":")[2]
     if len(password) >= MIN_CHARS:
         yield password

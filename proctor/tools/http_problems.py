@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any, Final
 
-from proctor.contracts.canonical import summarize
+from proctor.contracts.canonical import CUT, summarize
 from proctor.tools.http_received import Answer
 
 MAX_CHARS: Final = 300
@@ -41,7 +41,8 @@ def meaning_of(answer: Answer) -> str:
 
 def problem_of(answer: Answer) -> str:
     """Sum up the body of an error: RFC 9457, the usual forms of JSON, a page, or its beginning."""
-    text = answer.body[:_READ_BYTES].decode("utf-8", "replace")
+    text = answer.body[:_READ_BYTES].decode("utf-8-sig", "replace")
+    text += CUT if len(answer.body) > _READ_BYTES else ""
     if answer.encoding != "identity":
         return ""
     if "html" in answer.media_type:

@@ -5,6 +5,7 @@ import json
 import re
 from typing import Any, Final
 
+from proctor.contracts.canonical import CUT
 from proctor.contracts.tool import HttpImplementation
 from proctor.tools.http_received import Answer
 
@@ -28,7 +29,7 @@ def result_of(implementation: HttpImplementation, answer: Answer) -> Any:
     if not implementation.shows:
         return body
     found = ((name, answer.headers.get(name)) for name in implementation.shows)
-    headers = {name: str(value)[:MAX_HEADER_CHARS] for name, value in found if value is not None}
+    headers = {name: _shortened(str(value)) for name, value in found if value is not None}
     return {"body": body, "headers": headers, "links": links_of(answer.headers.get("Link", ""))}
 
 
@@ -42,6 +43,10 @@ def links_of(header: str) -> dict[str, str]:
     return found
 
 
+def _shortened(value: str) -> str:
+    return value if len(value) <= MAX_HEADER_CHARS else value[: MAX_HEADER_CHARS - 1] + CUT
+
+
 def _body(implementation: HttpImplementation, answer: Answer) -> Any:
     if not answer.body:
         return None
@@ -49,7 +54,7 @@ def _body(implementation: HttpImplementation, answer: Answer) -> Any:
         raise ValueError(f"it is compressed as {answer.encoding}")
     if implementation.accepts and answer.media_type and not answer.is_json:
         return _other(answer)
-    return json.loads(answer.body.decode("utf-8"))
+    return json.loads(answer.body.decode("utf-8-sig"))
 
 
 def _other(answer: Answer) -> dict[str, str]:

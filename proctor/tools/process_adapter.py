@@ -115,7 +115,7 @@ def fill_command(command: tuple[str, ...], arguments: dict[str, Any]) -> list[st
 
 def failure(contract: ToolContract, ran: Ran) -> Failed | None:
     """Give what a process that did not succeed comes to; None for one that did."""
-    said = summarize(ran.stderr[:2000].decode("utf-8", "replace"), 300)
+    said = summarize(ran.stderr.decode("utf-8", "replace"), 300)
     match ran.why:
         case "exit" if ran.exit == 0:
             return None

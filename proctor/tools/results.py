@@ -24,7 +24,7 @@ def confirm(contract: ToolContract, value: Any) -> ToolOutcome:
     try:
         size = len(canonical_json(value))
     except (InvalidInput, RecursionError) as error:
-        return unusable(contract, f"the result is not JSON that can be stored: {error}", repr(value))
+        return unusable(contract, f"the result is not JSON that can be stored: {error}", _written(value))
     if size > MAX_RESULT_BYTES:
         return oversize(contract, f"the result has {size} bytes", value)
     if not is_flat_enough(value):
@@ -67,6 +67,13 @@ def lost(contract: ToolContract, why: str) -> ToolOutcome:
     if contract.is_read:
         return Failed(error=summarize(why, 500), retryable=True)
     return Unknown(error=summarize(f"{why}; it may have happened", 500))
+
+
+def _written(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - it may be of any class, too deep, or a number too long to be written
+        return ""
 
 
 def _is_short(part: Any) -> bool:

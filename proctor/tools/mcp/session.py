@@ -11,7 +11,7 @@ from mcp.client.session import ClientSession
 from mcp.shared.exceptions import MCPError
 from pydantic import TypeAdapter, ValidationError
 
-from proctor.contracts.canonical import summarize
+from proctor.contracts.canonical import CUT, summarize
 from proctor.contracts.errors import Corrupted, ProctorError, Unavailable
 from proctor.tools.mcp.said import said_of
 from proctor.tools.mcp.stdio import Link
@@ -218,7 +218,9 @@ def _as_ours(name: str, error: Exception, words: str) -> ProctorError:
     if isinstance(error, ProctorError) and not isinstance(error, Corrupted):
         return error
     what = f"gave no greeting within {OPEN_TIMEOUT_S:g} s" if isinstance(error, TimeoutError) else str(error)
-    told = f"; it said: {summarize(words[-WORDS_CHARS:])}" if words else ""
+    # Marked where it is cut: what is left of a secret there can be hidden then.
+    last = words if len(words) < WORDS_CHARS else f"{CUT}{words[1 - WORDS_CHARS :]}"
+    told = f"; it said: {summarize(last)}" if words else ""
     return Unavailable(f"{name} cannot be reached: {summarize(what or type(error).__name__)}{told}")
 
 

@@ -226,6 +226,10 @@ async def test_a_command_that_is_not_there_or_ends_at_once_is_a_failure_that_sen
     assert isinstance(ended, Failed)
     assert ended.retryable
     assert "no licence" in ended.error
+    talks = McpServer(name="talks", command=(sys.executable, "-c", "raise SystemExit('a token' + 'x' * 300)"))
+    told = await adapter.invoke(reviewed(talks, "echo"), call())
+    assert isinstance(told, Failed)
+    assert "it said: …xxx" in told.error, "marked where it is cut, so that secrets are found"
 
 
 async def test_nothing_that_a_server_started_outlives_its_session() -> None:

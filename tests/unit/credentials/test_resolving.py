@@ -288,6 +288,24 @@ def test_secret_that_was_cut_where_a_text_was_shortened_is_hidden() -> None:
     assert "secret of sk_live_0" == forms.hide("secret of sk_live_0"), "only where something was cut"
 
 
+def test_secret_that_was_cut_at_its_beginning_is_hidden() -> None:
+    """Of a process the last words are told, which may begin anywhere."""
+    secret = "sk_live_0123456789abcdefghijklmnopqrstuvwxyz"
+    forms = SecretForms()
+    forms.add(secret)
+    for first in range(1, len(secret) - MIN_CHARS + 1):
+        assert "said: …*** is wrong" == forms.hide(f"said: …{secret[first:]} is wrong")
+    assert "…vwxyz" == forms.hide("…vwxyz")
+    assert "uvwxyz" == forms.hide("uvwxyz"), "only where something was cut"
+
+
+def test_secret_with_white_space_is_hidden_in_one_line() -> None:
+    """Errors are one line, whatever they are about."""
+    forms = SecretForms()
+    forms.add("correct  horse\tbattery")
+    assert "HTTP 401: *** is wrong" == forms.hide(summarize("HTTP 401:\n correct  horse\tbattery is wrong"))
+
+
 def test_cut_secret_is_hidden_in_an_outcome() -> None:
     """Although no whole secret is in it."""
     credentials = environment("sk_live_0123456789abcdefghijklmnopqrstuvwxyz")

@@ -12,6 +12,7 @@ import pytest
 from proctor.contracts.labels import Integrity
 from proctor.contracts.tool import Confirmed, Effect, Failed, ToolContract, ToolInvocation, ToolOutcome, Unknown
 from proctor.tools.dispatcher import ToolDispatcher
+from proctor.tools.results import confirm
 from tests.unit.tools import sample_tools
 from tests.unit.tools.worlds import KEY, call, contract, python_tool, resources
 
@@ -160,6 +161,16 @@ async def test_value_that_cannot_be_stored_is_no_result(value: Any) -> None:
     outcome = await invoke(python_tool("give", Effect.WRITE), call(value=value))
     assert isinstance(outcome, Confirmed)
     assert "_schema_error" in outcome.result
+
+
+@pytest.mark.parametrize("value", [10**5000, "deep"], ids=["long", "deep"])
+def test_value_that_cannot_even_be_written_is_the_result_of_an_effect_that_happened(value: Any) -> None:
+    """It came back, so nobody has to find out what became of the call."""
+    if value == "deep":
+        for _ in range(3000):
+            value = [value]
+    assert isinstance(confirm(python_tool("give", Effect.WRITE), value), Confirmed)
+    assert isinstance(confirm(python_tool("give"), value), Failed)
 
 
 async def test_object_that_is_not_json_is_no_result() -> None:
