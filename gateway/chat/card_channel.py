@@ -1,21 +1,20 @@
 """Events into a chat: a card for each request, kept true where it stands, and what follows in the thread below it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from gateway.cards.card import ApprovalCard, build_card
+from gateway.cards.hiding import Labelled, former_labels
 from gateway.events.channels import Undeliverable
 from proctor.contracts.approving_ports import SpokenWords
 from proctor.contracts.errors import UnknownName
 from proctor.contracts.events import Event, Outbox
-from proctor.contracts.human import HumanRequest, RequestState
+from proctor.contracts.human import RequestState
 from proctor.contracts.ids import RequestId, RunId
 from proctor.contracts.kill import Receipt
 from proctor.contracts.kill_ports import KillSwitch
-from proctor.contracts.labels import Confidentiality
 from proctor.contracts.ports import People, RunArchive, RunJournal
-from proctor.contracts.run import CallRef, RunRecord
+from proctor.contracts.run import RunRecord
 
 Message = TypeVar("Message")
 Posted_contra = TypeVar("Posted_contra", contravariant=True)
@@ -50,10 +49,6 @@ OPENED = frozenset(
 )
 FENCES = {"fence_raised": "Kill", "fence_released": "Kill released"}
 TAKEN_BACK = {"done": "taken back", "failed": "could not be taken back", "not_possible": "cannot be taken back"}
-
-
-Labelled = Mapping[str, Confidentiality]
-"""Arguments by name, and how confidential they are."""
 
 
 class MessageGone(Undeliverable):
@@ -100,14 +95,7 @@ class Cards(Generic[Message]):
         """Give the card as the rows stand now, and its message. Raises `UnknownName`."""
         request = await self.people.request(request_id)
         card = build_card(request, spoken=await self.words.words(request_id))
-        return card, self.scribe.card(card, await self._former(request))
-
-    async def _former(self, request: HumanRequest) -> Labelled:
-        """Read how confidential the call was that a person changed: the diff shows its values, under its labels."""
-        if request.replaces is None:
-            return {}
-        plan = await self.journal.call_plan(CallRef(run_id=request.run_id, step=request.step, call=request.replaces))
-        return {name: flow.labels.confidentiality for name, flow in plan.decision.flows.items()}
+        return card, self.scribe.card(card, await former_labels(request, self))
 
 
 @dataclass(frozen=True)

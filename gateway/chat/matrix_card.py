@@ -7,10 +7,10 @@ from html import escape
 from typing import Any
 
 from gateway.cards.card import ApprovalCard
+from gateway.cards.hiding import Labelled, as_shown
 from gateway.cards.html import render_html
 from gateway.cards.plain import render_text
-from gateway.chat.card_channel import TAKEN_BACK, Labelled
-from gateway.chat.hiding import as_shown
+from gateway.chat.card_channel import TAKEN_BACK
 from gateway.cli.visible import visible_line
 from proctor.contracts.canonical import summarize
 from proctor.contracts.events import Event

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from gateway.cards.arguments import CardArgument
 from gateway.cards.card import ApprovalCard
 from gateway.cards.difference import Change
+from gateway.cards.hiding import forbids, hides
 from gateway.cards.values import Value, gap_notes, step_of
 from gateway.cards.visible_text import line as line_of
-from gateway.chat.hiding import forbids, hides
 from gateway.chat.slack_text import (
     MOST_FALLBACK,
     MOST_HEADER,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.cards.card import ApprovalCard
-from gateway.chat.card_channel import TAKEN_BACK, Labelled
+from gateway.cards.hiding import Labelled
+from gateway.chat.card_channel import TAKEN_BACK
 from gateway.chat.slack_card import CardMessage, Drawing, draw
 from gateway.chat.slack_text import MOST_TEXT, cut, escape, in_blocks, labelled, line, run
 from gateway.cli.visible import visible_line

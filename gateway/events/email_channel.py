@@ -8,6 +8,7 @@ import structlog
 from markupsafe import Markup, escape
 
 from gateway.cards.card import ApprovalCard, build_card
+from gateway.cards.hiding import as_shown, former_labels
 from gateway.cards.html import render_html
 from gateway.cards.plain import moment, render_text
 from gateway.cards.visible_text import line
@@ -19,7 +20,8 @@ from proctor.contracts.errors import InvalidInput
 from proctor.contracts.events import Addressee, Addresses, Event
 from proctor.contracts.human import HumanRequest, RequestState
 from proctor.contracts.ids import PrincipalName
-from proctor.contracts.ports import People
+from proctor.contracts.labels import Confidentiality
+from proctor.contracts.ports import People, RunJournal
 from proctor.contracts.stages import SpokenWord, asked_now, stages_of
 
 OCCASIONS = {
@@ -34,6 +36,8 @@ OCCASIONS = {
 }
 """Events that somebody is asked by, and the word for it in the subject."""
 NOTICE = "notice_recorded"
+_MAY_CARRY = Confidentiality.PII
+"""Who decides is written to by name, and so may read what a room may not; what is secret is in no mail."""
 _log = structlog.get_logger(__name__)
 
 
@@ -47,6 +51,10 @@ class MailStore(Protocol):
     @property
     def words(self) -> SpokenWords:
         """What people said on them."""
+
+    @property
+    def journal(self) -> RunJournal:
+        """What a call was before a person changed it."""
 
     @property
     def addresses(self) -> Addresses:
@@ -87,19 +95,21 @@ class EmailChannel:
             return []
         spoken = await self.store.words.words(request.id)
         authors = await self.store.addresses.authors(request.run_id, request.step, request.call)
-        card = build_card(request, spoken=spoken, whole=True)
+        former = await former_labels(request, self.store)
+        card, hidden = as_shown(build_card(request, spoken=spoken, whole=True), _MAY_CARRY, former)
         asked = [
             one
             for one in await self.store.addresses.addressees(request.agent)
             if _may_decide(one, request, spoken, authors)
         ]
-        return [self._letter(one.address, card, event) for one in asked]
+        return [self._letter(one.address, card, event, hidden) for one in asked]
 
-    def _letter(self, to: str, card: ApprovalCard, event: Event) -> Letter:
+    def _letter(self, to: str, card: ApprovalCard, event: Event, hidden: Sequence[str]) -> Letter:
         subject = f"[Proctor] {OCCASIONS[event.kind]}: {card.title} (until {moment(card.expires_at)})"
         link = self.links.approval(card.request_id) if self.links.public_url else ""
         how = f"Decide here, after signing in: {link}" if link else f"Decide with: proctor approvals {card.request_id}"
-        closing = "Answers to this mail decide nothing."
+        left_out = f"Not in this mail, for it is secret: {line(', '.join(hidden), 200)}. " if hidden else ""
+        closing = f"{left_out}Answers to this mail decide nothing."
         return Letter(
             to=to,
             subject=subject,

@@ -1,8 +1,25 @@
-"""What a chat may see of a card: rooms have more members than the people who decide."""
+"""What may leave of a card: rooms have more members than the people who decide, and mail has more readers."""
+
+from collections.abc import Mapping
+from typing import Protocol
 
 from gateway.cards.card import ApprovalCard, CardArgument
-from gateway.chat.card_channel import Labelled
+from proctor.contracts.human import HumanRequest
 from proctor.contracts.labels import Confidentiality
+from proctor.contracts.ports import RunJournal
+from proctor.contracts.run import CallRef
+
+Labelled = Mapping[str, Confidentiality]
+"""Arguments by name, and how confidential they are."""
+
+
+class HasJournal(Protocol):
+    """Reaches the record of runs."""
+
+    @property
+    def journal(self) -> RunJournal:
+        """What calls were."""
+
 
 _ORDER = list(Confidentiality)
 
@@ -30,3 +47,11 @@ def as_shown(
         return card, ()
     kept = tuple(one for one in card.arguments if one.name not in hidden)
     return card.model_copy(update={"arguments": kept, "targets": (), "amounts": (), "changes": ()}), tuple(hidden)
+
+
+async def former_labels(request: HumanRequest, store: HasJournal) -> Labelled:
+    """Read how confidential the call was that a person changed: the diff shows its values, under its labels."""
+    if request.replaces is None:
+        return {}
+    plan = await store.journal.call_plan(CallRef(run_id=request.run_id, step=request.step, call=request.replaces))
+    return {name: flow.labels.confidentiality for name, flow in plan.decision.flows.items()}
