@@ -81,7 +81,7 @@ async def test_what_concerns_no_run_names_none(store: PostgresStore, tmp_path: P
 
 
 @pytest.mark.parametrize("scope", [KillScope.ALL, KillScope.AGENT, KillScope.TENANT, KillScope.TOOL, KillScope.RUN])
-async def test_fences_are_events_whatever_they_cover(store: PostgresStore, scope: KillScope) -> None:
+async def test_fences_are_events_whatever_they_cover(store: PostgresStore, dsn: str, scope: KillScope) -> None:
     """Each is told once when it is raised and once when it is released."""
     await open_scene(store, "another", tenant="elsewhere")
     scene = await open_scene(store)
@@ -89,6 +89,7 @@ async def test_fences_are_events_whatever_they_cover(store: PostgresStore, scope
     order = KillOrder(scope=scope, value=value, actor=OPERATOR.name, reason="smoke", mode="freeze")
     fence = await store.kills.raise_fence(order, OPERATOR)
     for _ in range(2):
+        _run_as_owner(dsn, "UPDATE proctor.fence SET released_at = released_at")
         await store.kills.release(fence.epoch, SECOND_OPERATOR)
     raised, released = [one for one in await _events(store) if one.kind.startswith("fence_")]
     assert ("fence_raised", "fence_released") == (raised.kind, released.kind)
