@@ -13,7 +13,7 @@ from gateway.page.visits import PageParts, Work, signed_in
 
 
 def routes(parts: PageParts) -> list[BaseRoute]:
-    """Give the routes: `/login`, `/logout` and everything under `/approvals`. Nothing is decided by GET or HEAD."""
+    """Give the routes: `/`, `/login`, `/logout`, all under `/approvals`. Nothing is decided by GET or HEAD."""
     signing_in, at_issuer = SigningIn(parts), AtIssuer(parts)
 
     def get(path: str, work: Work) -> Route:
@@ -23,6 +23,7 @@ def routes(parts: PageParts) -> list[BaseRoute]:
         return Route(path, signed_in(parts, work), methods=["POST"])
 
     return [
+        Route("/", _home, methods=["GET"]),
         Route("/login", signing_in.form, methods=["GET"]),
         Route("/login", signing_in.submit, methods=["POST"]),
         Route(BEGIN, at_issuer.begin, methods=["GET"]),

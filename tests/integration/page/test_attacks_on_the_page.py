@@ -210,6 +210,7 @@ def test_sessions_are_new_at_each_sign_in_and_end_at_sign_out(site: Site, client
     assert first != client.cookies["proctor_session"]
     with httpx.Client(base_url=site.url, cookies={"proctor_session": first}) as thief:
         assert "/login?next=/approvals" == thief.get("/approvals").headers["location"]
+        assert "/approvals" == thief.get("/").headers["location"]
     csrf = _hidden(client.get("/approvals").text, "csrf")
     kept = client.cookies["proctor_session"]
     assert 303 == client.post("/logout", data={"csrf": csrf}).status_code
