@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.events.signing import sign
+from proctor.contracts.audit import INSTALLATION, agent_chain
 from proctor.contracts.human import Role
 from proctor.contracts.ids import PrincipalName
 from tests.integration.rest.site import Site, name_of, open_site
@@ -73,11 +74,18 @@ async def test_subscriptions_and_schedules_take_the_roles_that_they_say(site: Si
     refused = [
         await site.ask("POST", "/webhooks", by=REQUESTER, json=order),
         await site.ask("POST", "/webhooks", by=OPERATOR, json={**order, "with_arguments": True}),
+        *[
+            await site.ask("POST", f"/webhooks/{webhook_id}/{what}", by=AUDITOR, json={})
+            for what in ("rotation", "disabling", "enabling")
+        ],
         await site.ask("POST", "/hooks", by=OPERATOR, json=HOOK),
         await site.ask("POST", "/deliveries/1/replay", by=AUDITOR),
         await site.ask("POST", "/schedules/nightly/pause", by=AUDITOR, json={}),
     ]
-    assert [403] * 5 == [one.status_code for one in refused]
+    assert [403] * 8 == [one.status_code for one in refused]
+    noted = [(one.kind, one.body["by"]) for one in await site.store.archive.audit(agent_chain(INSTALLATION))]
+    expected = [("created", OPERATOR), ("rotated", OWNER), ("disabled", OWNER), ("enabled", OWNER)]
+    assert [(f"webhook_{kind}", by) for kind, by in expected] == [one for one in noted if "webhook" in one[0]]
     wrong = [
         await site.ask("POST", "/webhooks", by=OWNER, json={**order, "kinds": ["nothing"]}),
         await site.ask("POST", "/webhooks", by=OWNER, json={**order, "url": "http://siem.example/in"}),

@@ -78,11 +78,18 @@ async def test_a_subscriber_gets_signed_cloudevents_without_arguments(store: Pos
 
 
 async def test_arguments_are_sent_where_they_were_asked_for(store: PostgresStore) -> None:
-    """By somebody whose role may see them."""
+    """With the question alone, and by somebody whose role may see them, as long as it does."""
+    kinds = ("approval_requested", "approval_denied")
     async with receiving() as receiver, dispatching(store, make=_maker(store, Postman(LOCAL))):
-        await _subscribe(store, f"{receiver.url}/hook", kinds=("approval_requested",), with_arguments=True)
-        await (await open_scene(store)).plan(Verdict.REQUIRE_APPROVAL)
-        await until(lambda: receiver.calls)
+        subscribed = await _subscribe(store, f"{receiver.url}/hook", kinds=kinds, with_arguments=True)
+        scene = await open_scene(store)
+        (request,) = await scene.plan(Verdict.REQUIRE_APPROVAL)
+        await scene.decide(request.id, "deny", reason="no")
+        await until(lambda: len(receiver.calls) == 2)
+    assert b"arguments" not in receiver.calls[1].body
+    assert (await store.webhooks.opened(subscribed.webhook.id)).may_see_arguments
+    await store.people.enrol(OWNER.name, frozenset({Role.OPERATOR}), "token")
+    assert not (await store.webhooks.opened(subscribed.webhook.id)).may_see_arguments
     event = from_structured_event(HTTPMessage(headers=receiver.calls[0].headers, body=receiver.calls[0].body))
     data: Any = event.get_data()
     assert ARGUMENTS == data["arguments"]
