@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.output import Format, print_one, print_rows, say
+from gateway.cli.output import Format, list_width, print_one, print_rows, say
 from gateway.cli.session import AsOption, OutputOption, Session, perform
 
 _COLUMNS = {
@@ -17,6 +17,8 @@ _COLUMNS = {
     "CLOSED S": "closed_s",
     "NOTE": "note",
 }
+_WIDE = 120
+_NARROW = {title: path for title, path in _COLUMNS.items() if title != "BY"}
 _FIELDS = {
     "drill": "n",
     "run": "run_id",
@@ -41,7 +43,7 @@ def drill(
 ) -> None:
     """Kill a harmless run, and measure it. Exit 1 when anything was too slow."""
     if is_list:
-        print_rows(perform(context, _newest), output, _COLUMNS)
+        print_rows(perform(context, _newest), output, _COLUMNS if list_width() >= _WIDE else _NARROW)
         return
 
     async def work(session: Session) -> Any:

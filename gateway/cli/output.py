@@ -20,7 +20,7 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
-_ID = re.compile(r"[\w./:-]*")
+_ID = re.compile(r"[\w./:-]*|\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ")
 MIN_COLUMNS = 40
 Row = Mapping[str, Any]
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
@@ -112,7 +112,7 @@ def print_table(rows: Sequence[Sequence[str]], titles: Sequence[str]) -> None:
 
 
 def _kept_whole(rows: Sequence[Sequence[str]], titles: Sequence[str], width: int) -> set[int]:
-    """Choose the columns that are not broken: ids, which people copy, from the left, in two thirds of the width."""
+    """Choose the columns that are not broken: ids, which people copy, and moments; from the left, in two thirds."""
     left, whole = width * 2 // 3, set()
     for position, title in enumerate(titles):
         cells = [row[position] for row in rows]
@@ -149,6 +149,8 @@ def _at(value: Any, path: str) -> str:
     if isinstance(value, str):
         moment = _MOMENT.fullmatch(value)
         return f"{moment[1]} {moment[2]}Z" if moment else value
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"  # noqa: PLR2004 - three digits tell enough
     if isinstance(value, list) and all(isinstance(member, str) for member in value):
         return "; ".join(value)
     return json.dumps(value, ensure_ascii=False)

@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 
 import pytest
 
-from gateway.cli.output import encode, fit, print_table
+from gateway.cli.output import Format, encode, fit, print_rows, print_table
 from gateway.cli.visible import visible, visible_json, visible_line
 from proctor.contracts.planning import Observation
 from proctor.contracts.run import RunStatus
@@ -109,6 +109,17 @@ def test_ids_in_a_narrow_table_stay_whole(monkeypatch: pytest.MonkeyPatch) -> No
     lines = re.sub("\x1b\\[\\d*m", "", terminal.getvalue()).splitlines()
     assert max(map(len, lines)) <= 60
     assert any(line.startswith("req-0123456789ab  ") for line in lines)
+
+
+def test_moments_stay_whole_and_measures_have_three_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody reads a time of day from four lines, or a second to seventeen digits."""
+    monkeypatch.setenv("COLUMNS", "44")
+    monkeypatch.setenv("TERM", "xterm")
+    row = {"at": "2026-11-21T23:56:15.123Z", "fence_s": 0.13726982299704105, "closed_s": 1234.5, "note": "word " * 20}
+    with redirect_stdout(FakeTerminal()) as terminal:
+        print_rows([row], Format.TABLE, {"AT": "at", "FENCE S": "fence_s", "CLOSED S": "closed_s", "NOTE": "note"})
+    lines = re.sub("\x1b\\[\\d*m", "", terminal.getvalue()).splitlines()
+    assert any(line.startswith("2026-11-21 23:56:15Z  0.137") and "1234" in line for line in lines)
 
 
 def test_narrow_list_of_what_waits_has_whole_ids_and_the_deadline(
