@@ -12,7 +12,13 @@ from typing import Any
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*(?: [\w./()-]+)*")
 _WORDS = frozenset({"null", "true", "false"})
 _MAX_FLOW = 88
-_UNPRINTABLE = re.compile(r"[^ -~\xa1-\ud7ff\ue000-\ufefe\uff00-\uffef\U00010000-\U0010ffff]|[\u2028\u2029]")
+_FOUR_DIGITS = 0xFFFF
+_UNPRINTABLE = re.compile(
+    r"[^ -~\xa1-\ud7ff\ue000-\ufefe\uff00-\uffef\U00010000-\U0010ffff]"
+    r"|[\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\U000e0000-\U000e0fff]"
+)
+"""What YAML does not carry as it is, and what would show a reviewer another text than is written: it is invisible, or
+turns the direction of what follows."""
 
 
 def to_yaml(value: dict[str, Any], *, indent: int = 0) -> str:
@@ -85,7 +91,12 @@ def _scalar(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
+    return _UNPRINTABLE.sub(_code, json.dumps(value, ensure_ascii=False))
+
+
+def _code(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    return f"\\u{number:04x}" if number <= _FOUR_DIGITS else f"\\U{number:08x}"
 
 
 def _is_block(text: str) -> bool:

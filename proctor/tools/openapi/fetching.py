@@ -1,5 +1,6 @@
 """Gets the text of a document: from a file, or over HTTP as a person asked for it."""
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ async def fetch_document(source: str, root: Path) -> tuple[Document, str]:
 
     """
     if source.startswith(("http://", "https://")):
+        _refuse_password(source)
         content, url = await _get(source)
         return read_document(content, source), url
     path = root / source
@@ -31,6 +33,14 @@ async def fetch_document(source: str, root: Path) -> tuple[Document, str]:
         return read_document(path.read_bytes(), source), ""
     except OSError as error:
         raise InvalidInput(f"cannot read {source}: {error.strerror}", hint="give a file or an http(s) URL") from error
+
+
+def _refuse_password(url: str) -> None:
+    """Refuse what would be written into the catalog, for all who read it, and told in errors."""
+    authority = re.split(r"[/?#\\]", url.partition("//")[2], maxsplit=1)[0]
+    if "@" in authority:
+        hint = "fetch it with that, and give the file"
+        raise InvalidInput("the address of the document holds a user or a password", hint=hint)
 
 
 async def _get(url: str) -> tuple[bytes, str]:

@@ -145,5 +145,8 @@ async def test_source_that_does_not_answer_is_told_from_one_that_cannot_be_read(
     async with serving(answering(500)) as server:
         with pytest.raises(Unavailable, match="cannot get"):
             await fetch_document(f"{server.url}/openapi.yaml", tmp_path)
+    with pytest.raises(InvalidInput, match="holds a user or a password") as raised:
+        await fetch_document("https://bob:hunter2@shop.example/openapi.yaml", tmp_path)
+    assert "hunter2" not in raised.value.diagnostics(), "it would come into the catalog, too"
     with pytest.raises(InvalidInput, match=r"cannot read gone\.yaml"):
         await fetch_document("gone.yaml", tmp_path)

@@ -31,7 +31,19 @@ from proctor.documents.yaml_writer import to_yaml
 from .shelf import Project, imported
 
 ODD = ("null", "yes", "~", "0x1", "1", "1e3", ".inf", "2020-01-31", "a: b", "a #b", "- a", "a:", "<<", "!x", "&a", "*a")
-BROKEN = ("a\nb", "a\n\n b\n", " a", "a ", "a\tb\nc", "\u2028a\nb", "x\r\ny", "é\nü", "😀\n…", "a\x1b\nb\x1b")
+BROKEN = (
+    "a\nb",
+    "a\n\n b\n",
+    " a",
+    "a ",
+    "a\tb\nc",
+    "\u2028a\nb",
+    "x\r\ny",
+    "é\nü",
+    "😀\n…",
+    "a\x1b\nb\x1b",
+    "\U000e0041\u202ea\nb",
+)
 PLAIN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 TEXT = PLAIN | st.sampled_from(ODD + BROKEN)
 VALUES: Any = st.recursive(
@@ -62,12 +74,21 @@ def test_yaml_that_is_written_reads_as_the_same_value(value: dict[str, Any]) -> 
     assert value == parse_source(to_yaml(value), "x").data
 
 
+def test_what_would_hide_or_turn_around_is_written_as_its_code() -> None:
+    """A person reviews the file: it must not show another text than a planner reads."""
+    hidden = "\xad\u061c\u180e\u200b\u200f\u202e\u2066\ufeff\U000e0041\U000e0100"
+    assert "" == "".join(char for char in to_yaml({"a": hidden, "b": f"c\n{hidden}", hidden: 1}) if char in hidden)
+    assert "a: |-\n  Größe 😀\n  日本\n" == to_yaml({"a": "Größe 😀\n日本"})
+
+
 def test_import_writes_one_readable_file_for_each_tool(project: Project) -> None:
     """What is read back is what was imported; what the source claims stands beside it and counts for nothing."""
     plan(project, imported(), imported("FindOrder")).write()
     assert [imported("FindOrder"), imported()] == on_file(project)
     text = (project.catalog / "shop" / "GetOrder.yaml").read_text(encoding="utf-8")
-    assert text.startswith("# From shop.yaml.\n# Its source claims: effect read. `proctor tools accept GetOrder --as YOU`")
+    assert text.startswith(
+        "# From shop.yaml.\n# Its source claims: effect read. `proctor tools accept GetOrder --as YOU`"
+    )
     assert "effect: irreversible\n  risk: high\n  idempotency: none" in text
 
 
