@@ -77,6 +77,15 @@ async def test_who_wrote_a_call_does_not_approve_it(store: PostgresStore) -> Non
     assert ["admitted"] * 3 == [await dispatch(scene, call=call) for call in range(3)]
 
 
+async def test_who_decided_about_a_call_otherwise_may_approve_what_took_its_place(store: PostgresStore) -> None:
+    """Neither an approval nor an edit that came too late makes anybody its author."""
+    scene = await rewritten(store)
+    assert (await scene.decide("req-run1-0-0", "approve", CARL)).applied
+    assert not (await scene.decide("req-run1-0-0", "edit", ANNA, arguments=EDITED)).applied
+    assert (await scene.decide("req-run1-0-1", "approve", CARL)).applied
+    assert (await scene.decide("req-run1-0-2", "approve", ANNA)).applied
+
+
 async def test_an_edit_makes_its_author_one_whatever_the_plan_says(store: PostgresStore, dsn: str) -> None:
     """The decision that edited is looked up itself, with whom the person stood for."""
     scene = await rewritten(store)
