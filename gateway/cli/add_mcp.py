@@ -87,6 +87,8 @@ def add_mcp(
     if accept_reads and not by:
         raise InvalidInput("nobody says that the claims are true", hint="add `--as` with your name: it is recorded")
     source = _source(name, server, env or [], credential or [], _profile(sandbox, sandbox_reads or []))
+    if behind := _behind(context, server):
+        say(f"{', '.join(behind)} is behind the command, so it is the server's; options of ours go before NAME")
     said = asyncio.run(_listed(context, source, only or ()))
     contracts = contracts_of(source, said, only or ())
     _tell(source, contracts, schema_notes(said))
@@ -116,6 +118,12 @@ def _source(
         return McpSource(McpServer(name=name, url=server[0]), uses)
     settings = dict(_setting(text) for text in env)
     return McpSource(McpServer(name=name, command=tuple(server), environment=settings, sandbox=sandbox), uses)
+
+
+def _behind(context: typer.Context, server: "Sequence[str]") -> list[str]:
+    """Give the words of a server's command that are called like our own options: perhaps they were meant for us."""
+    ours = {option for one in context.command.params for option in one.opts}
+    return [word for word in server if word.partition("=")[0] in ours]
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -61,6 +61,7 @@ def test_a_server_is_added_reviewed_and_watched(tools: Call, tmp_path: Path) -> 
         (("--sandbox", "odd", "http://127.0.0.1:1/"), "a URL takes no further words"),
         (("--accept-reads", "odd", "server"), "nobody says that the claims are true"),
         (("odd", "no-such-command"), "there is no command no-such-command"),
+        (("odd", "no-such-command", "--sandbox"), "--sandbox is behind the command, so it is the server's"),
     ],
 )
 def test_a_command_that_cannot_be_meant_writes_nothing(
