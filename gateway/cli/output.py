@@ -88,6 +88,12 @@ def print_one(value: Any, output: Format, fields: Mapping[str, str]) -> None:
             emit(f"{title:<{width}}  {visible_line(text)}")
 
 
+def moment_line(text: str) -> str:
+    """Write a moment of JSON as people read it, to the second; any other text stays."""
+    found = _MOMENT.fullmatch(text)
+    return f"{found[1]} {found[2]}Z" if found else text
+
+
 def print_table(rows: Sequence[Sequence[str]], titles: Sequence[str]) -> None:
     """Print a table: wrapped to the terminal where there is one, one line per row where there is none."""
     from rich import box
@@ -147,8 +153,7 @@ def _at(value: Any, path: str) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        moment = _MOMENT.fullmatch(value)
-        return f"{moment[1]} {moment[2]}Z" if moment else value
+        return moment_line(value)
     if isinstance(value, float):
         return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"  # noqa: PLR2004 - three digits tell enough
     if isinstance(value, list) and all(isinstance(member, str) for member in value):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.output import Format, emit, encode, print_json, print_one, print_rows, say
+from gateway.cli.output import Format, emit, encode, moment_line, print_json, print_one, print_rows, say
 from gateway.cli.session import AsOption, OutputOption, Session, perform
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def show(context: typer.Context, run_id: RunArgument, output: OutputOption = For
     print_one(found, output, _RUN_FIELDS)
     if output is Format.TABLE:
         for request in found["waiting_for"]:
-            say(f"waits for a person until {request['expires_at']}: {request['title']}")
+            say(f"waits for a person until {moment_line(request['expires_at'])}: {request['title']}")
             if arguments := request["details"].get("arguments"):
                 say(f"  with exactly {encode(arguments)}")
             say("  " + "\n  ".join(request["decide_by"]))
