@@ -90,7 +90,7 @@ async def test_a_secret_that_is_too_short_makes_no_hook(store: PostgresStore) ->
     assert [] == await store.beginnings.hooks()
 
 
-async def test_who_is_no_owner_neither_makes_nor_ends_a_hook_nor_learns_which_agents_there_are(
+async def test_who_is_no_owner_neither_makes_nor_ends_what_begins_runs_nor_learns_which_agents_there_are(
     store: PostgresStore,
 ) -> None:
     """And a service that may decide begins nothing: it could approve what it set off."""
@@ -101,6 +101,11 @@ async def test_who_is_no_owner_neither_makes_nor_ends_a_hook_nor_learns_which_ag
     with pytest.raises(NotAuthorised):
         await store.beginnings.disable_hook("tickets", OPERATOR)
     assert [None] == [one.disabled_at for one in await store.beginnings.hooks()]
+    values = {**_order().model_dump(include=SHARED), "input": {}, "timing": {"every_s": 60}}
+    await store.beginnings.put_schedule(ScheduleOrder.model_validate(values), OLGA)
+    with pytest.raises(NotAuthorised):
+        await store.beginnings.delete_schedule("tickets", OPERATOR)
+    assert ["tickets"] == [one.name for one in await store.beginnings.schedules()]
     both = frozenset({Role.REQUESTER, Role.OPERATOR})
     await store.people.enrol("pauser", both, "token of pauser", is_service=True)
     with pytest.raises(NotAuthorised, match="one role requester"):

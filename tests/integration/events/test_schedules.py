@@ -151,6 +151,8 @@ async def test_schedules_are_made_by_owners_for_services_with_an_input_that_fits
     schedules = Schedules(gateway, away)
     with pytest.raises(InvalidInput, match="does not fit"):
         await schedules.create(_order("bad", YEARLY, input={}), OLGA)
+    with pytest.raises(NotAuthorised):
+        await schedules.create(_order("bad", YEARLY, agent="nobody"), SERVICE)
     with pytest.raises(Unavailable):
         await schedules.create(_order("good", YEARLY), OLGA)
     assert [] == await schedules.list()

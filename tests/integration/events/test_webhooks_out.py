@@ -89,6 +89,7 @@ async def test_arguments_are_sent_where_they_were_asked_for(store: PostgresStore
     assert b"arguments" not in receiver.calls[1].body
     assert (await store.webhooks.opened(subscribed.webhook.id)).may_see_arguments
     await store.people.enrol(OWNER.name, frozenset({Role.OPERATOR}), "token")
+    await store.people.enrol("olga", frozenset({Role.OWNER}), "token of olga")
     assert not (await store.webhooks.opened(subscribed.webhook.id)).may_see_arguments
     event = from_structured_event(HTTPMessage(headers=receiver.calls[0].headers, body=receiver.calls[0].body))
     data: Any = event.get_data()
@@ -130,6 +131,19 @@ async def test_only_2xx_is_delivered_and_410_ends_the_subscription(store: Postgr
     )
     assert ["b"] == [one.event.subject for one in await store.outbox.dead()]
     assert 4 == len(receiver.calls)
+
+
+async def test_what_ends_or_begins_again_is_one_subscription(store: PostgresStore) -> None:
+    """What another is due stays due, and another that has ended stays so."""
+    one, other = [await _subscribe(store, f"http://127.0.0.1:{port}/", kinds=("run_opened",)) for port in (1, 2)]
+    await open_scene(store)
+    await store.webhooks.disable(one.webhook.id, "moved", OWNER)
+    assert [f"webhook:{one.webhook.id}"] == [dead.channel for dead in await store.outbox.dead()]
+    await store.webhooks.disable(other.webhook.id, "moved", OWNER)
+    await store.webhooks.enable(one.webhook.id, OWNER)
+    opened = [(await store.webhooks.opened(made.webhook.id)).webhook for made in (one, other)]
+    assert [one.webhook.id, other.webhook.id] == [webhook.id for webhook in opened]
+    assert [False, True] == [webhook.disabled_at is not None for webhook in opened]
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
