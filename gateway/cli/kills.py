@@ -113,10 +113,14 @@ def release(
     """Lift a fence. It takes another person than the one who raised it."""
 
     async def work(session: Session) -> Any:
-        return await (await session.front(act_as)).release(epoch)
+        front = await session.front(act_as)
+        return await front.release(epoch), front.principal.name
 
-    fence = perform(context, work)
-    say(f"fence {fence.epoch} is lifted by {fence.released_by}; runs that it ended stay ended")
+    fence, by = perform(context, work)
+    if fence.released_by == by:
+        say(f"fence {fence.epoch} is lifted by {by}; runs that it ended stay ended")
+    else:
+        say(f"fence {fence.epoch} was lifted before, by {fence.released_by}; `proctor fences` lists those in force")
     if output is not Format.TABLE:
         print_one(fence, output, {})
 

@@ -20,7 +20,7 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
-_ID = re.compile(r"[\w./:-]*|\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ")
+_ID = re.compile(r"[\w./:~-]*|\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ")
 MIN_COLUMNS = 40
 Row = Mapping[str, Any]
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")

@@ -234,10 +234,13 @@ class FakeStore:
             raise UnknownName(f"there is no fence {epoch}")
         if by.name == fence.actor:
             raise NotAuthorised("it takes a second person")
-        return fence.model_copy(update={"released_at": NOW, "released_by": by.name})
+        if fence.released_at is None:
+            lifted = fence.model_copy(update={"released_at": NOW, "released_by": by.name})
+            self.fence_rows[self.fence_rows.index(fence)] = fence = lifted
+        return fence
 
     async def active(self) -> list[Fence]:
-        return self.fence_rows
+        return [fence for fence in self.fence_rows if fence.released_at is None]
 
     async def receipt(self, run_id: str) -> Receipt:
         row = await self.run(run_id)

@@ -317,4 +317,5 @@ def test_release_takes_a_second_person(proctor: Call, installation: FakeInstalla
     """Who raised a fence does not lift it."""
     proctor("kill", "--all", "--reason", "x")
     assert proctor("release", "1")[0] == 4
-    assert proctor("release", "1", "--as", "second.operator")[0] == 0
+    assert "is lifted by second.operator" in proctor("release", "1", "--as", "second.operator")[2]
+    assert "was lifted before, by second.operator" in proctor("release", "1", "--as", "maria.ops")[2]
