@@ -17,8 +17,8 @@ from gateway.front_models import (
 )
 from gateway.front_people import EVERYBODY
 from gateway.front_runs import SEES_ALL, needs_role
-from gateway.policy_records import looked_back
 from gateway.tool_reports import tool_reports
+from proctor.contracts.durations import looked_back
 from proctor.contracts.errors import InvalidDocument
 from proctor.contracts.human import Principal, Role
 from proctor.contracts.identity_ports import ApiKey, Identity, NewApiKey, OtherSystem

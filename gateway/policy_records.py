@@ -1,30 +1,19 @@
 """Decisions that were recorded: read back, with the very rules that they were made by."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from gateway.policy_explaining import Explanation, explain_call
 from policies.engine import CompiledPolicy
 from policies.manifest_policy import compile_policy
-from proctor.contracts.errors import InvalidInput, UnknownName
+from proctor.contracts.durations import looked_back
+from proctor.contracts.errors import UnknownName
 from proctor.contracts.ids import AgentName, Digest
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.run import CallPlan, CallRef, PastCall
-from proctor.documents.policy import seconds_of
 
 if TYPE_CHECKING:
     from gateway.connections import Store
-
-LONGEST_LOOK_BACK = timedelta(days=3660)
-
-
-def looked_back(text: str) -> int:
-    """Read how far to look back, in seconds. Raises `InvalidInput`."""
-    seconds = seconds_of(text)
-    if seconds is None or seconds > LONGEST_LOOK_BACK.total_seconds():
-        raise InvalidInput(f"{text!r} is not a time to look back", hint="write 30d, 24h or 90m")
-    return seconds
 
 
 def past_calls(store: "Store", agent: AgentName, since: str) -> AsyncIterator[PastCall]:

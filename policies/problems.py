@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from proctor.contracts.playbook_check import Place, render_place
+from proctor.contracts.places import Place, render_place
 
 __all__ = ["Place", "Problem", "near", "render_place"]
 

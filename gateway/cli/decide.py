@@ -265,8 +265,8 @@ def _checked(request: "HumanRequest", decision: dict[str, Any]) -> "HumanDecisio
 
 def lasting_s(text: str) -> int:
     """Read how long something lasts, in seconds. Raises `InvalidInput`."""
+    from proctor.contracts.durations import seconds_of
     from proctor.contracts.errors import InvalidInput
-    from proctor.documents.policy import seconds_of
 
     seconds = seconds_of(text)
     if not seconds:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from proctor.contracts.errors import InvalidInput
+from proctor.contracts.places import Place, render_place
 from proctor.contracts.playbook import (
     AllOf,
     AnyOf,
@@ -23,9 +24,6 @@ from proctor.contracts.playbook import (
     RepeatNode,
 )
 from proctor.contracts.templates import Path, parse_path, references, strings
-
-Place = tuple[str | int, ...]
-"""Where in the document: keys and indexes."""
 
 MAX_DEPTH = 64
 """How deep a playbook document may be nested."""
@@ -75,12 +73,6 @@ def parse_playbook(document: dict[str, Any]) -> Playbook:
 def playbook_problems(document: Any) -> list[Problem]:
     """List the mistakes in a playbook document; empty means that it can run."""
     return _read(document)[1]
-
-
-def render_place(where: Place) -> str:
-    """Write a place as `steps[2].when.all[0].equals`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
-    return text.removeprefix(".")
 
 
 def _read(document: Any) -> tuple[Playbook | None, list[Problem]]:

@@ -7,11 +7,11 @@ from typing import Any
 
 from proctor.contracts.errors import InvalidDocument
 from proctor.contracts.manifest import AgentBundle, ModelPlannerSpec, PlannerSpec, PlaybookPlannerSpec
+from proctor.contracts.places import Place
 from proctor.contracts.playbook_check import playbook_problems
 from proctor.contracts.policy import PolicyDocument
 from proctor.documents.agreement import disagreements, needed_tools
 from proctor.documents.folder import Folder, Stamp
-from proctor.documents.lines import Place
 from proctor.documents.manifest import AgentForm, ModelForm, PlaybookForm, read_manifest, to_manifest
 from proctor.documents.policy import POLICY, read_policy, review
 from proctor.documents.problems import Problem, Problems, from_error

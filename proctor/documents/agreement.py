@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 
 from policies.egress import EgressList
 from proctor.contracts.ids import ToolName
+from proctor.contracts.places import Place
 from proctor.contracts.schemas import problems as misfits
 from proctor.contracts.templates import Path, references
 from proctor.contracts.tool import CompensationRule, HttpImplementation, Idempotency, ToolContract
-from proctor.documents.lines import Place
 from proctor.documents.manifest import AgentForm
 from proctor.documents.problems import Problem, Problems, did_you_mean
 from proctor.documents.resolution import Resolution, Tools

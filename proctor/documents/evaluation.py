@@ -9,7 +9,7 @@ from pydantic import Field
 from proctor.contracts.base import Contract
 from proctor.contracts.canonical import summarize
 from proctor.contracts.ids import ToolName
-from proctor.documents.lines import Place
+from proctor.contracts.places import Place
 from proctor.documents.problems import Problem, Problems, read_form
 from proctor.documents.source import Source
 

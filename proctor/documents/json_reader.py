@@ -5,7 +5,8 @@ import re
 from bisect import bisect_right
 from typing import Any
 
-from proctor.documents.lines import Lines, Place, Reading
+from proctor.contracts.places import Place
+from proctor.documents.lines import Lines, Reading
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", re.ASCII)

@@ -1,9 +1,7 @@
 """Where things stand in a document, and the limits that hold while it is read."""
 
 from proctor.contracts.errors import InvalidDocument
-
-Place = tuple[str | int, ...]
-"""Where in a document: keys and indexes."""
+from proctor.contracts.places import Place
 
 MAX_DEPTH = 64
 MAX_VALUES = 50_000

@@ -10,9 +10,9 @@ from policies.hosts import ANY_HOST, parse_pattern
 from proctor.contracts.base import Contract
 from proctor.contracts.ids import AgentName, ToolName
 from proctor.contracts.manifest import AgentManifest, Autonomy, Bounds, PlannerSpec, Threshold
+from proctor.contracts.places import Place
 from proctor.contracts.tool import Risk
 from proctor.contracts.traffic import Degradation
-from proctor.documents.lines import Place
 from proctor.documents.problems import Problem, Problems, did_you_mean, read_form
 from proctor.documents.source import Source
 

@@ -1,13 +1,13 @@
 """The policy document of an agent, `policy.yaml`, read into `PolicyDocument`."""
 
-import re
 from typing import Any, Final
 
 from policies.analysis import findings
 from policies.document_check import policy_problems
+from proctor.contracts.durations import seconds_of
 from proctor.contracts.manifest import AgentBundle
+from proctor.contracts.places import Place
 from proctor.contracts.policy import OPERATORS, PolicyDocument
-from proctor.documents.lines import Place
 from proctor.documents.problems import Problem, Problems, did_you_mean, read_form
 from proctor.documents.source import Source
 
@@ -18,8 +18,6 @@ LONGEST_ESCALATION_S: Final = 30 * 86_400
 SECTIONS: Final = ("rules", "windows", "risk", "prefer", "validate", "address_book", "data_flow")
 """The keys by which a policy document is known."""
 
-_DURATION = re.compile(r"([0-9]{1,6})\s*(s|m|h|d|w)", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _FIXES = ("did you mean", "write", "use", "add", "give", "take", "leave", "name", "ask", "correct", "narrow")
 _PLACEHOLDER = "Noted"
 """Stands for a value whose mistake is noted, so that the form does not note it again."""
@@ -75,12 +73,6 @@ def describe_policy(document: PolicyDocument) -> list[str]:
 def with_fix(problem: Problem) -> Problem:
     """Add the page to read to a problem without a fix."""
     return problem if problem.hint else problem.model_copy(update={"hint": REFERENCE})
-
-
-def seconds_of(text: str) -> int | None:
-    """Read a duration such as `90s`, `30m`, `24h`, `7d`, `2w`; None when it is none, or is nothing."""
-    found = _DURATION.fullmatch(text.strip())
-    return int(found[1]) * _SECONDS[found[2]] or None if found else None
 
 
 class _Spelling:

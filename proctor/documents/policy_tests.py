@@ -10,7 +10,7 @@ from proctor.contracts.decision import Verdict
 from proctor.contracts.ids import ToolName
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.obligations import Obligation
-from proctor.documents.lines import Place
+from proctor.contracts.places import Place
 from proctor.documents.policy import with_fix
 from proctor.documents.problems import Problem, Problems, did_you_mean, read_form
 from proctor.documents.source import Source

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from proctor.contracts.base import Contract
 from proctor.contracts.canonical import summarize
 from proctor.contracts.errors import InvalidDocument
-from proctor.documents.lines import Place
+from proctor.contracts.places import Place
 from proctor.documents.source import Source
 
 Form = TypeVar("Form", bound=BaseModel)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from proctor.contracts.ids import ToolName
+from proctor.contracts.places import Place
 from proctor.contracts.tool import ToolContract
-from proctor.documents.lines import Place
 from proctor.documents.manifest import AgentForm
 from proctor.documents.problems import Problem, Problems, did_you_mean
 from proctor.documents.source import Source

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from proctor.contracts.places import Place
 from proctor.contracts.schemas import schema_problem
-from proctor.documents.lines import Place
 from proctor.documents.problems import Problems
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"

@@ -7,16 +7,16 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from proctor.contracts.base import Contract
-from proctor.documents.lines import Place
+from proctor.contracts.durations import seconds_of
+from proctor.contracts.places import Place
 from proctor.documents.problems import Problem, Problems, read_form
 from proctor.documents.source import Source
 
 _OBJECTIVE = re.compile(r">=\s*([0-9]{1,3}(?:\.[0-9]{1,9})?)\s*%\s+over\s+([0-9]{1,4})\s+(hour|day|week)s?", re.ASCII)
-_DURATION = re.compile(r"([0-9]{1,6})\s*(s|m|h|d|w)", re.ASCII)
 _BURN_RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*x?", re.ASCII)
 _SELECTOR = re.compile(r"([A-Za-z_:][A-Za-z0-9_:]{0,127})\s*(?:\{([^{}]*)\})?", re.ASCII)
 _MATCHER = re.compile(r'\s*([A-Za-z_]\w{0,63})\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*(,|$)', re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "hour": 3600, "day": 86_400, "week": 604_800}
+_SECONDS = {"hour": 3600, "day": 86_400, "week": 604_800}
 
 
 class Selector(Contract):
@@ -170,14 +170,14 @@ def _check_share(numerator: Selector, denominator: Selector, problems: Problems,
 def _alert(
     form: _AlertForm, objective: Decimal, window_s: int, problems: Problems, place: Place
 ) -> BurnRateAlert | None:
-    span, rate = _DURATION.fullmatch(form.burn_rate_window.strip()), _BURN_RATE.fullmatch(form.threshold.strip())
-    if span is None or not int(span[1]):
+    span_s, rate = seconds_of(form.burn_rate_window), _BURN_RATE.fullmatch(form.threshold.strip())
+    if span_s is None:
         problems.add((*place, "burn_rate_window"), f"{form.burn_rate_window!r} is not a time", "write it as 2h or 30m")
     if rate is None or not Decimal(rate[1]):
         problems.add((*place, "threshold"), f"{form.threshold!r} is not a burn rate", "write it as 14x")
-    if span is None or rate is None or not int(span[1]) or not Decimal(rate[1]) or not window_s:
+    if span_s is None or rate is None or not Decimal(rate[1]) or not window_s:
         return None
-    alert = BurnRateAlert(window_s=int(span[1]) * _SECONDS[span[2]], times=Decimal(rate[1]))
+    alert = BurnRateAlert(window_s=span_s, times=Decimal(rate[1]))
     _check_alert(alert, objective, window_s, problems, place)
     return alert
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from proctor.contracts.errors import InvalidDocument
+from proctor.contracts.places import Place
 from proctor.documents.json_reader import read_json
-from proctor.documents.lines import Lines, Place
+from proctor.documents.lines import Lines
 from proctor.documents.yaml_reader import read_yaml
 
 MAX_BYTES = 1 << 20

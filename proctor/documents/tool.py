@@ -12,6 +12,7 @@ from proctor.contracts.errors import InvalidDocument, ProctorError
 from proctor.contracts.ids import ToolName
 from proctor.contracts.key_forms import KeyForm
 from proctor.contracts.labels import Confidentiality
+from proctor.contracts.places import Place
 from proctor.contracts.sandboxing import SandboxProfile
 from proctor.contracts.tool import (
     ArgumentRole,
@@ -28,7 +29,6 @@ from proctor.contracts.tool import (
 )
 from proctor.contracts.traffic import BreakerRule, RateLimit
 from proctor.documents.folder import Folder
-from proctor.documents.lines import Place
 from proctor.documents.manifest import SchemaOrFile, VersionText
 from proctor.documents.problems import Problem, Problems, did_you_mean, from_error, read_form
 from proctor.documents.schema import check_schema, is_open, property_at

@@ -15,7 +15,8 @@ from ruamel.yaml import events as thorough
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from yaml import events as quick
 
-from proctor.documents.lines import Lines, Place, Reading
+from proctor.contracts.places import Place
+from proctor.documents.lines import Lines, Reading
 
 _QUICK_LOADER: Final = getattr(yaml, "CSafeLoader", None)
 """libyaml's parser, where PyYAML was built with it: some twenty times as fast."""

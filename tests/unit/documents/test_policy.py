@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from proctor.contracts.durations import seconds_of
 from proctor.documents.agent import read_agent
 from proctor.documents.catalog import FileAgentCatalog
-from proctor.documents.policy import read_policy, seconds_of
+from proctor.documents.policy import read_policy
 from proctor.documents.policy_tests import read_policy_tests
 from proctor.documents.source import parse_source
 from proctor.documents.validation import validate

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proctor.contracts.errors import InvalidDocument
-from proctor.documents.lines import Lines, Place
+from proctor.contracts.places import Place
+from proctor.documents.lines import Lines
 from proctor.documents.yaml_reader import read_thoroughly, read_yaml
 from proctor.documents.yaml_writer import to_yaml
 
