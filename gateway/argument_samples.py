@@ -2,11 +2,17 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
+from proctor.contracts.arguments import MAX_ARGUMENTS_BYTES
 from proctor.contracts.schemas import checker
 
 MAX_DEPTH: Final = 6
+_DEEPEST: Final = 32
+"""Of schemas in place of others, which make no value deeper."""
+MAX_VALUES: Final = 2000
+"""Most values that one sample is made of: schemas of others can ask for any number."""
 _PLAIN: Final[dict[str, Any]] = {
     "string": "a",
     "integer": 1,
@@ -32,7 +38,7 @@ _SAYS_OF_OTHERS: Final = frozenset({"unevaluatedProperties", "patternProperties"
 
 def sample(schema: dict[str, Any], *, is_closed: bool = False) -> Any:
     """Make a value that fits; None where none is found (which fits only by chance: check it)."""
-    found = _sample(schema, schema, 0)
+    found = _sample(_Making(schema), schema, 0)
     return found if not checker(schema, is_closed=is_closed)(found) else None
 
 
@@ -68,8 +74,22 @@ def _of_another_type(root: dict[str, Any], declared: Any) -> Any:
 _WRONG: Final[dict[str, Any]] = {"object": {"not": "this type"}, "boolean": True, "string": "not this type"}
 
 
-def _sample(root: dict[str, Any], schema: Any, depth: int) -> Any:
-    schema = _resolved(root, schema)
+@dataclass
+class _Making:
+    """One sample that is being made."""
+
+    root: dict[str, Any]
+    left: int = MAX_VALUES
+
+
+def _sample(making: _Making, schema: Any, depth: int) -> Any:
+    making.left -= 1
+    if making.left < 0 or depth > _DEEPEST:
+        return None
+    return _made(making, _resolved(making.root, schema), depth)
+
+
+def _made(making: _Making, schema: dict[str, Any], depth: int) -> Any:
     for keyword in ("const", "default"):
         if keyword in schema:
             return schema[keyword]
@@ -78,39 +98,39 @@ def _sample(root: dict[str, Any], schema: Any, depth: int) -> Any:
             return schema[keyword][0]
     for keyword in ("anyOf", "oneOf"):
         if schema.get(keyword):
-            return _sample(root, {**schema[keyword][0], **_without(schema, keyword)}, depth + 1)
+            return _sample(making, {**schema[keyword][0], **_without(schema, keyword)}, depth + 1)
     if schema.get("allOf"):
-        return _sample(root, _joined(root, schema), depth + 1)
+        return _sample(making, _joined(making.root, schema), depth + 1)
     kind = schema.get("type", "object" if "properties" in schema else "string")
     name = kind[0] if isinstance(kind, list) else kind
     make = _MAKERS.get(name)
-    return make(root, schema, depth) if make is not None and depth < MAX_DEPTH else _PLAIN.get(name)
+    return make(making, schema, depth) if make is not None and depth < MAX_DEPTH else _PLAIN.get(name)
 
 
-def _object(root: dict[str, Any], schema: dict[str, Any], depth: int) -> dict[str, Any]:
+def _object(making: _Making, schema: dict[str, Any], depth: int) -> dict[str, Any]:
     declared = schema.get("properties", {})
-    return {name: _sample(root, declared.get(name, {}), depth + 1) for name in schema.get("required", ())}
+    return {name: _sample(making, declared.get(name, {}), depth + 1) for name in schema.get("required", ())}
 
 
-def _array(root: dict[str, Any], schema: dict[str, Any], depth: int) -> list[Any]:
-    return [_sample(root, schema.get("items", {}), depth + 1) for _ in range(min(schema.get("minItems", 0), 8))]
+def _array(making: _Making, schema: dict[str, Any], depth: int) -> list[Any]:
+    return [_sample(making, schema.get("items", {}), depth + 1) for _ in range(min(schema.get("minItems", 0), 8))]
 
 
-def _text(_: dict[str, Any], schema: dict[str, Any], __: int) -> str:
+def _text(_: _Making, schema: dict[str, Any], __: int) -> str:
     fitting = checker({key: schema[key] for key in ("type", "pattern", "format", "maxLength") if key in schema})
     found = next((text for text in _TEXTS if not fitting(text)), "a")
-    missing = int(schema.get("minLength", 0)) - len(found)
+    missing = min(int(schema.get("minLength", 0)), MAX_ARGUMENTS_BYTES) - len(found)
     return found + "a" * max(0, missing)
 
 
-def _number(_: dict[str, Any], schema: dict[str, Any], __: int) -> float:
+def _number(_: _Making, schema: dict[str, Any], __: int) -> float:
     low: float = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
     step: float = schema.get("multipleOf", 0)
     high: float = schema.get("maximum", max(low, step))
     return min(max(low, step), high)
 
 
-_MAKERS: Final[dict[str, Callable[[dict[str, Any], dict[str, Any], int], Any]]] = {
+_MAKERS: Final[dict[str, Callable[[_Making, dict[str, Any], int], Any]]] = {
     "object": _object,
     "array": _array,
     "string": _text,

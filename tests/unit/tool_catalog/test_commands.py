@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.argument_samples import mutations, sample
+from gateway.argument_samples import MAX_DEPTH, mutations, sample
 from gateway.cli.main import run
 from gateway.cli.session import Wiring
 from proctor.contracts.schemas import checker
@@ -234,6 +234,28 @@ def test_arguments_are_changed_in_every_way_that_a_schema_forbids() -> None:
     assert all(checker(schema, is_closed=True)(arguments) for arguments in changed.values())
     others = {**schema, "additionalProperties": {"type": "integer"}}
     assert "with undeclared_argument" not in dict(mutations(others, {"id": "123", "kind": "a"}))
+
+
+def _wide(level: int) -> dict[str, object]:
+    names = [f"p{n}" for n in range(9)]
+    below = {"$ref": f"#/$defs/A{level + 1}"} if level < MAX_DEPTH else {"type": "string"}
+    return {"type": "object", "required": names, "properties": dict.fromkeys(names, below)}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "minLength": 2**53},
+        {"type": "array", "minItems": 2**53},
+        {"$ref": "#/$defs/A", "$defs": {"A": {"anyOf": [{"$ref": "#/$defs/A"}, {"type": "integer"}]}}},
+        {"$ref": "#/$defs/A", "$defs": {"A": {"allOf": [{"$ref": "#/$defs/A"}], "type": "integer"}}},
+        {"$ref": "#/$defs/A0", "$defs": {f"A{level}": _wide(level) for level in range(MAX_DEPTH + 1)}},
+    ],
+    ids=["long", "many", "circle", "circle of all", "wide"],
+)
+def test_schema_that_asks_for_what_has_no_bound_gets_no_sample(schema: dict[str, object]) -> None:
+    """Schemas come from others: `tools test` must neither hang on one nor take the machine's memory."""
+    assert sample(schema) is None
 
 
 def test_probe_and_compensation_are_held_against_what_they_are_called_with(proctor: Call, project: Project) -> None:
