@@ -10,14 +10,17 @@ from proctor.contracts.obligations import Obligation
 from proctor.contracts.ports import Judge
 from proctor.contracts.run import CallRef
 from proctor.contracts.traffic import BREAKER_ASK_PERSON, Lane, Passage
+from proctor.store.approvals import approvals_of
 from proctor.store.consent import Consent, consent_for
 from proctor.store.database import Connection
+from proctor.store.deciders import names_taken
 from proctor.store.governing import recorded_decision
 from proctor.store.granting import use_grant
 from proctor.store.held import held_report
 from proctor.store.ledger import fenced_report, report_of_entry
 from proctor.store.locked import LockedRun
 from proctor.store.passing import let_pass
+from proctor.store.queries import query
 
 ROOM_IS_KEPT_S = 0.1
 
@@ -72,6 +75,7 @@ async def passed(
 ) -> tuple[Gate, Admitted | Waiting]:
     """Open the gate by a grant where one answers, and let the call pass; one that waits has used up no grant."""
     key = effect_key(ref.run_id, ref.step, ref.call)
+    gate = await _by_enrolled(connection, locked, gate)
     if not _may_be_granted(gate):
         return gate, await let_pass(connection, locked, lane, key) if gate.is_open else Admitted(attempt=1)
     try:
@@ -86,6 +90,15 @@ async def passed(
         passage = await let_pass(connection, locked, lane, key)
         soon = Passage(admitted=False, wait_s=ROOM_IS_KEPT_S, lacks="room")
         return gate, passage if isinstance(passage, Waiting) else Waiting(passage=soon)
+
+
+async def _by_enrolled(connection: Connection, locked: LockedRun, gate: Gate) -> Gate:
+    """Ask again where somebody was locked out who approved, or in whose place it was: it may not have been them."""
+    if gate.consent is None or gate.consent.kind != "holds":
+        return gate
+    names = sorted(names_taken([one.word for one in approvals_of(locked)]))
+    is_disabled = await connection.fetchval(query("any_disabled"), names)
+    return replace(gate, consent=Consent("outdated")) if is_disabled else gate
 
 
 def _may_be_granted(gate: Gate) -> bool:

@@ -1,11 +1,12 @@
 """Four eyes, where one person acts by what is not their name: a hook, a schedule, a service, words to the run."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from proctor.contracts.decision import Verdict
-from proctor.contracts.dispatching import Refusal
+from proctor.contracts.dispatching import Admitted, Refusal
 from proctor.contracts.errors import NotAuthorised
 from proctor.contracts.human import Principal, Role
 from proctor.contracts.ids import PrincipalName
@@ -142,3 +143,20 @@ async def test_whose_words_a_call_rests_on_does_not_approve_it(
     who = next(one for one in (OLGA, OTTO, ANNA) if one.name not in refused)
     assert (await scene.decide(request, "approve", who)).applied
     assert (await scene.decide(request, "deny", OLGA, reason="no")).applied
+
+
+@pytest.mark.parametrize("place", [None, "otto"])
+async def test_who_was_locked_out_since_they_approved_has_not_approved(store: PostgresStore, place: str | None) -> None:
+    """It may not have been them: people are asked again, and a person who is still there is enough."""
+    await _enrolled(store)
+    await store.delegations.delegate(OLGA.name, datetime.now(UTC) + timedelta(hours=1), OTTO)
+    scene = await open_scene(store)
+    (request,) = await scene.plan(Verdict.REQUIRE_APPROVAL)
+    assert (await scene.decide(request.id, "approve", OLGA, on_behalf_of=place)).applied
+    out, other = (OTTO, OLGA) if place else (OLGA, OTTO)
+    await store.people.disable(out.name, other, reason="the token was stolen")
+    begun = await store.journal.begin_effect(scene.call(), ASK)
+    assert isinstance(begun, Refusal)
+    assert ("needs_approval", True) == (begun.report.status, begun.report.request_id != request.id)
+    await scene.decide(str(begun.report.request_id), "approve", other)
+    assert isinstance(await store.journal.begin_effect(scene.call(), ASK), Admitted)
