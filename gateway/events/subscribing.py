@@ -26,14 +26,14 @@ class SubscribedWebhook(Contract):
 
 @dataclass(frozen=True)
 class Subscriptions:
-    """What people do with subscriptions. Raises `NotAuthorised`, `InvalidInput`, `UnknownName`."""
+    """What people do with subscriptions. Raises `NotAuthorised`, `InvalidInput`, `Refused`, `UnknownName`."""
 
     webhooks: Webhooks
     box: SecretBox
     targets: TargetList
 
     async def subscribe(self, order: WebhookOrder, by: Principal) -> SubscribedWebhook:
-        """Subscribe. Whether its host leads to a private address is checked at each delivery."""
+        """Subscribe. Whether its name leads to a private address is checked at each delivery."""
         self.targets.check_url(order.url)
         webhook_id, secret = secrets.token_hex(8), new_secret()
         webhook = await self.webhooks.create(webhook_id, order, self.box.seal(secret, purpose_of(webhook_id)), by)

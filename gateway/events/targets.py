@@ -49,7 +49,7 @@ class TargetList:
                 raise InvalidInput(f"{text!r} is neither a host nor a network: {error}") from error
 
     def check_url(self, text: str) -> httpx.URL:
-        """Give a URL that may be subscribed. Raises `InvalidInput`."""
+        """Give a URL that may be subscribed. Raises `InvalidInput`, and `Refused` as `resolve` does."""
         try:
             url = httpx.URL(text)
             host = _host_of(url)
@@ -59,6 +59,8 @@ class TargetList:
             raise InvalidInput("the URL holds a password or a fragment", hint="the signature is what proves us")
         if url.scheme != "https" and not (url.scheme == "http" and self._lists(host)):
             raise InvalidInput("the URL is not https", hint="http goes only to hosts that PROCTOR_WEBHOOK_ALLOW lists")
+        if (address := _written(url)) is not None:
+            self._check_address(host, address)
         return url
 
     async def resolve(self, text: str, resolve: Resolve | None = None) -> Target:
@@ -75,12 +77,16 @@ class TargetList:
         if not addresses:
             raise Unavailable(f"{host.name} does not resolve")
         for address in addresses:
-            if not (is_public(address) or self._lists(host) or any(address in net for net in self._networks)):
-                raise Refused(
-                    f"{host.name} leads to {address}, which is not a public address",
-                    hint="PROCTOR_WEBHOOK_ALLOW lists hosts and networks that webhooks may reach all the same",
-                )
+            self._check_address(host, address)
         return Target(url.copy_with(host=str(addresses[0])), url.netloc.decode("ascii"), host.name)
+
+    def _check_address(self, host: Host, address: Address) -> None:
+        if is_public(address) or self._lists(host) or any(address in net for net in self._networks):
+            return
+        raise Refused(
+            f"{host.name} leads to {address}, which is not a public address",
+            hint="PROCTOR_WEBHOOK_ALLOW lists hosts and networks that webhooks may reach all the same",
+        )
 
     def _lists(self, host: Host) -> bool:
         return any(pattern.name != ANY_HOST and pattern.covers(host) for pattern in self._hosts)
@@ -109,6 +115,13 @@ async def resolve_host(name: str, port: int) -> list[str]:
     except OSError as error:
         raise Unavailable(f"{name} does not resolve: {error}") from error
     return [str(one[4][0]) for one in found]
+
+
+def _written(url: httpx.URL) -> Address | None:
+    try:
+        return ipaddress.ip_address(url.host)
+    except ValueError:
+        return None
 
 
 def _host_of(url: httpx.URL) -> Host:

@@ -20,6 +20,14 @@ def test_a_listed_host_is_reached_over_http_and_nothing_else_that_is_no_https() 
             listed.check_url(url)
 
 
+def test_an_address_that_no_delivery_would_reach_is_no_subscription() -> None:
+    """It is said at once, and not by deliveries that fail for a day."""
+    for host in ("127.0.0.1", "10.0.0.5", "[::1]"):
+        with pytest.raises(Refused, match="not a public address"):
+            TargetList().check_url(f"https://{host}/in")
+    assert "10.0.0.5" == TargetList(["10.0.0.0/8"]).check_url("https://10.0.0.5/in").host
+
+
 async def test_a_name_without_an_address_is_tried_again() -> None:
     """Nothing to check is nothing to connect to."""
 

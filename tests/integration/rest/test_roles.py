@@ -97,7 +97,7 @@ ROUTES: dict[str, Row] = {
     "GET /deliveries/dead": Row(OVERSEE),
     "POST /deliveries/{delivery_id}/replay": Row(STOP, 404),
     "GET /webhooks": Row(OVERSEE),
-    "POST /webhooks": Row(STOP, 201, {"url": "https://192.0.2.1/events"}),
+    "POST /webhooks": Row(STOP, 201, {"url": "https://events.invalid/"}),
     "POST /webhooks/{webhook_id}/rotation": Row(STOP, 404),
     "POST /webhooks/{webhook_id}/disabling": Row(STOP, 404, {}),
     "POST /webhooks/{webhook_id}/enabling": Row(STOP, 404),
