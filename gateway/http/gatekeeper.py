@@ -109,8 +109,7 @@ class Gatekeeper:
         return _replay(body, receive)
 
     async def _read(self, headers: Headers, receive: Receive) -> bytes:
-        length = headers.get("content-length", "0")
-        if length.isdigit() and int(length) > self._max:
+        if int(headers.get("content-length", "0")) > self._max:  # h11 lets nothing but digits through
             await self._read_on(receive, 0)
             raise self._too_large()
         body = bytearray()
@@ -119,10 +118,12 @@ class Gatekeeper:
                 while True:
                     message = await receive()
                     body += message.get("body", b"")
+                    is_last = not message.get("more_body", False)  # as it is of who has gone
                     if len(body) > self._max:
-                        await self._read_on(receive, len(body))
+                        if not is_last:
+                            await self._read_on(receive, len(body))
                         raise self._too_large()
-                    if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    if is_last:
                         return bytes(body)
         except TimeoutError:
             raise BadRequest(other_problem("slow-body", "Too slow", "the body did not arrive in time")) from None
@@ -137,7 +138,7 @@ class Gatekeeper:
                 while size <= READ_ON_TIMES * self._max:
                     message = await receive()
                     size += len(message.get("body", b""))
-                    if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    if not message.get("more_body", False):
                         return
 
     def _too_large(self) -> BadRequest:
