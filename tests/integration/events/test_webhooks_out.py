@@ -88,8 +88,8 @@ async def test_arguments_are_sent_where_they_were_asked_for(store: PostgresStore
         await until(lambda: len(receiver.calls) == 2)
     assert b"arguments" not in receiver.calls[1].body
     assert (await store.webhooks.opened(subscribed.webhook.id)).may_see_arguments
-    await store.people.enrol(OWNER.name, frozenset({Role.OPERATOR}), "token")
     await store.people.enrol("olga", frozenset({Role.OWNER}), "token of olga")
+    await store.people.enrol(OWNER.name, frozenset({Role.OPERATOR}), "token")
     assert not (await store.webhooks.opened(subscribed.webhook.id)).may_see_arguments
     event = from_structured_event(HTTPMessage(headers=receiver.calls[0].headers, body=receiver.calls[0].body))
     data: Any = event.get_data()
@@ -139,7 +139,9 @@ async def test_what_ends_or_begins_again_is_one_subscription(store: PostgresStor
     await open_scene(store)
     await store.webhooks.disable(one.webhook.id, "moved", OWNER)
     assert [f"webhook:{one.webhook.id}"] == [dead.channel for dead in await store.outbox.dead()]
-    await store.webhooks.disable(other.webhook.id, "moved", OWNER)
+    assert (await store.webhooks.opened(other.webhook.id)).webhook.disabled_at is None
+    for why in ("moved", "again"):
+        assert "moved" == (await store.webhooks.disable(other.webhook.id, why, OWNER)).disabled_why
     await store.webhooks.enable(one.webhook.id, OWNER)
     opened = [(await store.webhooks.opened(made.webhook.id)).webhook for made in (one, other)]
     assert [one.webhook.id, other.webhook.id] == [webhook.id for webhook in opened]
