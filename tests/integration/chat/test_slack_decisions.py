@@ -3,9 +3,12 @@
 import asyncio
 import json
 
+import psycopg
+
 from proctor.contracts.approving import ApprovalProcess
-from proctor.contracts.human import HumanRequest, RequestState
-from proctor.contracts.run import RequestRef
+from proctor.contracts.human import HumanRequest, RequestKind, RequestState
+from proctor.contracts.ids import RequestId
+from proctor.contracts.run import RequestRef, StepPlan, StepRef
 from tests.integration.chat.conftest import PAGES, Chat, user
 
 
@@ -199,6 +202,25 @@ async def test_edit_is_checked_in_the_form_shown_as_a_diff_and_proposed(talking:
     assert RequestState.PENDING == await talking.state(request)
     await talking.slack.submit(looked["view"], user("adam"))
     await talking.until_state(request, RequestState.EDITED)
+    await talking.slack.submit(looked["view"], user("adam"))
+    await talking.slack.until(lambda: talking.slack.whispers)
+    assert "too late: the request is edited" in talking.slack.whispers[0].said
+
+
+async def test_question_is_answered_in_the_form_that_repeats_it(talking: Chat, dsn: str) -> None:
+    """What the person writes there is the answer, in their name."""
+    approval = await talking.ask()
+    changes = {"kind": RequestKind.QUESTION, "binding": None, "process": None, "details": {"question": "which disk?"}}
+    asked = approval.model_copy(update={"id": RequestId("req-question"), "step": 1, **changes})
+    halt = StepPlan(step=1, kind="question", request_id=asked.id)
+    await talking.store.journal.record_halt(halt, StepRef(run_id=asked.run_id, step=1), asked)
+    await talking.slack.press(await talking.slack.card(1), "Answer", user("adam"))
+    form = (await talking.slack.until(lambda: talking.slack.views))[0]
+    assert "which disk?" in json.dumps(form)
+    await talking.slack.submit(form, user("adam"), said="the second")
+    await talking.until_state(asked, RequestState.ANSWERED)
+    with psycopg.connect(dsn) as connection:
+        assert [("adam", "the second")] == connection.execute("SELECT by, answer FROM proctor.decision").fetchall()
 
 
 async def test_stop_asking_is_a_grant_with_scope_and_end(talking: Chat) -> None:

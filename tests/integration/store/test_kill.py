@@ -58,6 +58,14 @@ async def test_a_fence_stops_every_new_intent_in_its_scope(store: PostgresStore,
     assert (fence if scope is not KillScope.TOOL else None) == (await store.journal.plan_facts(scene.step(1))).fence
     await store.kills.release(fence.epoch, SECOND_OPERATOR)
     assert isinstance(await store.journal.begin_effect(scene.call(0, 1), ALLOW), Admitted)
+    told = [
+        one.body for one in await store.archive.audit(scene.run_id) if one.kind in {"fence_raised", "fence_released"}
+    ]
+    noted = [
+        {"epoch": fence.epoch, "by": one.name, "reason": "drill", "mode": "freeze"}
+        for one in (OPERATOR, SECOND_OPERATOR)
+    ]
+    assert (noted if scope is KillScope.RUN else []) == told
 
 
 @pytest.mark.parametrize(
@@ -244,6 +252,8 @@ async def test_the_receipt_tells_what_a_kill_could_not_stop(store: PostgresStore
     fence = await _kill(store, KillScope.RUN, scene.run_id)
     await store.journal.acknowledge_cancel(scene.run_id)
     await store.journal.settle_effect(scene.call(0, 1), Confirmed(), final=True)
+    with pytest.raises(UnknownName, match="there is no run"):
+        await store.kills.receipt(RunId("run2"))
     receipt = await store.kills.receipt(scene.run_id)
     lines = {line.key: (line.fate, line.after_fence) for line in receipt.lines}
     expected = {"run1/0/0": ("confirmed", False), "run1/0/1": ("confirmed", True), "run1/0/2": ("in_flight", True)}
