@@ -3,12 +3,17 @@
 What has no such form is left out, which only loosens what is checked here: the server checks its arguments itself.
 """
 
+import sys
 from typing import Any
 
+from proctor.contracts.canonical import canonical_json
+from proctor.contracts.errors import InvalidInput
 from proctor.contracts.schemas import schema_problem
 
 _OTHER_DRAFTS = ("$schema", "$id", "id")
 _MAX_DEPTH = 64
+_VALUES = frozenset({"default", "const", "enum", "examples", "example"})
+_LIMITS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
 
 
 def readable(schema: dict[str, Any], *, is_arguments: bool) -> tuple[dict[str, Any], list[str]]:
@@ -49,12 +54,31 @@ class _Reader:
             self._notes.append(f"{value} lies outside it")
         elif keyword == "pattern" and isinstance(value, str) and schema_problem({"pattern": value}):
             self._notes.append(f"the pattern {value!r} cannot be matched in linear time")
-        elif keyword in {"default", "const", "enum", "examples", "example"}:
-            found[keyword] = value
+        elif keyword in _VALUES:
+            self._keep(found, keyword, value)
         elif keyword == "items" and isinstance(value, list):
             # Tuples, as drafts before 2020-12 wrote them.
             found["prefixItems"] = self.read(value, depth + 1)
         elif keyword in {"exclusiveMinimum", "exclusiveMaximum"} and isinstance(value, bool):
             self._notes.append(f"{keyword} is a boolean, as in draft 4")
+        elif isinstance(value, int | float):
+            self._keep(found, keyword, value)
         else:
             found[keyword] = self.read(value, depth + 1)
+
+    def _keep(self, found: dict[str, Any], keyword: str, value: Any) -> None:
+        """Keep what a file of the catalog can hold; the limits of 64-bit integers, which many servers name, rounded."""
+        if _is_exact(value):
+            found[keyword] = value
+            return
+        self._notes.append(f"{keyword} holds what JSON does not carry exactly")
+        if keyword in _LIMITS and abs(value) <= sys.float_info.max:
+            found[keyword] = float(value)
+
+
+def _is_exact(value: Any) -> bool:
+    try:
+        canonical_json(value)
+    except (InvalidInput, RecursionError):
+        return False
+    return True

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from proctor.contracts.errors import InvalidInput
 from proctor.contracts.schemas import problems, schema_problem
 from proctor.contracts.tool import Effect, Idempotency, McpImplementation, McpServer, Risk
+from proctor.documents.source import parse_source
+from proctor.documents.yaml_writer import to_yaml
 from proctor.tools.mcp.importing import McpSource, claims_of, contracts_of
 from proctor.tools.mcp.names import tool_names
 from proctor.tools.mcp.said import digest_of
@@ -104,6 +106,19 @@ def test_schemas_of_other_drafts_become_ones_that_contracts_hold() -> None:
     assert [] == problems(found, {"pair": ["a", 1], "name": "b", "far": 1, "kind": {"pattern": "(?=a)"}, "old": 1})
     assert problems(found, {"pair": [1]})
     assert 4 == len(notes)
+
+
+def test_numbers_that_no_file_of_the_catalog_holds_are_rounded_or_left_out() -> None:
+    """Servers name the limits of 64-bit integers; one file that cannot be read again kept the catalog from its lock."""
+    whole = {"minimum": -(2**63), "maximum": 2**63 - 1, "default": 2**60, "maxLength": 2**63 - 1}
+    odd = {"maximum": 10**400, "enum": [1, 2**60], "examples": [float("nan")], "multipleOf": 1, "minLength": 2**53 - 1}
+    schema = {"type": "object", "properties": {"whole": whole, "odd": odd}}
+    found, notes = readable(schema, is_arguments=True)
+    assert {"minimum": -(2.0**63), "maximum": 2.0**63} == found["properties"]["whole"]
+    assert {"multipleOf": 1, "minLength": 2**53 - 1} == found["properties"]["odd"]
+    names = ["minimum", "maximum", "default", "maxLength", "enum", "examples"]
+    assert [f"{name} holds what JSON does not carry exactly" for name in names] == notes
+    assert found == parse_source(to_yaml(found), "x").data
 
 
 def test_a_schema_that_is_none_is_told_and_checks_nothing() -> None:
