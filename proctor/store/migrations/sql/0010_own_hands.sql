@@ -39,7 +39,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         WHERE o.run_id = p_run AND o.word = 'say' AND o.step <= p_step AND c.node = ''
         UNION ALL
         SELECT d.by FROM proctor.request q JOIN proctor.decision d ON d.request_id = q.id
-        WHERE q.run_id = p_run AND q.kind = 'question' AND q.step < p_step AND d.applied AND d.word = 'answer'
+        WHERE q.run_id = p_run AND q.step < p_step AND d.applied AND d.word = 'answer'
           AND EXISTS (
               SELECT FROM json_each(c.decision -> 'flows') f
               WHERE f.value ->> 'origins' LIKE '%"person"%')
