@@ -26,7 +26,7 @@ from gateway.chat.slack_forms import (
 from gateway.chat.slack_text import MOST_TEXT, cut, escape, in_blocks, line, run
 from proctor.contracts.approving import GrantTerms
 from proctor.contracts.errors import InvalidInput, ProctorError
-from proctor.contracts.human import DecisionWord, HumanDecision, HumanRequest, RequestState
+from proctor.contracts.human import DecisionWord, HumanDecision, HumanRequest
 from proctor.contracts.ids import RequestId
 
 MUST_ANSWER_WITHIN_S = 2.0
@@ -158,13 +158,14 @@ class Desk:
             request_id=notes.request_id, word=word, reason=reason, answer=answer, arguments=arguments, grant=grant
         )
         done = await self.conversation.decide(speaker.subject, decision, notes.shown)
-        if not done.is_done:
-            await self._refuse(speaker, notes, done.text)
-        if done.request is not None and not done.is_done and done.request.state is not RequestState.PENDING:
+        if done.is_done:
+            return
+        await self._refuse(speaker, notes, done.text)
+        if done.request is not None:
             await self._mend(notes)
 
     async def _mend(self, notes: FormNotes) -> None:
-        """Draw a card anew that still offered what is over: it was posted twice, and the feed knows the newer one."""
+        """Draw a card anew that may still offer what is over: it was posted twice, and the feed knows the newer one."""
         try:
             await self.api.replace(f"{notes.channel}/{notes.ts}", await self.cards.message(notes.request_id))
         except ProctorError as error:

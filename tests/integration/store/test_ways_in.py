@@ -84,6 +84,17 @@ async def test_nobody_makes_a_key_that_acts_as_another_person_or_can_more_than_t
     assert [] == list(await people.api_keys.keys())
 
 
+async def test_a_key_is_revoked_by_its_holder_or_an_owner(people: PostgresStore) -> None:
+    """Who may only look is told so; for anybody else there is no such key."""
+    key = await people.api_keys.create(_new("robot", "s", Role.REQUESTER), OWNER)
+    eve = Principal(name="eve", roles=frozenset({Role.APPROVER}))
+    for key_id, by, error in ((key.id, eve, UnknownName), (key.id, MAYA, NotAuthorised), ("x", OWNER, UnknownName)):
+        with pytest.raises(error):
+            await people.api_keys.revoke(key_id, by)
+    await people.api_keys.authenticate(key.id, _hash("s"))
+    assert "olga" == (await people.api_keys.revoke(key.id, OWNER)).revoked_by
+
+
 async def test_what_is_made_by_a_key_ends_with_it(people: PostgresStore) -> None:
     """A stolen key makes no other that outlives it, nor does one that was made by it."""
     first = await people.api_keys.create(_new("maya", "s1", Role.REQUESTER, for_s=60), MAYA)
