@@ -23,7 +23,7 @@ from proctor.contracts.errors import Corrupted, PolicyMoved
 from proctor.contracts.ids import Digest, ToolName, compensation_key
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.ports import Judge, RunJournal, ToolPort
-from proctor.contracts.run import CallPlan, CallRef, CallReport
+from proctor.contracts.steps import CallPlan, CallRef, CallReport
 from proctor.contracts.templates import MissingValueError, descend, fill
 from proctor.contracts.tool import Failed, ToolContract, ToolInvocation, ToolOutcome, Unknown
 from proctor.contracts.traffic import Lane, Traffic

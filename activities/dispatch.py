@@ -17,7 +17,7 @@ from proctor.contracts.dispatching import Admitted, EffectStanding, Prior, Refus
 from proctor.contracts.errors import Unavailable
 from proctor.contracts.key_forms import written_key
 from proctor.contracts.ports import ToolPort
-from proctor.contracts.run import CallReport
+from proctor.contracts.steps import CallReport
 from proctor.contracts.tool import (
     Confirmed,
     Failed,

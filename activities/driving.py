@@ -8,7 +8,8 @@ from proctor.contracts.control import ActToPlan
 from proctor.contracts.ids import PrincipalName
 from proctor.contracts.labels import Integrity, Labels
 from proctor.contracts.planning import CallsProposal, Proposal, ProposedCall
-from proctor.contracts.run import PlanFacts, RunRecord
+from proctor.contracts.run import RunRecord
+from proctor.contracts.steps import PlanFacts
 
 
 def labels_of(author: PrincipalName, run: RunRecord) -> Labels:

@@ -8,7 +8,7 @@ from proctor.contracts.ids import RunId
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.planning import DeclaredPlan
 from proctor.contracts.ports import Transcript
-from proctor.contracts.run import PlanFacts
+from proctor.contracts.steps import PlanFacts
 
 RUNS_KEPT = 128
 """Runs whose flows stay in memory; any other is read again from the store when it plans its next effect."""

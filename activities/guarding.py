@@ -5,7 +5,7 @@ from policies.redaction import redacted
 from proctor.contracts.canonical import canonical_json, summarize
 from proctor.contracts.errors import InvalidInput
 from proctor.contracts.labels import Labels
-from proctor.contracts.run import CallPlan
+from proctor.contracts.steps import CallPlan
 from proctor.contracts.tool import Confirmed, ToolOutcome
 
 LOOKED_AT = 65_536

@@ -24,7 +24,7 @@ from proctor.contracts.human import ApprovalBinding, HumanRequest, RequestKind
 from proctor.contracts.ids import Digest, PrincipalName, RequestId, RunId
 from proctor.contracts.labels import Flow
 from proctor.contracts.planning import ProposedCall
-from proctor.contracts.run import CallPlan, PlannedCall
+from proctor.contracts.steps import CallPlan, PlannedCall
 from proctor.contracts.tool import ArgumentRole, RetryRule, ToolContract
 from proctor.contracts.traffic import Lane
 

@@ -6,7 +6,7 @@ from policies.offering import offered
 from proctor.contracts.decision import Decision, Verdict
 from proctor.contracts.ids import Digest, ToolName
 from proctor.contracts.planning import ProposedCall, Situation
-from proctor.contracts.run import PlanFacts
+from proctor.contracts.steps import PlanFacts
 
 UNKNOWN_BEFORE = ("arguments", "labels.", "windows.", "egress.hosts", "run.plan", "goal.denied")
 """Beginnings of the names of facts that only a call's arguments or a plan decide."""

@@ -8,7 +8,7 @@ from temporalio.workflow import ActivityCancellationType
 
 from activities.dispatch import LATE_ANSWER_MARGIN_S, SETTLING_PATIENCE_S, STOPPING_GRACE_S
 from proctor.contracts.canonical import summarize
-from proctor.contracts.run import CallRef, PlannedCall
+from proctor.contracts.steps import CallRef, PlannedCall
 from proctor.contracts.wire import pool_queue
 
 THROUGH_AN_OUTAGE = RetryPolicy(

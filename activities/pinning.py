@@ -3,7 +3,8 @@
 from proctor.contracts.canonical import digest_json
 from proctor.contracts.errors import Corrupted
 from proctor.contracts.ids import Digest, ToolName
-from proctor.contracts.run import CallPlan, CallRef, RunRecord, StepRef
+from proctor.contracts.run import RunRecord
+from proctor.contracts.steps import CallPlan, CallRef, StepRef
 
 SHOWN = 16
 """Characters of a digest that history keeps: 64 bits, which nobody finds a second value for within a run."""

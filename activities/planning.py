@@ -24,8 +24,8 @@ from proctor.contracts.human import HumanRequest, RequestKind
 from proctor.contracts.manifest import AgentBundle, AgentManifest
 from proctor.contracts.planning import CallsProposal, FinalProposal, Proposal, QuestionProposal, Situation
 from proctor.contracts.ports import Planner, RunJournal, ToolPort
-from proctor.contracts.run import PlanFacts, PlanRecord, StepPlan, StepRef
 from proctor.contracts.schemas import problems
+from proctor.contracts.steps import PlanFacts, PlanRecord, StepPlan, StepRef
 
 _CENT_OF_A_CENT = Decimal("0.0001")
 

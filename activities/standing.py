@@ -9,7 +9,7 @@ from policies.granting import AskedCall, asking_rules, covering
 from proctor.contracts.approving import process_of
 from proctor.contracts.decision import RecordedDecision
 from proctor.contracts.planning import ProposedCall
-from proctor.contracts.run import PlanFacts
+from proctor.contracts.steps import PlanFacts
 
 Answered = Callable[[ProposedCall, RecordedDecision], bool]
 

@@ -16,7 +16,8 @@ from proctor.contracts.edits import EditRef, EditToJudge
 from proctor.contracts.errors import Corrupted
 from proctor.contracts.planning import ProposedCall
 from proctor.contracts.ports import RunJournal, ToolPort
-from proctor.contracts.run import CallRef, CallReport, PlanFacts, PlannedCall, RunStart, StepRef
+from proctor.contracts.run import RunStart
+from proctor.contracts.steps import CallRef, CallReport, PlanFacts, PlannedCall, StepRef
 from proctor.contracts.tool import Failed, Unknown
 from proctor.contracts.wire import UndoStart
 

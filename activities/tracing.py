@@ -17,7 +17,7 @@ from proctor.contracts.decision import Verdict
 from proctor.contracts.labels import Flow, Origin
 from proctor.contracts.planning import CallsProposal, DeclaredPlan, Proposal, ProposedCall
 from proctor.contracts.ports import RunJournal
-from proctor.contracts.run import PlanFacts
+from proctor.contracts.steps import PlanFacts
 from proctor.contracts.tool import ToolContract
 
 _STRICTNESS = {verdict: rank for rank, verdict in enumerate(Verdict)}

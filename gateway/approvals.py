@@ -9,7 +9,7 @@ from gateway.engine import RunEngine
 from proctor.contracts.deciding import WORDS, commands_for
 from proctor.contracts.errors import InvalidInput, Unavailable
 from proctor.contracts.human import DecisionReceipt, HumanDecision, HumanRequest, Principal
-from proctor.contracts.ports import People
+from proctor.contracts.people_ports import People
 from proctor.contracts.run import RunRecord, RunStatus
 from proctor.contracts.wire import RequestDecided
 

@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from gateway.contradictions import contradictions
 from gateway.engine import RunEngine
+from proctor.contracts.archive_ports import RunArchive
 from proctor.contracts.audit import AuditRecord, agent_of_chain, find_breaks
 from proctor.contracts.base import Contract
 from proctor.contracts.errors import InvalidInput, Unavailable
 from proctor.contracts.ids import RunId
-from proctor.contracts.ports import RunArchive
 from proctor.contracts.run import AuditHead
 
 STEADY_READS = 10

@@ -15,7 +15,7 @@ from proctor.contracts.decision import Verdict
 from proctor.contracts.ids import Digest, RunId, ToolName
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy
 from proctor.contracts.policy import LONG_AGO, WindowForm
-from proctor.contracts.run import PastCall
+from proctor.contracts.steps import PastCall
 from proctor.contracts.tool import Risk
 
 _STRICTNESS: Final = list(Verdict)

@@ -10,6 +10,7 @@ from gateway.command_trace import CommandTrace
 from gateway.engine import RunEngine
 from gateway.on_demand import on_demand
 from proctor.contracts.approving_ports import ApproverKeys, Delegations, SpokenWords
+from proctor.contracts.archive_ports import RunArchive
 from proctor.contracts.catalog import ToolUse
 from proctor.contracts.chat_ports import SeenMessages
 from proctor.contracts.control_ports import Controls, Undoing
@@ -21,13 +22,8 @@ from proctor.contracts.granting_ports import Grants
 from proctor.contracts.identity_ports import ApiKeys, Identities
 from proctor.contracts.kill_ports import KillSwitch
 from proctor.contracts.outside import Beginnings, Webhooks
-from proctor.contracts.ports import (
-    Admissions,
-    AgentCatalog,
-    People,
-    RunArchive,
-    RunJournal,
-)
+from proctor.contracts.people_ports import People
+from proctor.contracts.ports import Admissions, AgentCatalog, RunJournal
 from proctor.contracts.session_ports import WebSessions
 from proctor.contracts.traffic import Traffic
 from proctor.settings import Endpoints, Settings

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from proctor.contracts.audit import AuditRecord
-from proctor.contracts.run import JudgedCall, RunRecord
+from proctor.contracts.run import RunRecord
+from proctor.contracts.steps import JudgedCall
 
 _OF_RUN = {
     "run_accepted": {"agent": "agent", "owner": "owner", "requester": "requester", "tenant": "tenant"}

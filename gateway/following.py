@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+from proctor.contracts.archive_ports import RunArchive
 from proctor.contracts.audit import AuditRecord
 from proctor.contracts.errors import Unavailable
 from proctor.contracts.ids import RunId
-from proctor.contracts.ports import RunArchive
 
 MAX_ABSENCES = 10
 """How often in a row the store may fail to answer before we give up; one second apart."""

@@ -7,7 +7,7 @@ from gateway.engine import RunEngine
 from proctor.contracts.errors import InvalidInput, NotAuthorised, Refused
 from proctor.contracts.human import HumanDecision, HumanRequest, Principal
 from proctor.contracts.ids import RequestId
-from proctor.contracts.ports import People
+from proctor.contracts.people_ports import People
 
 MOST_AT_ONCE = 200
 _SAME = ("tenant", "agent", "tool", "tool_version", "arguments_sha256", "policy_digest", "target", "process_sha256")

@@ -9,7 +9,7 @@ from pathlib import Path
 from proctor.contracts.errors import InvalidInput, NotAuthorised, Refused, Unavailable
 from proctor.contracts.human import Principal, Role
 from proctor.contracts.ids import PrincipalName
-from proctor.contracts.ports import People
+from proctor.contracts.people_ports import People
 from proctor.documents.problems import did_you_mean
 
 TOKEN_VARIABLE = "PROCTOR_TOKEN"  # noqa: S105 - the variable's name

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from gateway.engine import RunEngine
+from proctor.contracts.archive_ports import RunArchive
 from proctor.contracts.errors import InvalidInput, Unavailable, UnknownName
 from proctor.contracts.human import Principal
 from proctor.contracts.ids import RunId
 from proctor.contracts.kill import Fence, KillOrder, KillScope, Receipt
 from proctor.contracts.kill_ports import KillSwitch
-from proctor.contracts.ports import AgentCatalog, RunArchive, RunJournal
+from proctor.contracts.ports import AgentCatalog, RunJournal
 from proctor.contracts.run import RunOutcome, RunStatus
 
 T = TypeVar("T")

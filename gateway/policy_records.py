@@ -10,7 +10,7 @@ from proctor.contracts.durations import looked_back
 from proctor.contracts.errors import UnknownName
 from proctor.contracts.ids import AgentName, Digest
 from proctor.contracts.manifest import AgentBundle
-from proctor.contracts.run import CallPlan, CallRef, PastCall
+from proctor.contracts.steps import CallPlan, CallRef, PastCall
 
 if TYPE_CHECKING:
     from gateway.connections import Store

@@ -3,13 +3,14 @@
 import asyncio
 
 from gateway.engine import RunEngine
+from proctor.contracts.archive_ports import RunArchive
 from proctor.contracts.control import ControlOrder, ControlReceipt
 from proctor.contracts.control_ports import Controls
 from proctor.contracts.errors import Unavailable
 from proctor.contracts.human import Principal
 from proctor.contracts.ids import RunId
 from proctor.contracts.manifest import PlaybookPlannerSpec
-from proctor.contracts.ports import RunArchive, RunJournal
+from proctor.contracts.ports import RunJournal
 from proctor.contracts.wire import RunSteered
 
 WAKE_ATTEMPTS = 3

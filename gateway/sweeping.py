@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from gateway.engine import RunEngine
+from proctor.contracts.archive_ports import RunArchive
 from proctor.contracts.errors import UnknownName
 from proctor.contracts.ids import RunId
-from proctor.contracts.ports import Admissions, RunArchive, RunJournal
+from proctor.contracts.ports import Admissions, RunJournal
 from proctor.contracts.run import RunRecord, RunStatus
 
 UNSTARTED_AFTER_S = 10.0

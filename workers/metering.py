@@ -10,19 +10,11 @@ from proctor.contracts.dispatching import Admitted, Prior, Refusal, Waiting
 from proctor.contracts.human import HumanRequest, RequestKind
 from proctor.contracts.ids import RunId
 from proctor.contracts.kill import Fence
+from proctor.contracts.people_ports import People
 from proctor.contracts.planning import Proposal, Situation
-from proctor.contracts.ports import Judge, People, Planner, RunJournal, ToolPort, Transcript
-from proctor.contracts.run import (
-    AuditHead,
-    CallRef,
-    PlanRecord,
-    RequestRef,
-    RequestStanding,
-    RunRecord,
-    RunStatus,
-    StepPlan,
-    StepRef,
-)
+from proctor.contracts.ports import Judge, Planner, RunJournal, ToolPort, Transcript
+from proctor.contracts.run import AuditHead, RequestRef, RequestStanding, RunRecord, RunStatus
+from proctor.contracts.steps import CallRef, PlanRecord, StepPlan, StepRef
 from proctor.contracts.tool import ToolContract, ToolInvocation, ToolOutcome
 from proctor.contracts.traffic import Traffic
 from proctor.telemetry.metrics import Metrics

@@ -18,17 +18,8 @@ with workflow.unsafe.imports_passed_through():
     from proctor.contracts.decision import Verdict
     from proctor.contracts.edits import EditRef
     from proctor.contracts.human import RequestKind
-    from proctor.contracts.run import (
-        CallRef,
-        CallReport,
-        Ending,
-        PlannedCall,
-        RunOutcome,
-        RunStart,
-        RunStatus,
-        StepPlan,
-        StepRef,
-    )
+    from proctor.contracts.run import Ending, RunOutcome, RunStart, RunStatus
+    from proctor.contracts.steps import CallRef, CallReport, PlannedCall, StepPlan, StepRef
     from proctor.contracts.wire import REQUEST_DECIDED, RUN_STEERED, WORKFLOW_TYPE, RequestDecided, RunSteered
     from workflows import endings
     from workflows.cancelling import finish_first, raise_if_cancelled

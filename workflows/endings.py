@@ -3,7 +3,8 @@
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from proctor.contracts.canonical import summarize
-from proctor.contracts.run import Ending, RunStatus, StepPlan
+from proctor.contracts.run import Ending, RunStatus
+from proctor.contracts.steps import StepPlan
 from workflows.state import TaskState
 
 

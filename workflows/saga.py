@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from proctor.contracts.run import CallRef, CallReport
+from proctor.contracts.steps import CallRef, CallReport
 from workflows import endings
 from workflows.state import TaskState
 

@@ -10,7 +10,8 @@ from proctor.contracts.base import Contract
 from proctor.contracts.deciding import commands_for
 from proctor.contracts.human import RequestKind
 from proctor.contracts.ids import PrincipalName, RequestId, RunId
-from proctor.contracts.run import CallRef, CallReport, OpenedRun, RunStatus, StepPlan
+from proctor.contracts.run import OpenedRun, RunStatus
+from proctor.contracts.steps import CallRef, CallReport, StepPlan
 
 WAKE_UPS_KEPT = 64
 """Signals for requests that we do not wait for yet are remembered up to this number; the row decides anyway."""

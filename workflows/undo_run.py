@@ -9,7 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.acting import ActingActivities
     from activities.steering import UndoActivities
     from proctor.contracts.control import NextUndo, Undoable
-    from proctor.contracts.run import CallRef
+    from proctor.contracts.steps import CallRef
     from proctor.contracts.wire import UNDO_TYPE, UndoStart, undo_id
 
 

@@ -19,7 +19,7 @@ from proctor.contracts.canonical import canonical_json, digest_bytes
 from proctor.contracts.human import ApprovalBinding
 from proctor.contracts.ids import Digest
 from proctor.contracts.obligations import Stage
-from proctor.contracts.run import CallRef
+from proctor.contracts.steps import CallRef
 from proctor.store.database import Connection, Database
 from proctor.store.journal import PostgresRunJournal
 

@@ -11,7 +11,7 @@ from proctor.contracts.dispatching import Admitted
 from proctor.contracts.human import HumanDecision, Principal, RequestState
 from proctor.contracts.ids import Digest, RequestId, RunId
 from proctor.contracts.manifest import AgentBundle
-from proctor.contracts.run import CallRef
+from proctor.contracts.steps import CallRef
 from proctor.store.postgres import PostgresStore
 
 LOOKS = 4

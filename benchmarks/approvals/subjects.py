@@ -22,7 +22,8 @@ from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy
 from proctor.contracts.planning import CallsProposal, Proposal, ProposedCall
 from proctor.contracts.policy import PolicyDocument
 from proctor.contracts.ports import RunJournal, ToolPort
-from proctor.contracts.run import CallRef, PlanRecord, StepPlan, StepRef, TaskRequest
+from proctor.contracts.run import TaskRequest
+from proctor.contracts.steps import CallRef, PlanRecord, StepPlan, StepRef
 from proctor.contracts.tool import ArgumentRole, Effect, Risk, ToolContract, ToolInvocation, ToolOutcome
 from proctor.store.postgres import PostgresStore
 

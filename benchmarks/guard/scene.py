@@ -13,7 +13,8 @@ from proctor.contracts.manifest import AgentBundle, AgentManifest
 from proctor.contracts.planning import CallsProposal, Proposal, ProposedCall, Situation
 from proctor.contracts.policy import PolicyDocument
 from proctor.contracts.ports import Transcript
-from proctor.contracts.run import CallRef, StepRef, TaskRequest
+from proctor.contracts.run import TaskRequest
+from proctor.contracts.steps import CallRef, StepRef
 from proctor.contracts.tool import ToolContract
 from proctor.store.postgres import PostgresStore
 from proctor.tools.authoring import ToolResources

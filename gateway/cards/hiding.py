@@ -7,7 +7,7 @@ from gateway.cards.card import ApprovalCard, CardArgument
 from proctor.contracts.human import HumanRequest
 from proctor.contracts.labels import Confidentiality
 from proctor.contracts.ports import RunJournal
-from proctor.contracts.run import CallRef
+from proctor.contracts.steps import CallRef
 
 Labelled = Mapping[str, Confidentiality]
 """Arguments by name, and how confidential they are."""

@@ -7,13 +7,15 @@ from gateway.cards.card import ApprovalCard, build_card
 from gateway.cards.hiding import Labelled, former_labels
 from gateway.events.channels import Undeliverable
 from proctor.contracts.approving_ports import SpokenWords
+from proctor.contracts.archive_ports import RunArchive
 from proctor.contracts.errors import UnknownName
 from proctor.contracts.events import Event, Outbox
 from proctor.contracts.human import RequestState
 from proctor.contracts.ids import RequestId, RunId
 from proctor.contracts.kill import Receipt
 from proctor.contracts.kill_ports import KillSwitch
-from proctor.contracts.ports import People, RunArchive, RunJournal
+from proctor.contracts.people_ports import People
+from proctor.contracts.ports import RunJournal
 from proctor.contracts.run import RunRecord
 
 Message = TypeVar("Message")

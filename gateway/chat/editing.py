@@ -1,9 +1,10 @@
 """What a person who edits a call in a chat must keep to: the tool's contract, as the run pinned it."""
 
+from proctor.contracts.archive_ports import RunArchive
 from proctor.contracts.errors import InvalidInput
 from proctor.contracts.human import HumanRequest
 from proctor.contracts.ids import ToolName
-from proctor.contracts.ports import RunArchive, RunJournal
+from proctor.contracts.ports import RunJournal
 from proctor.contracts.tool import ToolContract
 
 

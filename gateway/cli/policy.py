@@ -157,7 +157,7 @@ def explain(
     """Say in plain words why a recorded call was judged so. Which rules applied, what they saw, what else may be."""
     from gateway.policy_records import explain_recorded
     from proctor.contracts.ids import RunId
-    from proctor.contracts.run import CallRef
+    from proctor.contracts.steps import CallRef
 
     ref = CallRef(run_id=RunId(run_id), step=step, call=call)
     explanation = perform(context, lambda session: explain_recorded(session.gateway.store, ref))

@@ -21,7 +21,8 @@ from proctor.contracts.events import Addressee, Addresses, Event
 from proctor.contracts.human import HumanRequest, RequestState
 from proctor.contracts.ids import PrincipalName
 from proctor.contracts.labels import Confidentiality
-from proctor.contracts.ports import People, RunJournal
+from proctor.contracts.people_ports import People
+from proctor.contracts.ports import RunJournal
 from proctor.contracts.stages import SpokenWord, asked_now, stages_of
 
 OCCASIONS = {

@@ -8,7 +8,7 @@ from gateway.http.rates import Rates
 from proctor.contracts.errors import NotAuthorised
 from proctor.contracts.human import Principal
 from proctor.contracts.identity_ports import ApiKeys, Identities
-from proctor.contracts.ports import People
+from proctor.contracts.people_ports import People
 
 LONGEST_CREDENTIAL = 8192
 DOTS_OF_A_JWT = 2

@@ -18,7 +18,7 @@ from proctor.contracts.edits import EditRef, EditToJudge
 from proctor.contracts.human import HumanRequest, Principal
 from proctor.contracts.ids import RunId
 from proctor.contracts.kill import Receipt
-from proctor.contracts.run import CallRef, CallReport, StepRef
+from proctor.contracts.steps import CallRef, CallReport, StepRef
 
 
 class Controls(Protocol):

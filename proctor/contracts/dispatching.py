@@ -8,7 +8,7 @@ from proctor.contracts.base import Contract
 from proctor.contracts.governing import CellLevel, DeniedGoal, WindowAnswer
 from proctor.contracts.ids import Digest
 from proctor.contracts.manifest import Autonomy
-from proctor.contracts.run import CallReport
+from proctor.contracts.steps import CallReport
 from proctor.contracts.traffic import Breaker, Passage
 
 

@@ -6,7 +6,7 @@ from proctor.contracts.base import Contract
 from proctor.contracts.decision import RecordedDecision
 from proctor.contracts.human import HumanRequest
 from proctor.contracts.ids import PrincipalName, RequestId, RunId, ToolName
-from proctor.contracts.run import CallPlan
+from proctor.contracts.steps import CallPlan
 
 
 class EditRef(Contract):

@@ -4,12 +4,10 @@ Every method of a store port is one transaction unless it says otherwise, and ra
 does not answer.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
-from proctor.contracts.audit import AuditRecord
 from proctor.contracts.control_ports import PeoplesCalls
 from proctor.contracts.decision import Decision
 from proctor.contracts.dispatching import Admitted, EffectStanding, LiveFacts, Prior, Refusal, Waiting
@@ -17,30 +15,14 @@ from proctor.contracts.governing import (
     WindowAnswer,
     WindowQuery,
 )
-from proctor.contracts.human import DecisionReceipt, HumanDecision, HumanRequest, Principal, Role
-from proctor.contracts.ids import AgentName, Digest, PrincipalName, RequestId, RunId, ToolName
+from proctor.contracts.human import HumanRequest
+from proctor.contracts.ids import AgentName, Digest, RunId, ToolName
 from proctor.contracts.kill import Fence
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.planning import Observation, Proposal, Situation
 from proctor.contracts.policy import WindowForm
-from proctor.contracts.run import (
-    AuditHead,
-    CallPlan,
-    CallRef,
-    CallReport,
-    JudgedCall,
-    OpenedRun,
-    PastCall,
-    PlanFacts,
-    PlanRecord,
-    RequestRef,
-    RequestStanding,
-    RunRecord,
-    RunStatus,
-    StepPlan,
-    StepRef,
-    TaskRequest,
-)
+from proctor.contracts.run import AuditHead, OpenedRun, RequestRef, RequestStanding, RunRecord, RunStatus, TaskRequest
+from proctor.contracts.steps import CallPlan, CallRef, CallReport, PlanFacts, PlanRecord, StepPlan, StepRef
 from proctor.contracts.tool import ToolContract, ToolInvocation, ToolOutcome
 from proctor.contracts.traffic import Lane
 
@@ -288,102 +270,6 @@ class Admissions(Protocol):
 
     async def unstarted(self, older_than_s: float) -> list[RunId]:
         """List accepted runs whose workflow was never started (the caller crashed in between)."""
-
-
-class People(Protocol):
-    """Principals, requests to them and their decisions."""
-
-    async def authenticate(self, token: str) -> Principal:
-        """Give the principal of a token. Raises `NotAuthorised`."""
-
-    async def principal(self, name: PrincipalName) -> Principal:
-        """Give a principal as it is now. Raises `UnknownName`: there is none of that name, or it is disabled."""
-
-    async def enrol(
-        self,
-        name: PrincipalName,
-        roles: frozenset[Role],
-        token: str,
-        *,
-        is_service: bool = False,
-        by: PrincipalName | None = None,
-    ) -> Principal:
-        """Create a principal or replace its roles and token; audited, and only a hash of the token is stored.
-
-        One that was disabled comes back without its API keys. `by` is None where nobody was there to be asked.
-        A service stays one and a person stays one: `Refused`. A service neither approves nor owns: `InvalidInput`.
-        """
-
-    async def disable(self, name: PrincipalName, by: Principal, *, reason: str = "") -> Principal:
-        """Lock a principal out at once, by token, key, session and subject, until it is enrolled again; audited.
-
-        It takes an owner, and nobody locks themselves out, so that one is left: `NotAuthorised`. `UnknownName`.
-        """
-
-    async def pending(self, run_id: RunId | None = None) -> list[HumanRequest]:
-        """List open requests, oldest first."""
-
-    async def request(self, request_id: RequestId) -> HumanRequest:
-        """Find a request; a unique prefix of at least 6 characters will do. Raises `UnknownName`."""
-
-    async def decide(self, decision: HumanDecision, by: Principal) -> DecisionReceipt:
-        """Record a decision and, if it is in time and allowed, apply it.
-
-        An approval counts for the stage that is asked now: its author has that stage's role, of their own, by
-        delegation (`on_behalf_of`) or by escalation, and has signed where the process says so. Other words take an
-        approver, the agent's owner, or a role of any stage. Nobody decides who asked for the run, or wrote the call's
-        arguments: `NotAuthorised`, recorded. Deny beats approve: a denial after a grant that is not yet consumed
-        revokes it. `edit` ends the request `edited`. Late, duplicate and losing decisions are recorded with
-        `applied=False`. `happened|not_happened` settles the effect itself.
-
-        Raises `InvalidInput` for what does not fit the request, and `Refused` for a grant that the process does not
-        give: nothing is recorded.
-        """
-
-
-class RunArchive(Protocol):
-    """Read access for people."""
-
-    async def runs(
-        self,
-        *,
-        agent: AgentName | None = None,
-        open_only: bool = False,
-        requester: PrincipalName | None = None,
-        after: tuple[datetime, RunId] | None = None,
-        limit: int = 50,
-    ) -> list[RunRecord]:
-        """List runs, newest first; `after` (when it was created, and its id) goes on behind that run."""
-
-    async def run(self, run_id: RunId) -> RunRecord:
-        """Find a run. Raises `UnknownName`."""
-
-    async def still_open(self, run_ids: Sequence[RunId]) -> set[RunId]:
-        """Say which of many runs have not ended."""
-
-    async def content(self, digest: Digest) -> Any:
-        """Give stored JSON. Raises `UnknownName`, or `Corrupted` when it does not match its digest."""
-
-    async def audit(self, run_id: RunId) -> list[AuditRecord]:
-        """Give the audit records of a run, or of an agent's own chain, in order."""
-
-    async def agent_chains(self) -> list[RunId]:
-        """List the chains that tell what governs each agent: versions of its policy, and its levels."""
-
-    async def recorded_head(self, run_id: RunId) -> AuditHead | None:
-        """Give the head that the run row, or the agent's, keeps: a witness in another table."""
-
-    async def observations(self, run_id: RunId) -> list[Observation]:
-        """Give the run's transcript."""
-
-    async def calls(self, run_id: RunId) -> list[JudgedCall]:
-        """List the recorded calls of a run, in order."""
-
-    def past_calls(self, agent: AgentName, within_s: int) -> AsyncIterator[PastCall]:
-        """Yield the calls that an agent's plans of the last `within_s` seconds recorded, oldest first."""
-
-    def follow(self, run_id: RunId, after: int = -1) -> AsyncIterator[AuditRecord]:
-        """Yield audit records as they come, until the run has ended."""
 
 
 class Knowledge(Protocol):

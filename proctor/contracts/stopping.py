@@ -1,7 +1,7 @@
 """What a run is told that stops."""
 
 from proctor.contracts.kill import Fence
-from proctor.contracts.run import CallRef
+from proctor.contracts.steps import CallRef
 
 
 class StopNotice(Fence):

@@ -11,7 +11,8 @@ from proctor.contracts.audit import AuditRecord, agent_chain, agent_of_chain
 from proctor.contracts.errors import UnknownName
 from proctor.contracts.ids import AgentName, Digest, PrincipalName, RunId
 from proctor.contracts.planning import Observation
-from proctor.contracts.run import AuditHead, JudgedCall, PastCall, RunRecord
+from proctor.contracts.run import AuditHead, RunRecord
+from proctor.contracts.steps import JudgedCall, PastCall
 from proctor.store.database import Database
 from proctor.store.rows import Row, to_audit, to_head, to_run, verified
 from proctor.store.transcript import PostgresTranscript

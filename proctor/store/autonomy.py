@@ -5,7 +5,7 @@ from proctor.contracts.errors import NotAuthorised, Refused, UnknownName
 from proctor.contracts.governing import Cell, CellLevel, Evidence, Review, ReviewVerdict
 from proctor.contracts.human import Principal, Role
 from proctor.contracts.ids import AgentName, ToolName
-from proctor.contracts.run import CallRef
+from proctor.contracts.steps import CallRef
 from proctor.contracts.tool import Risk
 from proctor.store.bundles import BundleShelf
 from proctor.store.chains import append, lock_agent

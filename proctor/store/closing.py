@@ -7,7 +7,8 @@ from proctor.contracts.human import RequestKind, RequestState
 from proctor.contracts.ids import PrincipalName, RunId
 from proctor.contracts.kill import Fence, KillOrder, KillScope
 from proctor.contracts.labels import Integrity, Labels
-from proctor.contracts.run import AuditHead, CallRef, RequestRef, RequestStanding, RunRecord, RunStatus
+from proctor.contracts.run import AuditHead, RequestRef, RequestStanding, RunRecord, RunStatus
+from proctor.contracts.steps import CallRef
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes
 from proctor.store.database import Connection, Database

@@ -4,7 +4,7 @@ from proctor.contracts.dispatching import Admitted, EffectStanding, Prior, Refus
 from proctor.contracts.errors import Corrupted
 from proctor.contracts.ids import ToolName
 from proctor.contracts.kill import Fence, KillScope
-from proctor.contracts.run import CallRef, CallReport
+from proctor.contracts.steps import CallRef, CallReport
 from proctor.contracts.traffic import Lane
 from proctor.store.changes import Changes
 from proctor.store.database import Connection

@@ -6,8 +6,8 @@ from typing import Literal
 from proctor.contracts.approving import ApprovalProcess
 from proctor.contracts.human import ApprovalBinding, RequestState
 from proctor.contracts.ids import Digest
-from proctor.contracts.run import CallRef
 from proctor.contracts.stages import SpokenWord, stages_of
+from proctor.contracts.steps import CallRef
 from proctor.store.approvals import approvals_of, lacking, own_words, process_of_request, standings, valid
 from proctor.store.locked import LockedRun
 from proctor.store.requests import binding_of

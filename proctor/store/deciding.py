@@ -21,7 +21,8 @@ from proctor.contracts.human import (
 )
 from proctor.contracts.ids import Digest
 from proctor.contracts.labels import Integrity, Labels
-from proctor.contracts.run import MAX_INPUT_BYTES, CallRef
+from proctor.contracts.run import MAX_INPUT_BYTES
+from proctor.contracts.steps import CallRef
 from proctor.store.approvals import lacking
 from proctor.store.bundles import BundleShelf
 from proctor.store.chains import lock_agent

@@ -11,7 +11,7 @@ from proctor.contracts.governing import ReviewKind, WindowQuery
 from proctor.contracts.human import RequestState
 from proctor.contracts.ids import effect_key
 from proctor.contracts.ports import Judge
-from proctor.contracts.run import CallRef, CallReport
+from proctor.contracts.steps import CallRef, CallReport
 from proctor.contracts.traffic import HELD_BACK, Lane
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes

@@ -8,7 +8,7 @@ from proctor.contracts.dispatching import Admitted, Refusal, Waiting
 from proctor.contracts.ids import effect_key
 from proctor.contracts.obligations import Obligation
 from proctor.contracts.ports import Judge
-from proctor.contracts.run import CallRef
+from proctor.contracts.steps import CallRef
 from proctor.contracts.traffic import BREAKER_ASK_PERSON, Lane, Passage
 from proctor.store.approvals import approvals_of
 from proctor.store.consent import Consent, consent_for

@@ -11,7 +11,7 @@ from proctor.contracts.human import Role
 from proctor.contracts.ids import PrincipalName, ToolName
 from proctor.contracts.manifest import AgentBundle, Autonomy
 from proctor.contracts.obligations import Notify, Obligation, ReviewAfter
-from proctor.contracts.run import CallRef
+from proctor.contracts.steps import CallRef
 from proctor.contracts.tool import Risk
 from proctor.store.bundles import BundleShelf
 from proctor.store.chains import lock_agent

@@ -15,7 +15,7 @@ from proctor.contracts.granting import HeldGrant
 from proctor.contracts.human import HumanDecision, HumanRequest, Principal
 from proctor.contracts.ids import PrincipalName, RunId, effect_key
 from proctor.contracts.obligations import Obligation
-from proctor.contracts.run import CallRef
+from proctor.contracts.steps import CallRef
 from proctor.store.approvals import own_words
 from proctor.store.changes import Changes
 from proctor.store.database import Connection

@@ -1,6 +1,6 @@
 """Whether a person holds a run, or it has ended, so that nothing new of the agent may begin."""
 
-from proctor.contracts.run import CallReport, StepPlan
+from proctor.contracts.steps import CallReport, StepPlan
 from proctor.store.governing import recorded_decision
 from proctor.store.locked import LockedRun
 

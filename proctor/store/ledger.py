@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 from proctor.contracts.dispatching import EffectStanding, Prior, Refusal
 from proctor.contracts.ids import compensation_key, effect_key
-from proctor.contracts.run import AuditHead, CallRef, CallReport, CallStatus
+from proctor.contracts.run import AuditHead
+from proctor.contracts.steps import CallRef, CallReport, CallStatus
 from proctor.store.locked import LockedRun
 from proctor.store.rows import Row
 

@@ -4,7 +4,7 @@ from proctor.contracts.canonical import summarize
 from proctor.contracts.decision import Decision
 from proctor.contracts.dispatching import Admitted, Waiting
 from proctor.contracts.ids import EffectKey
-from proctor.contracts.run import CallRef, CallReport
+from proctor.contracts.steps import CallRef, CallReport
 from proctor.contracts.traffic import Lane
 from proctor.store.changes import Changes
 from proctor.store.database import Connection

@@ -10,7 +10,7 @@ from proctor.contracts.errors import Refused, Unavailable, UnknownName
 from proctor.contracts.human import HumanRequest
 from proctor.contracts.ids import PrincipalName, RunId, ToolName
 from proctor.contracts.labels import Integrity, Labels
-from proctor.contracts.run import CallRef, CallReport, StepRef
+from proctor.contracts.steps import CallRef, CallReport, StepRef
 from proctor.store.changes import Changes
 from proctor.store.context import with_context
 from proctor.store.control import next_act, wheel_of

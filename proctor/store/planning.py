@@ -14,17 +14,8 @@ from proctor.contracts.ids import Digest, RunId, effect_key
 from proctor.contracts.manifest import AgentBundle, PlannerSpec
 from proctor.contracts.planning import DeclaredPlan
 from proctor.contracts.ports import Transcript
-from proctor.contracts.run import (
-    CallPlan,
-    CallRef,
-    OpenedRun,
-    PlanFacts,
-    PlanRecord,
-    RunRecord,
-    RunStatus,
-    StepPlan,
-    StepRef,
-)
+from proctor.contracts.run import OpenedRun, RunRecord, RunStatus
+from proctor.contracts.steps import CallPlan, CallRef, PlanFacts, PlanRecord, StepPlan, StepRef
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes, Overtaken
 from proctor.store.context import with_context

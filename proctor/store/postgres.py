@@ -1,6 +1,7 @@
 """The store on Postgres, as one object."""
 
 from proctor.contracts.approving_ports import ApproverKeys, Delegations, SpokenWords
+from proctor.contracts.archive_ports import RunArchive
 from proctor.contracts.catalog import ToolUse
 from proctor.contracts.chat_ports import SeenMessages
 from proctor.contracts.control_ports import Controls, Undoing
@@ -12,13 +13,8 @@ from proctor.contracts.host_ports import HostRecord
 from proctor.contracts.identity_ports import ApiKeys, Identities
 from proctor.contracts.kill_ports import KillSwitch
 from proctor.contracts.outside import Beginnings, Webhooks
-from proctor.contracts.ports import (
-    Admissions,
-    Knowledge,
-    People,
-    RunArchive,
-    RunJournal,
-)
+from proctor.contracts.people_ports import People
+from proctor.contracts.ports import Admissions, Knowledge, RunJournal
 from proctor.contracts.session_ports import WebSessions
 from proctor.contracts.traffic import Traffic
 from proctor.store.addresses import PostgresAddresses

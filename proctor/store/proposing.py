@@ -7,7 +7,7 @@ from proctor.contracts.ids import Digest
 from proctor.contracts.labels import Labels
 from proctor.contracts.manifest import AgentBundle
 from proctor.contracts.planning import CallsProposal, FinalProposal, ProposedCall
-from proctor.contracts.run import PlanRecord
+from proctor.contracts.steps import PlanRecord
 from proctor.store.changes import Changes
 from proctor.store.governing import SUGGEST, ask_review, remember_denial
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from proctor.contracts.run import AuditHead, CallRef, StepRef
+from proctor.contracts.run import AuditHead
+from proctor.contracts.steps import CallRef, StepRef
 from proctor.store.locked import LockedRun
 
 KEPT = 4096

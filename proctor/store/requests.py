@@ -11,7 +11,7 @@ from proctor.contracts.decision import Decision
 from proctor.contracts.human import ApprovalBinding, HumanRequest, RequestKind, RequestState
 from proctor.contracts.ids import EffectKey, RequestId
 from proctor.contracts.manifest import AgentBundle
-from proctor.contracts.run import CallRef
+from proctor.contracts.steps import CallRef
 from proctor.store.changes import Changes
 from proctor.store.governing import recorded_decision
 from proctor.store.locked import LockedRun

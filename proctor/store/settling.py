@@ -11,7 +11,7 @@ from proctor.contracts.errors import Corrupted, UnknownName
 from proctor.contracts.human import HumanRequest, RequestKind
 from proctor.contracts.ids import ToolName
 from proctor.contracts.labels import Labels
-from proctor.contracts.run import CallRef, CallReport, CallStatus
+from proctor.contracts.steps import CallRef, CallReport, CallStatus
 from proctor.contracts.tool import Confirmed, Failed, ToolContract, ToolOutcome, Unknown
 from proctor.store.bundles import BundleShelf
 from proctor.store.changes import Changes, Overtaken

@@ -8,7 +8,8 @@ import psycopg
 from proctor.contracts.approving import ApprovalProcess
 from proctor.contracts.human import HumanRequest, RequestKind, RequestState
 from proctor.contracts.ids import RequestId
-from proctor.contracts.run import RequestRef, StepPlan, StepRef
+from proctor.contracts.run import RequestRef
+from proctor.contracts.steps import StepPlan, StepRef
 from tests.integration.chat.conftest import PAGES, Chat, user
 
 

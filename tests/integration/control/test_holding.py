@@ -11,7 +11,8 @@ from proctor.contracts.control import Held
 from proctor.contracts.errors import IdempotencyConflict, NotAuthorised, Refused
 from proctor.contracts.ids import RunId
 from proctor.contracts.manifest import Bounds
-from proctor.contracts.run import OpenedRun, RunStart, RunStatus, StepPlan, StepRef
+from proctor.contracts.run import OpenedRun, RunStart, RunStatus
+from proctor.contracts.steps import StepPlan, StepRef
 from tests.integration.control.conftest import APPROVER, OPERATOR, OWNER, SECOND_OPERATOR, Control
 from tests.integration.temporal.test_stopping import FakeActivities
 from workflows.agent_task import AgentTaskWorkflow

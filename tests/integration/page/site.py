@@ -33,7 +33,8 @@ from proctor.contracts.labels import Flow, Integrity, Labels, Origin
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy
 from proctor.contracts.obligations import Obligation, Signed
 from proctor.contracts.planning import CallsProposal, Proposal, ProposedCall, QuestionProposal, Usage
-from proctor.contracts.run import CallRef, PlannedCall, PlanRecord, StepPlan, TaskRequest
+from proctor.contracts.run import TaskRequest
+from proctor.contracts.steps import CallRef, PlannedCall, PlanRecord, StepPlan
 from proctor.contracts.tool import ArgumentRole, CompensationRule, Effect, Risk, ToolContract
 from proctor.settings import Settings
 from proctor.store.postgres import PostgresStore

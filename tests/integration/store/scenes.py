@@ -17,7 +17,8 @@ from proctor.contracts.ids import AgentName, Digest, PrincipalName, RequestId, R
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, Bounds
 from proctor.contracts.planning import CallsProposal, Proposal, Proposed, ProposedCall, Usage
 from proctor.contracts.ports import Judge
-from proctor.contracts.run import CallRef, PlannedCall, PlanRecord, RequestRef, StepPlan, StepRef, TaskRequest
+from proctor.contracts.run import RequestRef, TaskRequest
+from proctor.contracts.steps import CallRef, PlannedCall, PlanRecord, StepPlan, StepRef
 from proctor.contracts.tool import CompensationRule, Effect, ToolContract
 from proctor.contracts.traffic import Lane
 from proctor.store.postgres import PostgresStore

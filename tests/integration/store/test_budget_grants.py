@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from proctor.contracts.human import RequestKind
-from proctor.contracts.run import StepPlan
+from proctor.contracts.steps import StepPlan
 from proctor.store.postgres import PostgresStore
 from tests.integration.store.scenes import BUNDLE, approval, open_scene
 

@@ -12,7 +12,8 @@ from proctor.contracts.dispatching import Admitted
 from proctor.contracts.human import HumanRequest, RequestKind, RequestState
 from proctor.contracts.kill import Fence, KillOrder
 from proctor.contracts.planning import QuestionProposal
-from proctor.contracts.run import PlanRecord, RunStatus, StepPlan
+from proctor.contracts.run import RunStatus
+from proctor.contracts.steps import PlanRecord, StepPlan
 from proctor.contracts.tool import Confirmed, Failed, Unknown
 from proctor.store.postgres import PostgresStore
 from tests.integration.store.scenes import (

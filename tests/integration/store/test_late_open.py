@@ -4,7 +4,8 @@ import pytest
 
 from proctor.contracts.decision import Verdict
 from proctor.contracts.errors import Refused
-from proctor.contracts.run import RunStatus, StepPlan
+from proctor.contracts.run import RunStatus
+from proctor.contracts.steps import StepPlan
 from proctor.store.postgres import PostgresStore
 from tests.integration.store.scenes import BUNDLE, POLICY, Scene, open_scene, plan_of, task
 from tests.integration.store.test_people_at_the_wheel import edited, judged

@@ -8,7 +8,7 @@ from activities.acting import ActingActivities
 from activities.bench import PolicyShelf
 from proctor.contracts.decision import Verdict
 from proctor.contracts.ids import ToolName
-from proctor.contracts.run import CallReport
+from proctor.contracts.steps import CallReport
 from proctor.contracts.tool import (
     CompensationRule,
     Confirmed,

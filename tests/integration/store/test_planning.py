@@ -13,7 +13,7 @@ from proctor.contracts.human import HumanRequest, RequestKind
 from proctor.contracts.labels import Labels
 from proctor.contracts.manifest import Autonomy
 from proctor.contracts.planning import FinalProposal, Proposal, QuestionProposal
-from proctor.contracts.run import PlanRecord, StepPlan, StepRef
+from proctor.contracts.steps import PlanRecord, StepPlan, StepRef
 from proctor.contracts.tool import Confirmed, Failed
 from proctor.store.postgres import PostgresStore
 from tests.integration.store.scenes import (

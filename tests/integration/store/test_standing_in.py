@@ -14,7 +14,7 @@ from proctor.contracts.errors import InvalidInput, NotAuthorised, UnknownName
 from proctor.contracts.human import Principal, RequestKind, Role
 from proctor.contracts.ids import AgentName, PrincipalName, RequestId
 from proctor.contracts.obligations import Escalate, Quorum, Stage, Stages
-from proctor.contracts.run import StepPlan
+from proctor.contracts.steps import StepPlan
 from proctor.store.postgres import PostgresStore
 from tests.integration.store.scenes import OWNER, Scene, open_scene
 from tests.integration.store.test_governed_runs import REQUEST, judged, obliged

@@ -15,7 +15,8 @@ from proctor.contracts.dispatching import Admitted, LiveFacts, Refusal
 from proctor.contracts.governing import WindowQuery
 from proctor.contracts.ids import ToolName
 from proctor.contracts.planning import CallsProposal, Proposal, ProposedCall
-from proctor.contracts.run import PlannedCall, PlanRecord, RunStatus, StepPlan
+from proctor.contracts.run import RunStatus
+from proctor.contracts.steps import PlannedCall, PlanRecord, StepPlan
 from proctor.contracts.tool import Confirmed, Effect, Failed, Unknown
 from proctor.store.postgres import PostgresStore
 from tests.integration.store.scenes import ALLOW, DENY, FakeJudge, Scene, decision, open_scene

@@ -10,17 +10,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from proctor.contracts.decision import Verdict
 from proctor.contracts.ids import RequestId, RunId, ToolName
-from proctor.contracts.run import (
-    Ending,
-    OpenedRun,
-    PlannedCall,
-    RequestRef,
-    RequestStanding,
-    RunOutcome,
-    RunStart,
-    StepPlan,
-    StepRef,
-)
+from proctor.contracts.run import Ending, OpenedRun, RequestRef, RequestStanding, RunOutcome, RunStart
+from proctor.contracts.steps import PlannedCall, StepPlan, StepRef
 from proctor.contracts.tool import Effect
 from tests.unit.workflows.opened import opened_run
 from workers.embedded.temporal import EmbeddedTemporal

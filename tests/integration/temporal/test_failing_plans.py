@@ -12,17 +12,8 @@ from activities.boundary import speaks_temporal
 from proctor.contracts.decision import Verdict
 from proctor.contracts.errors import PlannerFailed
 from proctor.contracts.ids import RunId, ToolName
-from proctor.contracts.run import (
-    CallRef,
-    CallReport,
-    Ending,
-    OpenedRun,
-    PlannedCall,
-    RunOutcome,
-    RunStart,
-    StepPlan,
-    StepRef,
-)
+from proctor.contracts.run import Ending, OpenedRun, RunOutcome, RunStart
+from proctor.contracts.steps import CallRef, CallReport, PlannedCall, StepPlan, StepRef
 from proctor.contracts.tool import Effect
 from tests.unit.workflows.opened import opened_run
 from workers.embedded.temporal import EmbeddedTemporal

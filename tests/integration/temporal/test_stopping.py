@@ -14,18 +14,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from proctor.contracts.decision import Verdict
 from proctor.contracts.ids import PrincipalName, RunId, ToolName
 from proctor.contracts.kill import KillScope
-from proctor.contracts.run import (
-    AuditHead,
-    CallRef,
-    CallReport,
-    Ending,
-    OpenedRun,
-    PlannedCall,
-    RunOutcome,
-    RunStart,
-    StepPlan,
-    StepRef,
-)
+from proctor.contracts.run import AuditHead, Ending, OpenedRun, RunOutcome, RunStart
+from proctor.contracts.steps import CallRef, CallReport, PlannedCall, StepPlan, StepRef
 from proctor.contracts.stopping import StopNotice
 from proctor.contracts.tool import Effect
 from tests.unit.workflows.opened import opened_run

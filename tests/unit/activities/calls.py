@@ -11,7 +11,7 @@ from activities.stopping import heeding
 from proctor.contracts.dispatching import Admitted, EffectStanding, Prior, Refusal
 from proctor.contracts.errors import Unavailable
 from proctor.contracts.ids import EffectKey, RunId, ToolName
-from proctor.contracts.run import CallReport
+from proctor.contracts.steps import CallReport
 from proctor.contracts.tool import (
     ToolContract,
     ToolInvocation,

@@ -14,7 +14,8 @@ from proctor.contracts.ids import Digest, EffectKey, RunId
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, ModelPlannerSpec
 from proctor.contracts.planning import Observation, ProposedCall
 from proctor.contracts.policy import PolicyDocument
-from proctor.contracts.run import PlanFacts, RunRecord, RunStatus
+from proctor.contracts.run import RunRecord, RunStatus
+from proctor.contracts.steps import PlanFacts
 from proctor.contracts.tool import ArgumentRole, Effect, Risk, ToolContract
 from proctor.contracts.traffic import Breaker, BreakerState, CallEnd, Lane, Passage
 

@@ -11,7 +11,8 @@ from proctor.contracts.ids import Digest, EffectKey, RunId, ToolName
 from proctor.contracts.labels import Confidentiality, Integrity, Labels
 from proctor.contracts.manifest import Autonomy
 from proctor.contracts.obligations import Obligation, Redact
-from proctor.contracts.run import CallPlan, RunRecord, RunStatus
+from proctor.contracts.run import RunRecord, RunStatus
+from proctor.contracts.steps import CallPlan
 from proctor.contracts.tool import Confirmed, Failed, ToolContract
 from proctor.tools.results import confirm
 

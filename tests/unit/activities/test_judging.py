@@ -18,7 +18,7 @@ from proctor.contracts.labels import Origin
 from proctor.contracts.manifest import AgentBundle, Autonomy
 from proctor.contracts.planning import CallsProposal, DeclaredPlan, Observation, Proposal, ProposedCall, Situation
 from proctor.contracts.policy import LONG_AGO, WindowForm
-from proctor.contracts.run import CallPlan
+from proctor.contracts.steps import CallPlan
 from proctor.contracts.tool import ArgumentRole, Risk
 from tests.unit.activities.scene import (
     LOOK_UP,

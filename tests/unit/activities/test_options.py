@@ -5,7 +5,7 @@ from typing import Any
 from activities.options import POOL_PATIENCE, UNDO_FIRST, acting, compensating, runs_locally
 from proctor.contracts.decision import Verdict
 from proctor.contracts.ids import ToolName
-from proctor.contracts.run import PlannedCall
+from proctor.contracts.steps import PlannedCall
 from proctor.contracts.tool import Effect
 
 

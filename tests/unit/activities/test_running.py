@@ -10,7 +10,8 @@ from activities.bench import PolicyShelf
 from activities.running import RunActivities
 from proctor.contracts.ids import PrincipalName, RunId
 from proctor.contracts.kill import Fence, KillScope
-from proctor.contracts.run import CallRef, RunStart
+from proctor.contracts.run import RunStart
+from proctor.contracts.steps import CallRef
 
 FENCE = Fence(
     epoch=1,

@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.dispatch import LOST, NOT_SENT, NOT_TRIED_AGAIN, Dispatcher
 from activities.stopping import Stop, heeding
 from proctor.contracts.dispatching import Admitted, EffectStanding, Prior
-from proctor.contracts.run import CallReport
+from proctor.contracts.steps import CallReport
 from proctor.contracts.tool import (
     Confirmed,
     Failed,

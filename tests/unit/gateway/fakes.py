@@ -20,7 +20,8 @@ from proctor.contracts.human import DecisionReceipt, HumanRequest, Principal, Re
 from proctor.contracts.ids import PrincipalName, RunId, run_id_for
 from proctor.contracts.kill import Fence, KillScope, Receipt, ReceiptLine
 from proctor.contracts.manifest import AgentBundle, AgentManifest, Autonomy, PlaybookPlannerSpec
-from proctor.contracts.run import AuditHead, JudgedCall, RunOutcome, RunRecord, RunStatus
+from proctor.contracts.run import AuditHead, RunOutcome, RunRecord, RunStatus
+from proctor.contracts.steps import JudgedCall
 from proctor.contracts.tool import ToolContract
 
 from .fake_engine import FakeEngine

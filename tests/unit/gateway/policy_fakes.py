@@ -11,7 +11,7 @@ from proctor.contracts.decision import RecordedDecision
 from proctor.contracts.errors import UnknownName
 from proctor.contracts.ids import RunId
 from proctor.contracts.manifest import AgentBundle
-from proctor.contracts.run import CallPlan, CallRef, PastCall
+from proctor.contracts.steps import CallPlan, CallRef, PastCall
 
 from .fakes import NOW, FakeStore, run_record
 

@@ -8,7 +8,8 @@ import pytest
 from gateway.contradictions import contradictions
 from proctor.contracts.audit import AuditRecord, chain
 from proctor.contracts.ids import Digest, RunId, ToolName
-from proctor.contracts.run import JudgedCall, RunStatus
+from proctor.contracts.run import RunStatus
+from proctor.contracts.steps import JudgedCall
 
 from .fakes import run_record
 

@@ -3,7 +3,7 @@
 import pytest
 from temporalio.exceptions import ActivityError, ApplicationError, RetryState
 
-from proctor.contracts.run import CallRef, CallReport
+from proctor.contracts.steps import CallRef, CallReport
 from tests.unit.workflows.test_state import a_state
 from workflows.saga import unwind
 

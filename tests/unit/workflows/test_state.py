@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from proctor.contracts.ids import RunId, ToolName
-from proctor.contracts.run import CallRef, CallReport, PlannedCall, RunStatus, StepPlan
+from proctor.contracts.run import RunStatus
+from proctor.contracts.steps import CallRef, CallReport, PlannedCall, StepPlan
 from tests.unit.workflows.opened import opened_run
 from workflows.endings import from_final_plan
 from workflows.state import TaskState
