@@ -198,6 +198,7 @@ async def test_health_tells_the_truth_and_metrics_count_by_template(site: Site) 
     """Ready while store and engine answer; no series per run."""
     assert {"alive": True} == (await site.client.get("/healthz")).json()
     assert {"ready": True, "reasons": [], "in_trouble": []} == (await site.client.get("/readyz")).json()
+    await site.client.get("/v1/runs/not-there")
     text = (await site.client.get("/metrics")).text
     assert 'route="/v1/runs/{run_id}"' in text
     assert "not-there" not in text
