@@ -14,7 +14,7 @@ dev: .venv/.ready-dev ## Prepare what checks and tests need beside it
 .venv/.ready: requirements.lock pyproject.toml scripts/setup
 	@scripts/setup
 
-.venv/.ready-dev: requirements-dev.lock .venv/.ready
+.venv/.ready-dev: requirements-dev.lock requirements.lock pyproject.toml scripts/setup
 	@scripts/setup dev
 
 demo: setup ## Run the demo; MODEL=openai:NAME plans with a real model

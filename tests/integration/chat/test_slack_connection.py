@@ -12,7 +12,7 @@ from proctor.contracts.human import RequestState
 from proctor.contracts.obligations import Stage
 from proctor.contracts.run import RunStatus
 from tests.integration.chat.conftest import Chat, user
-from tests.integration.chat.slack_workspace import Failure
+from tests.integration.chat.slack_workspace import Failure, texts_in
 
 TWO_PEOPLE = ApprovalProcess(stages=(Stage(count=2),), may_grant=False)
 
@@ -112,13 +112,20 @@ async def test_thread_tells_what_follows_below_the_card(talking: Chat) -> None:
 
 
 async def test_kill_by_order_is_carried_out_and_told_in_the_channel(talking: Chat) -> None:
-    """An operator kills; an approver may not; everybody sees the fence."""
+    """An operator kills; an approver may not; everybody sees the fence. An order that Slack repeats raises no other."""
     request = await talking.ask()
     assert "may not" in await talking.slack.order(f"kill {request.run_id} it runs wild", user("adam"))
     assert [] == await talking.store.kills.active()
     talking.engine.open.clear()  # its workflow never came up, so that nobody waits for it to end
-    answer = await talking.slack.order("kill agent fixer it runs wild", user("olga"))
-    assert "fence 1 is up (agent fixer, freeze)" in answer
+    order = talking.slack.ordered("kill agent fixer it runs wild", user("olga"))
+    before = len(talking.slack.replies)
+    for _ in range(2):
+        await talking.slack.send("slash_commands", order)
+    await talking.slack.until(lambda: len(talking.slack.replies) > before)
+    await talking.slack.order("kill all now", user("adam"))
+    told, refused = ("".join(texts_in(reply["blocks"])) for reply in talking.slack.replies[before:])
+    assert "fence 1 is up (agent fixer, freeze)" in told
+    assert "may not" in refused
     (fence,) = await talking.store.kills.active()
     assert ("olga", "it runs wild") == (fence.actor, fence.reason)
     await talking.slack.until(lambda: any("Kill 1: agent fixer" in one.said for one in talking.slack.cards))

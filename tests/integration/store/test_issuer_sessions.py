@@ -48,13 +48,16 @@ async def test_a_session_stands_on_the_link_of_its_subject(linked: PostgresStore
 
 
 async def test_a_disabled_principal_comes_back_without_the_session(linked: PostgresStore, dsn: str) -> None:
-    """The link is there as before, and opens a new one alone."""
+    """The link is there as before, and opens a new one alone. Nobody else's session ends with theirs."""
+    await linked.identities.link("oidc", f"{SUBJECT}0", WANDA.name, WANDA)
+    await linked.web_sessions.open(WANDA.name, Credential(kind="oidc", reference=f"{SUBJECT}0"), "e" * 64)
     await linked.web_sessions.open(ADAM, AT_ISSUER, COOKIE)
     with psycopg.connect(dsn) as connection:
         connection.execute("UPDATE proctor.principal SET disabled_at = now() WHERE name = 'adam'")
     assert await linked.web_sessions.find(COOKIE) is None
     await linked.people.enrol(ADAM, frozenset({Role.APPROVER}), "another token of adam")
     assert await linked.web_sessions.find(COOKIE) is None
+    assert await linked.web_sessions.find("e" * 64) is not None
     await linked.web_sessions.open(ADAM, AT_ISSUER, "d" * 64)
 
 

@@ -127,18 +127,21 @@ async def test_an_owner_locks_others_out_and_never_the_last_owner(people: Postgr
 
 
 async def test_who_was_disabled_comes_back_without_the_keys_of_before(people: PostgresStore) -> None:
-    """And who only gets a new token keeps them. Both are on record, with who did it."""
+    """And who only gets a new token keeps them. Both are on record, with who did it; so is who revoked one before."""
+    gone = await people.api_keys.create(_new("robot", "s0", Role.REQUESTER), OWNER)
+    await people.api_keys.revoke(gone.id, OWNER)
     old = await people.api_keys.create(_new("robot", "s1", Role.REQUESTER), OWNER)
     kept = await people.api_keys.create(_new("maya", "s2", Role.REQUESTER), MAYA)
     await people.people.disable("robot", OWNER)
-    await people.people.enrol("robot", frozenset({Role.REQUESTER}), "t-new", is_service=True, by="olga")
+    await people.people.enrol("robot", frozenset({Role.REQUESTER}), "t-new", is_service=True, by="omar")
     await people.people.enrol("maya", MAYA.roles, "t-newer", by="olga")
+    assert {gone.id: "olga", old.id: "omar"} == {one.id: one.revoked_by for one in await people.api_keys.keys("robot")}
     with pytest.raises(NotAuthorised):
         await people.api_keys.authenticate(old.id, _hash("s1"))
     assert "maya" == (await people.api_keys.authenticate(kept.id, _hash("s2"))).name
     records = await people.archive.audit(agent_chain(INSTALLATION))
     enrolled = [one.body for one in records if one.kind == "principal_enrolled"]
-    assert ["proctor"] * 3 + ["olga"] * 2 == [one["by"] for one in enrolled]
+    assert ["proctor"] * 3 + ["omar", "olga"] == [one["by"] for one in enrolled]
     assert ("robot", [old.id], True) == tuple(enrolled[3][name] for name in ("principal", "keys_ended", "is_service"))
     assert ("maya", []) == (enrolled[4]["principal"], enrolled[4]["keys_ended"])
 
