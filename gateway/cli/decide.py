@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.output import Format, emit, list_width, print_json, print_rows, say, text_width
+from gateway.cli.output import Format, emit, print_json, print_rows, say, text_width
 from gateway.cli.session import AsOption, OutputOption, Session, perform
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _COLUMNS = {
     "OWNER": "owner",
     "EXPIRES": "expires_at",
 }
-_WIDE = 120
 _NARROW = {"REQUEST": "id", "RUN": "run_id", "WHAT": "title", "EXPIRES": "expires_at"}
 """What a narrow terminal has room for, ids unbroken; `proctor approvals ID` shows the rest."""
 
@@ -68,7 +67,7 @@ def approvals(
         return await front.approvals(RunId(run_id) if run_id is not None else None)
 
     waiting = perform(context, work)
-    print_rows(waiting, output, _COLUMNS if list_width() >= _WIDE else _NARROW)
+    print_rows(waiting, output, _COLUMNS, _NARROW)
     if not waiting and output is Format.TABLE:
         say("nothing waits for a person")
 

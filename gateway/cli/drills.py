@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.output import Format, list_width, print_one, print_rows, say
+from gateway.cli.output import Format, print_one, print_rows, say
 from gateway.cli.session import AsOption, OutputOption, Session, perform
 
 _COLUMNS = {
@@ -17,7 +17,6 @@ _COLUMNS = {
     "CLOSED S": "closed_s",
     "NOTE": "note",
 }
-_WIDE = 120
 _NARROW = {title: path for title, path in _COLUMNS.items() if title != "BY"}
 _FIELDS = {
     "drill": "n",
@@ -43,7 +42,7 @@ def drill(
 ) -> None:
     """Kill a harmless run, and measure it. Exit 1 when anything was too slow."""
     if is_list:
-        print_rows(perform(context, _newest), output, _COLUMNS if list_width() >= _WIDE else _NARROW)
+        print_rows(perform(context, _newest), output, _COLUMNS, _NARROW)
         return
 
     async def work(session: Session) -> Any:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.output import Format, list_width, print_rows, say
+from gateway.cli.output import Format, print_rows, say
 from gateway.cli.session import wiring_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ _COLUMNS = {
     "ACCEPTED BY": "contract.provenance.accepted_by",
     "FILE": "file",
 }
-_WIDE = 120
 _NARROW = {title: path for title, path in _COLUMNS.items() if title not in {"VERSION", "ACCEPTED BY", "FILE"}}
 """What a narrow terminal has room for; a file has its tool's name, and the last lines say where it lies."""
 
@@ -68,9 +67,9 @@ def take_in(
     try:
         plan.write(update=update)
     except Refused:
-        print_rows(_rows(plan), output, _COLUMNS if list_width() >= _WIDE else _NARROW)
+        print_rows(_rows(plan), output, _COLUMNS, _NARROW)
         raise
-    print_rows(_rows(plan), output, _COLUMNS if list_width() >= _WIDE else _NARROW)
+    print_rows(_rows(plan), output, _COLUMNS, _NARROW)
     _tell(plan)
 
 

@@ -22,6 +22,9 @@ class Format(StrEnum):
 
 _ID = re.compile(r"[\w./:~-]*|\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ")
 MIN_COLUMNS = 40
+_WIDE = 120
+_ROUNDED_TO_A_THOUSAND = 999.5
+"""Below it three digits are enough, and less than a thousand, so that no power of ten is written."""
 Row = Mapping[str, Any]
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
@@ -64,15 +67,21 @@ def plain(value: Any) -> Any:
     return to_jsonable_python(value)
 
 
-def print_rows(rows: Sequence[Any], output: Format, columns: Mapping[str, str]) -> None:
-    """Print a list. `columns` maps a title of the table to a dotted path into the row; JSON has everything."""
+def print_rows(
+    rows: Sequence[Any], output: Format, columns: Mapping[str, str], narrow: Mapping[str, str] | None = None
+) -> None:
+    """Print a list. `columns` maps a title of the table to a dotted path into the row; JSON has everything.
+
+    `narrow` has the columns for a terminal of fewer than 120.
+    """
     if output is Format.JSON:
         print_json(rows)
     elif output is Format.JSONL:
         for row in rows:
             print_json(row, indent=None)
     else:
-        print_table([[_at(plain(row), path) for path in columns.values()] for row in rows], list(columns))
+        shown = columns if narrow is None or _list_width() >= _WIDE else narrow
+        print_table([[_at(plain(row), path) for path in shown.values()] for row in rows], list(shown))
 
 
 def print_one(value: Any, output: Format, fields: Mapping[str, str]) -> None:
@@ -134,7 +143,7 @@ def text_width() -> int:
     return max(shutil.get_terminal_size().columns, MIN_COLUMNS) if sys.stdout.isatty() else 100
 
 
-def list_width() -> int:
+def _list_width() -> int:
     """Give the columns that a list has: the terminal's, and as many as it takes where there is none."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
 
@@ -155,7 +164,7 @@ def _at(value: Any, path: str) -> str:
     if isinstance(value, str):
         return moment_line(value)
     if isinstance(value, float):
-        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"  # noqa: PLR2004 - three digits tell enough
+        return f"{value:.3g}" if abs(value) < _ROUNDED_TO_A_THOUSAND else f"{value:.0f}"
     if isinstance(value, list) and all(isinstance(member, str) for member in value):
         return "; ".join(value)
     return json.dumps(value, ensure_ascii=False)

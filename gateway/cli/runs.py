@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.output import Format, emit, encode, list_width, moment_line, print_json, print_one, print_rows, say
+from gateway.cli.output import Format, emit, encode, moment_line, print_json, print_one, print_rows, say
 from gateway.cli.session import AsOption, OutputOption, Session, perform
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ _RUN_COLUMNS = {
     "CREATED": "created_at",
     "REASON": "status_reason",
 }
-_WIDE = 120
 _NARROW = {title: path for title, path in _RUN_COLUMNS.items() if title in {"RUN", "AGENT", "STATUS", "CREATED"}}
 """What a narrow terminal has room for; `proctor show RUN` has the rest, the reason included."""
 _RUN_FIELDS = {
@@ -170,7 +169,7 @@ def ps(
                 break
         return found
 
-    print_rows(perform(context, work), output, _RUN_COLUMNS if list_width() >= _WIDE else _NARROW)
+    print_rows(perform(context, work), output, _RUN_COLUMNS, _NARROW)
 
 
 def show(context: typer.Context, run_id: RunArgument, output: OutputOption = Format.TABLE) -> None:

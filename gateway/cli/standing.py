@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.output import Format, list_width, print_one, print_rows, say
+from gateway.cli.output import Format, print_one, print_rows, say
 from gateway.cli.session import AsOption, OutputOption, Session, perform
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ _KEY = {
     "VOUCHED BY": "vouched_by",
     "REVOKED": "revoked_at",
 }
-_WIDE = 120
 _NARROW_KEY = {title: path for title, path in _KEY.items() if title not in {"ADDED", "VOUCHED BY"}}
 
 
@@ -166,7 +165,7 @@ def list_keys(
     async def work(session: Session) -> Any:
         return await (await session.reader(act_as)).keys(PrincipalName(principal) if principal else None)
 
-    print_rows(perform(context, work), output, _KEY if list_width() >= _WIDE else _NARROW_KEY)
+    print_rows(perform(context, work), output, _KEY, _NARROW_KEY)
 
 
 def add_key(

@@ -7,7 +7,7 @@ import typer
 from gateway.cli import tools_add, tools_review, tools_test
 from gateway.cli.catalog import catalog_of
 from gateway.cli.importing import catalog_root
-from gateway.cli.output import Format, list_width, plain, print_json, print_rows, say
+from gateway.cli.output import Format, plain, print_json, print_rows, say
 from gateway.cli.session import OutputOption, Session, perform
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ _TOOL_COLUMNS = {
     "AGENTS": "agents",
     "MARKS": "marks",
 }
-_WIDE = 120
 _NARROW = {
     title: path for title, path in _TOOL_COLUMNS.items() if title not in {"VERSION", "IDEMPOTENCY", "COMPENSATION"}
 }
@@ -69,7 +68,7 @@ def list_tools(
 ) -> None:
     """List the tools, those of the catalog that no agent uses too. Marks what somebody should look at."""
     used = _used(perform(context, lambda session: _reports(session, "30d", None))) if with_usage else None
-    print_rows(_tools(context, agent, used), output, _TOOL_COLUMNS if list_width() >= _WIDE else _NARROW)
+    print_rows(_tools(context, agent, used), output, _TOOL_COLUMNS, _NARROW)
 
 
 def show_tool(

@@ -115,11 +115,17 @@ def test_moments_stay_whole_and_measures_have_three_digits(monkeypatch: pytest.M
     """Nobody reads a time of day from four lines, or a second to seventeen digits."""
     monkeypatch.setenv("COLUMNS", "44")
     monkeypatch.setenv("TERM", "xterm")
-    row = {"at": "2026-11-21T23:56:15.123Z", "fence_s": 0.13726982299704105, "closed_s": 1234.5, "note": "word " * 20}
-    with redirect_stdout(FakeTerminal()) as terminal:
-        print_rows([row], Format.TABLE, {"AT": "at", "FENCE S": "fence_s", "CLOSED S": "closed_s", "NOTE": "note"})
-    lines = re.sub("\x1b\\[\\d*m", "", terminal.getvalue()).splitlines()
-    assert any(line.startswith("2026-11-21 23:56:15Z  0.137") and "1234" in line for line in lines)
+    for closed_s, shown in ((1234.5, "1234"), (999.6, "1000"), (999.4, "999")):
+        row = {
+            "at": "2026-11-21T23:56:15.123Z",
+            "fence_s": 0.13726982299704105,
+            "closed_s": closed_s,
+            "note": "w " * 50,
+        }
+        with redirect_stdout(FakeTerminal()) as terminal:
+            print_rows([row], Format.TABLE, {"AT": "at", "FENCE S": "fence_s", "CLOSED S": "closed_s", "NOTE": "note"})
+        lines = re.sub("\x1b\\[\\d*m", "", terminal.getvalue()).splitlines()
+        assert any(line.split()[:4] == ["2026-11-21", "23:56:15Z", "0.137", shown] for line in lines)
 
 
 def test_narrow_list_of_what_waits_has_whole_ids_and_the_deadline(
