@@ -39,7 +39,8 @@ MOOT = frozenset({"withdrawn", TAKEN_OVER})
 """Nobody decided, and the store tells what holds instead."""
 UNSETTLED = frozenset({"needs_approval", "paused", "taken_over"})
 """Statuses of a call that was not begun."""
-
+SETTLES_IN_POOL = "settle-in-pool"
+"""Marks a history in which lost calls are settled in their pool first; before, they were in the common queue alone."""
 
 Act = Callable[[ActingActivities, CallRef], Awaitable[CallReport]]
 
@@ -252,16 +253,13 @@ class AgentTaskWorkflow:
         """Find out what became of a call whose worker was lost. Where that fails, the receipt says so."""
         state.activity = f"finding out what became of step {ref.step}, call {ref.call}"
         show(state)
-        queue = workflow.info().task_queue
-        if pool := self._pools.get((ref.step, ref.call)):
+        pool = self._pools.get((ref.step, ref.call), "")
+        places = (pool, "") if pool and workflow.patched(SETTLES_IN_POOL) else ("",)
+        for place in places:
             with suppress(ActivityError):
-                await workflow.execute_activity_method(
-                    ActingActivities.settle_call, ref, **options.settling(ref, queue, pool)
-                )
+                settling = options.settling(ref, workflow.info().task_queue, place)
+                await workflow.execute_activity_method(ActingActivities.settle_call, ref, **settling)
                 return
-            self._pools.clear()  # nobody there can: what else was lost need not wait for that, too
-        with suppress(ActivityError):
-            await workflow.execute_activity_method(ActingActivities.settle_call, ref, **options.settling(ref, queue))
 
     async def _finish(self, state: TaskState, ending: Ending) -> RunOutcome:
         stood = await self._take_back(state, ending)
