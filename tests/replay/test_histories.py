@@ -24,7 +24,7 @@ KINDS = {
     "denied",
     "answered",
     "killed",
-    "killed_and_lost",  # of a former version, which settled lost calls in the common queue alone: goes with its `patched`
+    "killed_and_lost",  # of a former version, which settled in the common queue alone: goes with its `patched`
     "paused",
     "edited",
     "taken_over-1",
