@@ -48,7 +48,8 @@ class People(Protocol):
         An approval counts for the stage that is asked now: its author has that stage's role, of their own, by
         delegation (`on_behalf_of`) or by escalation, and has signed where the process says so. Other words take an
         approver, the agent's owner, or a role of any stage. Nobody decides who asked for the run, or wrote the call's
-        arguments: `NotAuthorised`, recorded. Deny beats approve: a denial after a grant that is not yet consumed
+        arguments; who could have asked for it by what they made may only deny, and nobody approves a call that rests on
+        their words: `NotAuthorised`, recorded. Deny beats approve: a denial after a grant that is not yet consumed
         revokes it. `edit` ends the request `edited`. Late, duplicate and losing decisions are recorded with
         `applied=False`. `happened|not_happened` settles the effect itself.
 

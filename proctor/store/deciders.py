@@ -111,11 +111,17 @@ class Decider:
             yield f"{by} asked for this run and may not decide about it"
         if by in self.locked.authors:
             yield f"{by} wrote the arguments of this call and may not decide about it"
-        if self.standing["could_have_asked"] and self.decision.word != "deny":
-            requester = self.request["requester"]
-            yield f"{requester} asked for this run by a key, a hook or a schedule of {by}'s making"
-        if self.standing["has_prompted"] and self.is_approving:
-            yield f"{by} told the run what this call rests on, and may not approve it: somebody else may"
+        if self.decision.word != "deny":
+            yield from self._own_hands()
+
+    def _own_hands(self) -> Iterator[str]:
+        """Refuse, for all but a no, whoever acted here by what is not their name, in whosever place they decide."""
+        names, requester = {self.by.name, self.place}, self.request["requester"]
+        for name in sorted(names.intersection(self.standing["could_have_asked"])):
+            yield f"{requester} asked for this run by a key, a hook or a schedule of {name}'s making, who may only deny"
+        for name in sorted(names.intersection(self.standing["prompters"])):
+            if self.is_approving:
+                yield f"{name} told the run what this call rests on, and may not approve it, only deny it"
 
     def _of_place(self) -> Iterator[str]:
         by, place = self.by.name, self.place
@@ -169,7 +175,7 @@ def hint_for(objection: str) -> str:
         return HOW_TO_VOUCH
     if "signature" in objection or "the key" in objection:
         return HOW_TO_SIGN
-    return "an approver or the agent's owner decides, never the requester"
+    return "an approver or the agent's owner decides, who neither asked for the run nor gave the call its words"
 
 
 def names_taken(words: Sequence[SpokenWord]) -> frozenset[str]:

@@ -4,7 +4,7 @@ SELECT
     (SELECT p.roles FROM proctor.principal p WHERE p.name = $1 AND p.disabled_at IS NULL) AS roles,
     proctor.is_delegated($1, $2, r.agent, $4) AS is_delegated,
     (SELECT k FROM proctor.approver_key k WHERE k.id = $5) AS key,
-    proctor.could_have_asked(r) && ARRAY[$1, $2] AS could_have_asked,
-    coalesce(proctor.prompters_of(r.run_id, $6, $7) && ARRAY[$1, $2], false) AS has_prompted
+    proctor.could_have_asked(r) AS could_have_asked,
+    coalesce(proctor.prompters_of(r.run_id, $6, $7), '{}') AS prompters
 FROM proctor.run r
 WHERE r.run_id = $3

@@ -15,7 +15,7 @@ from proctor.contracts.labels import Flow, Integrity, Labels, Origin
 from proctor.contracts.outside import HookOrder, ScheduleOrder
 from proctor.contracts.planning import CallsProposal
 from proctor.store.postgres import PostgresStore
-from tests.integration.store.scenes import ASK, REQUESTER, Scene, open_scene, plan_of
+from tests.integration.store.scenes import ASK, REQUESTER, Scene, asked_for, open_scene, plan_of
 from tests.integration.store.test_ending_waiting import wait_for_an_answer
 from tests.integration.store.test_grants import Granted, approve, asked
 from tests.integration.store.test_narrow_keys import _key_of
@@ -25,6 +25,7 @@ from tests.integration.store.test_stages import person
 OLGA = person("olga", Role.OWNER, Role.APPROVER, Role.OPERATOR)
 ANNA = person("anna", Role.APPROVER, Role.OPERATOR)
 OTTO = person("otto", Role.OWNER, Role.APPROVER, Role.OPERATOR)
+CARL = person("carl")
 SERVICE = Principal(name=REQUESTER, roles=frozenset({Role.REQUESTER}))
 BEGINNING: dict[str, Any] = {"agent": "fixer", "tenant": "default", "principal": SERVICE.name, "goal": "mend it"}
 HOOK = HookOrder(name="tickets", **BEGINNING)
@@ -32,7 +33,7 @@ SCHEDULE = ScheduleOrder.model_validate({**BEGINNING, "name": "at-night", "input
 
 
 async def _enrolled(store: PostgresStore) -> None:
-    for one in (OLGA, OTTO):
+    for one in (OLGA, OTTO, ANNA):
         await store.people.enrol(one.name, one.roles, f"token of {one.name}")
     await store.people.enrol(SERVICE.name, SERVICE.roles, "token of the service", is_service=True)
 
@@ -57,8 +58,10 @@ async def test_who_made_what_began_the_run_does_not_approve(store: PostgresStore
         await store.beginnings.delete_schedule(SCHEDULE.name, OLGA)
         await store.beginnings.put_schedule(SCHEDULE, OTTO)
     request = await _asked(scene)
-    with pytest.raises(NotAuthorised, match="olga"):
-        await scene.decide(request, "approve", OLGA)
+    await store.delegations.delegate(ANNA.name, datetime.now(UTC) + timedelta(hours=1), OLGA)
+    for by, place in ((OLGA, None), (ANNA, OLGA.name)):
+        with pytest.raises(NotAuthorised, match="of olga's making"):
+            await scene.decide(request, "approve", by, on_behalf_of=place)
     assert (await scene.decide(request, "approve", OTTO)).applied
     assert (await scene.decide(request, "deny", OLGA, reason="no")).applied
 
@@ -102,27 +105,32 @@ async def test_a_fence_is_released_by_a_second_person_and_by_no_program(store: P
     assert "otto" == (await store.kills.release(fence.epoch, OTTO)).released_by
 
 
-async def _planned(scene: Scene, step: int, origin: Origin, node: str) -> str:
-    """Ask about a call that takes an argument from somewhere; one without a node is a model's."""
-    record, (request,) = plan_of(scene.run_id, Verdict.REQUIRE_APPROVAL, step=step)
+async def _planned(scene: Scene, step: int, node: str, *calls: dict[str, Any]) -> str:
+    """Ask about calls, each with what its decision says of it; without a node they are a model's. Gives the last."""
+    record, requests = plan_of(scene.run_id, *[Verdict.REQUIRE_APPROVAL] * len(calls), step=step)
     assert isinstance(record.proposal.proposed, CallsProposal)
-    flow = Flow(labels=Labels(integrity=Integrity.TRUSTED, sources=(str(origin),)), origins=(origin,))
-    (judged,), (call,) = record.decisions, record.proposal.proposed.calls
-    calls = CallsProposal(calls=(call.model_copy(update={"node": node}),))
-    changed = {
-        "decisions": (judged.model_copy(update={"flows": {"service": flow}}),),
-        "proposal": record.proposal.model_copy(update={"proposed": calls}),
-    }
-    await scene.store.journal.record_plan(record.model_copy(update=changed), [request])
-    return request.id
+    decisions = tuple(one.model_copy(update=said) for one, said in zip(record.decisions, calls, strict=True))
+    proposed = tuple(one.model_copy(update={"node": node}) for one in record.proposal.proposed.calls)
+    proposal = record.proposal.model_copy(update={"proposed": CallsProposal(calls=proposed)})
+    asked = [asked_for(one, decisions[one.call]) for one in requests]
+    await scene.store.journal.record_plan(
+        record.model_copy(update={"decisions": decisions, "proposal": proposal}), asked
+    )
+    return asked[-1].id
+
+
+def _from(origin: Origin) -> dict[str, Any]:
+    """Say of a call that it takes an argument from somewhere."""
+    labels = Labels(integrity=Integrity.TRUSTED, sources=(str(origin),))
+    return {"flows": {"service": Flow(labels=labels, origins=(origin,))}}
 
 
 @pytest.mark.parametrize(
     ("origin", "node", "refused"),
     [
         (Origin.REQUEST, "", {"otto"}),
-        (Origin.PERSON, "", {"olga", "otto"}),
-        (Origin.PERSON, "pay", {"olga"}),
+        (Origin.PERSON, "", {"olga", "otto", "carl"}),
+        (Origin.PERSON, "pay", {"olga", "carl"}),
         (Origin.REQUEST, "pay", set()),
     ],
     ids=["told a model", "told a model, and answered it", "answered a playbook", "neither"],
@@ -130,19 +138,53 @@ async def _planned(scene: Scene, step: int, origin: Origin, node: str) -> str:
 async def test_whose_words_a_call_rests_on_does_not_approve_it(
     store: PostgresStore, origin: Origin, node: str, refused: set[str]
 ) -> None:
-    """Whom a model heard before it planned the call, and whose answer is among the arguments; they may deny."""
+    """Whom a model heard before it planned the call, and whose answer or edit is among the arguments; they may deny."""
     scene = await open_scene(store)
     await wait_for_an_answer(scene)
     await scene.decide(f"req-{scene.run_id}-0-0", "answer", OLGA, answer="the blue one")
+    (edited,) = await scene.plan(Verdict.REQUIRE_APPROVAL, step=1)
+    await scene.decide(edited.id, "edit", CARL, arguments={"service": "the blue one"})
     await order(scene, "say", OTTO, text="restart web")
-    request = await _planned(scene, 1, origin, node)
+    request = await _planned(scene, 2, node, _from(origin))
     await order(scene, "say", ANNA, text="and then look")
-    for one in (one for one in (OLGA, OTTO) if one.name in refused):
-        with pytest.raises(NotAuthorised, match="may not approve it"):
+    for one in (one for one in (OLGA, OTTO, CARL) if one.name in refused):
+        with pytest.raises(NotAuthorised, match="may not approve it") as caught:
             await scene.decide(request, "approve", one)
-    who = next(one for one in (OLGA, OTTO, ANNA) if one.name not in refused)
+        assert "nor gave the call its words" in caught.value.hint
+    who = next(one for one in (OLGA, OTTO, CARL, ANNA) if one.name not in refused)
     assert (await scene.decide(request, "approve", who)).applied
     assert (await scene.decide(request, "deny", OLGA, reason="no")).applied
+
+
+WRITTEN = {**_from(Origin.PERSON), "author": CARL.name}
+EDITED = {**WRITTEN, "replaces": 0}
+
+
+@pytest.mark.parametrize(
+    ("calls", "says", "is_refused"),
+    [
+        ([WRITTEN], True, False),
+        ([_from(Origin.REQUEST), EDITED], False, False),
+        ([_from(Origin.REQUEST), EDITED], True, True),
+        ([_from(Origin.PERSON), EDITED], False, True),
+    ],
+    ids=["made at the wheel", "edited", "edited, and the model was told", "edited, and it took the answer"],
+)
+async def test_what_a_person_wrote_rests_on_nobody_elses_words(
+    store: PostgresStore, calls: list[dict[str, Any]], says: bool, is_refused: bool
+) -> None:
+    """But for those that the call rests on in whose place it stands."""
+    scene = await open_scene(store)
+    await wait_for_an_answer(scene)
+    await scene.decide(f"req-{scene.run_id}-0-0", "answer", OLGA, answer="the blue one")
+    if says:
+        await order(scene, "say", OLGA, text="restart web")
+    request = await _planned(scene, 1, "", *calls)
+    if is_refused:
+        with pytest.raises(NotAuthorised, match="olga told the run"):
+            await scene.decide(request, "approve", OLGA)
+    else:
+        assert (await scene.decide(request, "approve", OLGA)).applied
 
 
 @pytest.mark.parametrize("place", [None, "otto"])

@@ -31,20 +31,30 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
 $$;
 
 -- The people whose words stand behind a call of a run: of a model's, who told it something before it planned the step;
--- of any, who answered a question before it, where the call takes something that a person gave.
+-- of any, who answered a question or edited a call before it, where it takes something that a person gave. Of an edited
+-- call that is asked about the one in whose place it stands: what was edited, and what is done at the wheel, is its
+-- author's.
 CREATE FUNCTION proctor.prompters_of(p_run text, p_step integer, p_call integer) RETURNS text[]
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT array_agg(DISTINCT said.by) FROM proctor.planned_call c CROSS JOIN LATERAL (
+    WITH RECURSIVE lineage (call) AS (
+        SELECT p_call
+        UNION
+        SELECT (o.decision ->> 'replaces')::integer FROM lineage l
+        JOIN proctor.planned_call o ON o.run_id = p_run AND o.step = p_step AND o.call = l.call
+    )
+    SELECT array_agg(DISTINCT said.by) FROM lineage l
+    JOIN proctor.planned_call c ON c.run_id = p_run AND c.step = p_step AND c.call = l.call
+    CROSS JOIN LATERAL (
         SELECT o.by FROM proctor.control o
         WHERE o.run_id = p_run AND o.word = 'say' AND o.step <= p_step AND c.node = ''
         UNION ALL
         SELECT d.by FROM proctor.request q JOIN proctor.decision d ON d.request_id = q.id
-        WHERE q.run_id = p_run AND q.step < p_step AND d.applied AND d.word = 'answer'
+        WHERE q.run_id = p_run AND q.step < p_step AND d.applied AND d.word IN ('answer', 'edit')
           AND EXISTS (
               SELECT FROM json_each(c.decision -> 'flows') f
               WHERE f.value ->> 'origins' LIKE '%"person"%')
     ) said
-    WHERE c.run_id = p_run AND c.step = p_step AND c.call = p_call
+    WHERE c.decision ->> 'author' IS NULL
 $$;
 
 -- As before, and without those of authors who could have asked for the run themselves, or spoke to it.
