@@ -78,6 +78,6 @@ BEGIN
       AND NOT EXISTS (
           SELECT FROM proctor.control c
           WHERE c.run_id = p_run.run_id AND c.by = g.by AND c.word IN ('take_over', 'act', 'say'))
-      AND g.by <> ALL (proctor.could_have_asked(p_run))
+      AND g.by <> ALL ((SELECT proctor.could_have_asked(p_run))::text[])  -- asked once, and only where there is any grant
     ORDER BY g.expires_at, g.id;
 END $$;
