@@ -105,7 +105,13 @@ def error_of(problem: Problem) -> ProctorError:
     found = next((entry[1] for entry in _KINDS if entry[0] == kind), None) or _OTHERS.get(kind, (0, ProctorError))[1]
     message = problem.detail or problem.title
     if problem.errors:
-        message = f"{message}: {'; '.join(f'{one.where}: {one.what}' for one in problem.errors)}"
+        message = f"{message}: {'; '.join(map(_told, problem.errors))}"
     if found is InvalidDocument:
         return InvalidInput(message, hint=problem.hint)
     return found(message, hint=problem.hint)
+
+
+def _told(one: ProblemDetail) -> str:
+    """Say what is wrong to who wrote a file and no request: `body` is the whole of it."""
+    where = one.where.removeprefix("body").removeprefix(".")
+    return f"{where}: {one.what}" if where else one.what

@@ -101,13 +101,12 @@ def _order(**fields: Any) -> "ApiKeyOrder":
     from pydantic import ValidationError
 
     from gateway.front_models import ApiKeyOrder
-    from proctor.contracts.errors import InvalidInput
+    from gateway.unfitting import misfit_of
 
     try:
         return ApiKeyOrder.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", hint="see --help") from error
+        raise misfit_of(error) from error
 
 
 def revoke(
@@ -155,13 +154,12 @@ def link(
     from pydantic import ValidationError
 
     from gateway.front_models import IdentityOrder
-    from proctor.contracts.errors import InvalidInput
+    from gateway.unfitting import misfit_of
 
     try:
         order = IdentityOrder.model_validate({"system": system, "subject": subject, "principal": principal})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", hint="see --help") from error
+        raise misfit_of(error) from error
 
     async def work(session: Session) -> Any:
         return await (await session.front(act_as)).link_identity(order)

@@ -112,14 +112,13 @@ def _steer(context: typer.Context, run_id: str, act_as: str | None, output: Form
     async def work(session: Session) -> "ControlReceipt":
         from pydantic import ValidationError
 
+        from gateway.unfitting import misfit_of
         from proctor.contracts.control import ControlOrder
-        from proctor.contracts.errors import InvalidInput
 
         try:
             made = ControlOrder.model_validate({"run_id": run_id, **order})
         except ValidationError as error:
-            first = error.errors()[0]
-            raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", hint="see --help") from error
+            raise misfit_of(error) from error
         return await (await session.front(act_as)).steer(made)
 
     receipt = perform(context, work)

@@ -251,15 +251,14 @@ async def _send(session: Session, front: "Front", request: "HumanRequest", decis
 def _checked(request: "HumanRequest", decision: dict[str, Any]) -> "HumanDecision":
     from pydantic import ValidationError
 
-    from proctor.contracts.errors import InvalidInput
+    from gateway.unfitting import misfit_of
     from proctor.contracts.human import HumanDecision
 
     given = {name: value for name, value in decision.items() if value is not None}
     try:
         return HumanDecision.model_validate({"request_id": request.id, **given})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", hint="see --help") from error
+        raise misfit_of(error) from error
 
 
 def lasting_s(text: str) -> int:

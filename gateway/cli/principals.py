@@ -110,4 +110,5 @@ def _roles(names: list[str]) -> "frozenset[Role]":
     try:
         return frozenset(Role(name) for name in names)
     except ValueError as error:
-        raise InvalidInput(f"{error}", hint=f"the roles are {', '.join(Role)}") from error
+        wrong = sorted(set(names) - set(Role))
+        raise InvalidInput(f"{', '.join(wrong)}: no such role", hint=f"the roles are {', '.join(Role)}") from error

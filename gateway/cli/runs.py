@@ -134,13 +134,12 @@ def _order(agent: str, content: Any, goal: str, model: str | None) -> "TaskOrder
     from pydantic import ValidationError
 
     from gateway.front_models import TaskOrder
-    from proctor.contracts.errors import InvalidInput
+    from gateway.unfitting import misfit_of
 
     try:
         return TaskOrder.model_validate({"agent": agent, "input": content, "goal": goal, "model": model})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", hint="shorten it") from error
+        raise misfit_of(error, hint="shorten it") from error
 
 
 def ps(

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 from gateway.http.callers import NotAuthenticated
 from gateway.http.rates import TooManyRequests
 from gateway.problems import MEDIA_TYPE, TYPE_PREFIX, Problem, ProblemDetail, other_problem, problem_of
+from gateway.unfitting import misfit
 from proctor.contracts.errors import ProctorError
 
 RETRY_AFTER_S = 2
@@ -97,7 +98,7 @@ async def _too_many(request: Request, error: Exception) -> JSONResponse:
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     found = tuple(
-        ProblemDetail(where=".".join(map(str, one["loc"]))[:200], what=str(one["msg"])[:300])
+        ProblemDetail(where=".".join(map(str, one["loc"]))[:200], what=misfit(one)[:1000])
         for one in error.errors()[:MOST_DETAILS]
     )
     problem = other_problem("invalid-request", "The request does not fit its schema", "the request cannot be used")

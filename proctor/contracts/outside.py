@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any, Literal, Protocol, Self
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -33,7 +34,9 @@ class WebhookOrder(Contract):
     def _knows_its_kinds(self) -> Self:
         unknown = sorted(set(self.kinds) - EVENT_KINDS)
         if unknown:
-            raise ValueError(f"no event is of kind {', '.join(unknown)}")
+            near = get_close_matches(unknown[0], sorted(EVENT_KINDS), n=1)
+            there_are = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(EVENT_KINDS))}"
+            raise ValueError(f"no event is of kind {', '.join(unknown)}; {there_are}")
         return self
 
 
