@@ -64,7 +64,7 @@ def list_keys(
     async def work(session: Session) -> Any:
         return await (await session.front(act_as)).api_keys(PrincipalName(principal) if principal else None)
 
-    print_rows(perform(context, work), output, _KEY)
+    print_rows(perform(context, work), output, _KEY, empty="there are no API keys; `proctor api-keys create` makes one")
 
 
 def create(
@@ -138,7 +138,7 @@ def links(
     async def work(session: Session) -> Any:
         return await (await session.front(act_as)).identities(PrincipalName(principal) if principal else None)
 
-    print_rows(perform(context, work), output, _LINK)
+    print_rows(perform(context, work), output, _LINK, empty="nobody is linked to another system")
 
 
 def link(

@@ -43,9 +43,7 @@ def ls(context: typer.Context, output: OutputOption = Format.TABLE) -> None:
         return await (await session.reader()).breakers()
 
     found = perform(context, work)
-    print_rows(found, output, _COLUMNS)
-    if not found and output is Format.TABLE:
-        say("every breaker is closed")
+    print_rows(found, output, _COLUMNS, empty="every breaker is closed")
 
 
 def open_breaker(

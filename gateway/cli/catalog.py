@@ -42,9 +42,7 @@ def list_agents(context: typer.Context, output: OutputOption = Format.TABLE) -> 
     """List the agents; one whose files are wrong is listed with its problem."""
     catalog = catalog_of(context)
     rows = [_agent_row(catalog, name) for name in catalog.names()]
-    print_rows(rows, output, _AGENT_COLUMNS)
-    if not rows:
-        say(f"no agents in {wiring_of(context).settings().agents}")
+    print_rows(rows, output, _AGENT_COLUMNS, empty=f"no agents in {wiring_of(context).settings().agents}")
 
 
 def _agent_row(catalog: "AgentCatalog", name: Any) -> dict[str, Any]:

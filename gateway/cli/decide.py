@@ -67,9 +67,7 @@ def approvals(
         return await front.approvals(RunId(run_id) if run_id is not None else None)
 
     waiting = perform(context, work)
-    print_rows(waiting, output, _COLUMNS, _NARROW)
-    if not waiting and output is Format.TABLE:
-        say("nothing waits for a person")
+    print_rows(waiting, output, _COLUMNS, _NARROW, empty="nothing waits for a person")
 
 
 def _show(context: typer.Context, request_id: str, act_as: str | None, output: Format) -> None:

@@ -42,7 +42,7 @@ def drill(
 ) -> None:
     """Kill a harmless run, and measure it. Exit 1 when anything was too slow."""
     if is_list:
-        print_rows(perform(context, _newest), output, _COLUMNS, _NARROW)
+        print_rows(perform(context, _newest), output, _COLUMNS, _NARROW, empty="no drill was made yet")
         return
 
     async def work(session: Session) -> Any:

@@ -132,6 +132,4 @@ def fences(context: typer.Context, act_as: AsOption = None, output: OutputOption
         return await (await session.reader(act_as)).fences()
 
     standing = perform(context, work)
-    print_rows(standing, output, _FENCE)
-    if not standing and output is Format.TABLE:
-        say("no kill is in force")
+    print_rows(standing, output, _FENCE, empty="no kill is in force")

@@ -68,11 +68,16 @@ def plain(value: Any) -> Any:
 
 
 def print_rows(
-    rows: Sequence[Any], output: Format, columns: Mapping[str, str], narrow: Mapping[str, str] | None = None
+    rows: Sequence[Any],
+    output: Format,
+    columns: Mapping[str, str],
+    narrow: Mapping[str, str] | None = None,
+    *,
+    empty: str = "",
 ) -> None:
     """Print a list. `columns` maps a title of the table to a dotted path into the row; JSON has everything.
 
-    `narrow` has the columns for a terminal of fewer than 120.
+    `narrow` has the columns for a terminal of fewer than 120; `empty` is said below a table without rows.
     """
     if output is Format.JSON:
         print_json(rows)
@@ -82,6 +87,8 @@ def print_rows(
     else:
         shown = columns if narrow is None or _list_width() >= _WIDE else narrow
         print_table([[_at(plain(row), path) for path in shown.values()] for row in rows], list(shown))
+        if empty and not rows:
+            say(empty)
 
 
 def print_one(value: Any, output: Format, fields: Mapping[str, str]) -> None:

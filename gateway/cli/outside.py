@@ -86,7 +86,7 @@ def _print_secret(made: Any, what: str, output: Format) -> None:
 
 def list_webhooks(context: typer.Context, act_as: AsOption = None, output: OutputOption = Format.TABLE) -> None:
     """List subscriptions to events, newest first."""
-    print_rows(_ask(context, act_as, "webhooks"), output, _WEBHOOK)
+    print_rows(_ask(context, act_as, "webhooks"), output, _WEBHOOK, empty="there are no webhooks")
 
 
 def add_webhook(
@@ -131,7 +131,7 @@ def enable_webhook(context: typer.Context, webhook: IdArgument, act_as: AsOption
 
 def list_hooks(context: typer.Context, act_as: AsOption = None, output: OutputOption = Format.TABLE) -> None:
     """List ways in for other systems, by name."""
-    print_rows(_ask(context, act_as, "hooks"), output, _HOOK)
+    print_rows(_ask(context, act_as, "hooks"), output, _HOOK, empty="there are no hooks")
 
 
 def add_hook(
@@ -157,7 +157,7 @@ def disable_hook(context: typer.Context, name: NameArgument, act_as: AsOption = 
 
 def list_schedules(context: typer.Context, act_as: AsOption = None, output: OutputOption = Format.TABLE) -> None:
     """List schedules by name, and what Temporal says of each."""
-    print_rows(_ask(context, act_as, "schedules"), output, _SCHEDULE)
+    print_rows(_ask(context, act_as, "schedules"), output, _SCHEDULE, empty="there are no schedules")
 
 
 def add_schedule(
@@ -212,7 +212,8 @@ def dead(
     output: OutputOption = Format.TABLE,
 ) -> None:
     """List deliveries that were given up, newest first."""
-    print_rows(_ask(context, act_as, "deliveries", "dead", channel=channel, limit=limit), output, _DELIVERY)
+    found = _ask(context, act_as, "deliveries", "dead", channel=channel, limit=limit)
+    print_rows(found, output, _DELIVERY, empty="no delivery was given up")
 
 
 def replay(

@@ -103,9 +103,12 @@ def versions(context: typer.Context, agent: AgentArgument, output: OutputOption 
         return await session.gateway.store.policies.versions(AgentName(agent))
 
     found = perform(context, work)
-    print_rows(found, output, _VERSION_COLUMNS)
-    if not found and output is Format.TABLE:
-        say(f"{agent} has no recorded policy yet: its first run, or `proctor policy propose`, records one")
+    print_rows(
+        found,
+        output,
+        _VERSION_COLUMNS,
+        empty=f"{agent} has no recorded policy yet: its first run, or `proctor policy propose`, records one",
+    )
 
 
 def approve(

@@ -31,7 +31,8 @@ def ls(context: typer.Context, output: OutputOption = Format.TABLE) -> None:
         names = local_names(session.gateway.settings.home)
         return [await _standing(session, name) for name in names]
 
-    print_rows(perform(context, work), output, {"NAME": "name", "ROLES": "roles", "TOKEN": "token"})
+    columns = {"NAME": "name", "ROLES": "roles", "TOKEN": "token"}
+    print_rows(perform(context, work), output, columns, empty="there are no tokens in the state folder")
 
 
 async def _standing(session: Session, name: str) -> dict[str, Any]:

@@ -42,9 +42,7 @@ def reviews(
         return await session.gateway.store.autonomy.reviews(name, open_only=not has_decided)
 
     found = perform(context, work)
-    print_rows(found, output, {**_COLUMNS, **_DECIDED} if has_decided else _COLUMNS)
-    if not found and output is Format.TABLE:
-        say("nothing waits for a review")
+    print_rows(found, output, {**_COLUMNS, **_DECIDED} if has_decided else _COLUMNS, empty="nothing waits for a review")
 
 
 def review(

@@ -168,7 +168,7 @@ def ps(
                 break
         return found
 
-    print_rows(perform(context, work), output, _RUN_COLUMNS, _NARROW)
+    print_rows(perform(context, work), output, _RUN_COLUMNS, _NARROW, empty="there are no such runs")
 
 
 def show(context: typer.Context, run_id: RunArgument, output: OutputOption = Format.TABLE) -> None:

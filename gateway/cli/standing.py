@@ -73,9 +73,7 @@ def list_grants(
         return await (await session.reader(act_as)).grants(AgentName(agent) if agent else None)
 
     found = perform(context, work)
-    print_rows(found, output, _GRANT)
-    if not found and output is Format.TABLE:
-        say("no standing approval is live")
+    print_rows(found, output, _GRANT, empty="no standing approval is live")
 
 
 def revoke_grant(
@@ -131,9 +129,7 @@ def list_delegations(context: typer.Context, act_as: AsOption = None, output: Ou
         return await (await session.reader(act_as)).delegations()
 
     found = perform(context, work)
-    print_rows(found, output, _DELEGATION)
-    if not found and output is Format.TABLE:
-        say("nobody decides in another's place")
+    print_rows(found, output, _DELEGATION, empty="nobody decides in another's place")
 
 
 def end_delegation(
@@ -165,7 +161,7 @@ def list_keys(
     async def work(session: Session) -> Any:
         return await (await session.reader(act_as)).keys(PrincipalName(principal) if principal else None)
 
-    print_rows(perform(context, work), output, _KEY, _NARROW_KEY)
+    print_rows(perform(context, work), output, _KEY, _NARROW_KEY, empty="nobody has registered a key")
 
 
 def add_key(

@@ -68,7 +68,7 @@ def list_tools(
 ) -> None:
     """List the tools, those of the catalog that no agent uses too. Marks what somebody should look at."""
     used = _used(perform(context, lambda session: _reports(session, "30d", None))) if with_usage else None
-    print_rows(_tools(context, agent, used), output, _TOOL_COLUMNS, _NARROW)
+    print_rows(_tools(context, agent, used), output, _TOOL_COLUMNS, _NARROW, empty="there are no tools")
 
 
 def show_tool(

@@ -115,7 +115,12 @@ def test_entries_give_their_exit_code(installation: FakeInstallation, proctor: C
 
 
 @pytest.mark.parametrize(
-    ("command", "said"), [("approvals", "nothing waits for a person"), ("fences", "no kill is in force")]
+    ("command", "said"),
+    [
+        ("approvals", "nothing waits for a person"),
+        ("fences", "no kill is in force"),
+        ("ps", "there are no such runs"),
+    ],
 )
 def test_empty_list_says_that_it_is_empty(proctor: Call, command: str, said: str) -> None:
     """A person sees more than a headline; a program sees an empty list and nothing else."""
