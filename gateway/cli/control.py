@@ -62,7 +62,10 @@ def tell(
     act_as: AsOption = None,
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Send a message into a run. Its planner reads it before its next step, labelled with your name."""
+    """Send a message into a run. Its planner reads it before its next step, labelled with your name.
+
+    What a model plans after it rests on your words: you may deny it then, and somebody else approves it.
+    """
     _steer(context, run_id, act_as, output, word="say", text=text, key=key)
 
 
