@@ -86,7 +86,7 @@ def _witness(text: str) -> "Witness":
 
     match = re.fullmatch(r"(\d{1,12}):([0-9a-f]{64})", text)
     if match is None:
-        raise typer.BadParameter("--head is N:HASH, as `proctor show RUN -o json` prints it under audit_head")
+        raise typer.BadParameter("--head is N:HASH, as `proctor show RUN` prints it under audit head")
     return Witness(source="given", head=AuditHead(n=int(match[1]), hash=Digest(match[2])))
 
 

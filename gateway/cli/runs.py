@@ -185,7 +185,9 @@ def show(context: typer.Context, run_id: RunArgument, output: OutputOption = For
         return {**shown, "audit_head": plain(detail.audit_head), "report": detail.report, "waiting_for": requests}
 
     found = perform(context, work)
-    print_one(found, output, _RUN_FIELDS)
+    head = found["audit_head"]
+    as_given = f"{head['n']}:{head['hash']}" if head else None  # As `audit verify --head` takes it.
+    print_one(found | {"audit_head": as_given} if output is Format.TABLE else found, output, _RUN_FIELDS)
     if output is Format.TABLE:
         for request in found["waiting_for"]:
             say(f"waits for a person until {moment_line(request['expires_at'])}: {request['title']}")

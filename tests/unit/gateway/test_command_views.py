@@ -60,6 +60,15 @@ def test_show_prints_report_and_what_waits(proctor: Call, installation: FakeInst
     assert "proctor approve req-000001" in err
 
 
+def test_show_prints_the_audit_head_as_verify_takes_it(proctor: Call, installation: FakeInstallation) -> None:
+    """Whoever keeps it can paste it after --head; a program reads its parts."""
+    installation.store.rows["run-1"] = run_record()
+    installation.store.record("run-1", ("run_opened", {}))
+    head = json.loads(proctor("show", "run-1", "-o", "json")[1])["audit_head"]
+    assert f"audit head  {head['n']}:{head['hash']}\n" in proctor("show", "run-1")[1]
+    assert proctor("audit", "verify", "run-1", "--head", f"{head['n']}:{head['hash']}")[0] == 0
+
+
 def test_lists_have_three_formats(proctor: Call, installation: FakeInstallation) -> None:
     """Table for people; json one array; jsonl one object a line."""
     installation.store.rows = {name: run_record(name) for name in ("run-1", "run-2")}
