@@ -25,6 +25,8 @@ NamesArgument = Annotated[list[str] | None, typer.Argument(metavar="[TOOL]…", 
 VersionOption = Annotated[str | None, typer.Option(help="Which version; needed where there are several.")]
 ByOption = Annotated[str, typer.Option("--as", metavar="NAME", help="Who reviewed it; it is recorded.")]
 _LOCK_COLUMNS = {"CHANGE": "change", "TOOL": "name", "VERSION": "version", "FILE": "file", "OWNER": "owner"}
+_NARROW_LOCK = {title: path for title, path in _LOCK_COLUMNS.items() if title in {"CHANGE", "FILE", "OWNER"}}
+"""What a narrow terminal has room for; a file has its tool's name."""
 _VERIFY_COLUMNS = {"TOOL": "name", "VERSION": "version", "SOURCE": "source", "STATE": "state", "WHY": "why"}
 
 
@@ -57,7 +59,7 @@ def lock(
             after[key] = entry
     rows = [_lock_row(before.get(key), after.get(key), tools.get(key)) for key in sorted({*before, *after})]
     changed = [row for row in rows if row is not None]
-    print_rows(changed, output, _LOCK_COLUMNS)
+    print_rows(changed, output, _LOCK_COLUMNS, _NARROW_LOCK)
     if check and changed:
         raise typer.Exit(EXIT_CHANGED)
     if not check:
