@@ -90,6 +90,11 @@ def _kind_of(source: Source) -> Kind:
 
 
 def _validate_folder(path: Path, derive: SchemaSource | None) -> ValidationReport:
+    if not (path / MANIFEST).is_file() and (agents := _agents_below(path)):
+        problem = Problem(
+            file=str(path), message="is not an agent's folder, but holds some", hint=f"name one: {', '.join(agents)}"
+        )
+        return ValidationReport(path=str(path), kind="unknown", problems=(problem,))
     reading = read_agent(path, derive)
     understood: list[str] = []
     notes: list[str] = []
@@ -105,6 +110,10 @@ def _validate_folder(path: Path, derive: SchemaSource | None) -> ValidationRepor
         notes=tuple(notes),
         problems=(*reading.problems, *_problems_of_cases(path, reading.bundle)),
     )
+
+
+def _agents_below(path: Path) -> list[str]:
+    return sorted(str(found.parent) for place in ("*", "agents/*") for found in path.glob(f"{place}/{MANIFEST}"))
 
 
 def _problems_of_cases(path: Path, bundle: AgentBundle | None) -> list[Problem]:

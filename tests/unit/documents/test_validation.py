@@ -36,6 +36,17 @@ def test_folder_is_validated_as_a_whole(tmp_path: Path) -> None:
     assert any("tool Charge" in line for line in report.understood)
 
 
+@pytest.mark.parametrize("above", [".", ".."])
+def test_folder_above_an_agents_says_which_there_are(tmp_path: Path, above: str) -> None:
+    """Nobody is told to write a manifest where there is none to be."""
+    folder = write_agent(tmp_path / "agents")
+    report = validate(folder.parent / above)
+    assert (report.kind, report.exit_code) == ("unknown", 2)
+    assert [f"name one: {folder.parent / above / ('agents' if above == '..' else '') / folder.name}"] == [
+        problem.hint for problem in report.problems
+    ]
+
+
 def test_problems_decide_the_exit_code(tmp_path: Path) -> None:
     """Every mistake in the folder is listed, and the command fails."""
     folder = write_agent(
