@@ -1,12 +1,13 @@
 """From an OpenAPI document to tool contracts, and to the report of what they do not hold."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
 from proctor.contracts.base import Contract
-from proctor.contracts.canonical import canonical_json
+from proctor.contracts.canonical import canonical_json, summarize
 from proctor.contracts.errors import InvalidInput
 from proctor.contracts.globs import glob_matches
 from proctor.contracts.http_call import HttpBody
@@ -75,8 +76,7 @@ def import_openapi(document: Document, asked: Asked) -> OpenApiImport:
     names = tool_names(asked.source, [(one.method, one.path, one.operation_id) for one in operations])
     chosen = [(name, one) for name, one in zip(names, operations, strict=True) if _is_asked(asked.only, name, one)]
     if not chosen:
-        what = f"none of its {len(operations)} operations matches --only" if operations else "it has no operations"
-        raise InvalidInput(f"nothing to import from {asked.shown}: {what}")
+        raise _nothing_chosen(asked, names, operations)
     contracts = []
     for name, operation in chosen:
         notes = Notes(operation.label)
@@ -88,6 +88,17 @@ def import_openapi(document: Document, asked: Asked) -> OpenApiImport:
     every.append(importing.counted())
     notes_found = tuple(note for notes in every for note in notes.found)
     return OpenApiImport(document.title, tuple(contracts), notes_found, len(operations), len(chosen))
+
+
+def _nothing_chosen(asked: Asked, names: Sequence[str], operations: Sequence[Operation]) -> InvalidInput:
+    if not operations:
+        return InvalidInput(f"nothing to import from {asked.shown}: it has no operations")
+    first = operations[0]
+    called = " or ".join(f"`{name}`" for name in (names[0], first.operation_id, first.label) if name)
+    return InvalidInput(
+        f"nothing to import from {asked.shown}: none of its {len(operations)} operations matches --only",
+        hint=f"globs match the whole of a name, letter for letter; the first is {summarize(called, 300)}",
+    )
 
 
 def _is_asked(only: tuple[str, ...], name: str, operation: Operation) -> bool:

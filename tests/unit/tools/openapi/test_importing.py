@@ -246,8 +246,9 @@ def test_only_chooses_by_name_id_or_path(glob: str) -> None:
 
 def test_only_that_matches_nothing_is_a_mistake() -> None:
     """A slip of the pen must not look like an empty service."""
-    with pytest.raises(InvalidInput, match="none of its 9 operations matches --only"):
+    with pytest.raises(InvalidInput, match="none of its 9 operations matches --only") as caught:
         imported(only=("nothing*",))
+    assert "the first is `shop_getOrder` or `getOrder` or `GET /orders/{order.id}`" in caught.value.hint
 
 
 def test_path_is_taken_as_it_is_written() -> None:
