@@ -26,7 +26,7 @@ from proctor.contracts.labels import Flow
 from proctor.contracts.planning import ProposedCall
 from proctor.contracts.steps import CallPlan, PlannedCall
 from proctor.contracts.tool import ArgumentRole, RetryRule, ToolContract
-from proctor.contracts.traffic import Lane
+from proctor.contracts.traffic import BREAKER_ASK_PERSON, Lane
 
 _PLACES = {ArgumentRole.TARGET: 0, ArgumentRole.AMOUNT: 1, None: 2, ArgumentRole.FILTER: 3, ArgumentRole.CONTENT: 4}
 """Where an argument stands in a call's line; what nobody declared comes before what steers nothing."""
@@ -75,11 +75,12 @@ class DispatchJudge:
     @property
     def lane(self) -> Lane | None:
         """What the call passes through; None where there is no contract, and policy denies it."""
-        contract, manifest = self.bench.bundle.tool(self.plan.tool), self.bench.bundle.manifest
+        contract = self.bench.bundle.tool(self.plan.tool)
         if contract is None:
             return None
-        to = manifest.degradation.get(self.plan.tool)
-        despite = to is not None and to.to == "ask_person"
+        # Not what the manifest says: of calls that met a half-open breaker, no person was asked about any.
+        fired = () if self.decision is None else self.decision.fired
+        despite = any(rule.id == BREAKER_ASK_PERSON for rule in fired)
         return lane_of(contract, self.plan.arguments, self.plan.run.tenant, self.bench.tools, despite_open=despite)
 
     @property

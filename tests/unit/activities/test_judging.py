@@ -20,6 +20,7 @@ from proctor.contracts.planning import CallsProposal, DeclaredPlan, Observation,
 from proctor.contracts.policy import LONG_AGO, WindowForm
 from proctor.contracts.steps import CallPlan
 from proctor.contracts.tool import ArgumentRole, Risk
+from proctor.contracts.traffic import Breaker, BreakerState, Degradation
 from tests.unit.activities.scene import (
     LOOK_UP,
     NOW,
@@ -55,7 +56,7 @@ LIMIT = {
 }
 
 
-def judged_at_dispatch(of: AgentBundle, live: LiveFacts, active: tuple[Digest, AgentBundle] | None = None) -> Any:
+def judge_at_dispatch(of: AgentBundle, active: tuple[Digest, AgentBundle] | None = None) -> DispatchJudge:
     place = bench(of, active)
     (recorded,) = judge_step(place, [TracedCall(SMALL, moment(flows=TRUSTED), {})], step=0, window=OPEN).decisions
     plan = CallPlan(
@@ -68,7 +69,11 @@ def judged_at_dispatch(of: AgentBundle, live: LiveFacts, active: tuple[Digest, A
         decision=recorded,
     )
     known = frozenset({PINNED, *([active[0]] if active else [])})
-    return DispatchJudge(plan, place, known)(live)
+    return DispatchJudge(plan, place, known)
+
+
+def judged_at_dispatch(of: AgentBundle, live: LiveFacts, active: tuple[Digest, AgentBundle] | None = None) -> Any:
+    return judge_at_dispatch(of, active)(live)
 
 
 def live(**fields: Any) -> LiveFacts:
@@ -252,6 +257,16 @@ def test_old_records_are_judged_as_untraced() -> None:
     assert not REFUND.is_read
     judged = DispatchJudge(plan, bench(bundle()), frozenset({PINNED}))(live())
     assert Verdict.REQUIRE_APPROVAL is judged.verdict
+
+
+@pytest.mark.parametrize("is_shut", [False, True])
+def test_open_breaker_is_passed_only_where_a_person_was_asked_for_it(is_shut: bool) -> None:
+    """Of calls that meet a half-open one no person decides: they are probes, as many as it takes and no more."""
+    breaker = Breaker(name="tool:Refund", state=BreakerState.HALF_OPEN, failures=5, is_shut=is_shut)
+    judge = judge_at_dispatch(bundle(degradation={"Refund": Degradation(to="ask_person")}))
+    verdict = judge(live(breakers=(breaker,))).verdict
+    assert judge.lane is not None
+    assert (is_shut, is_shut) == (verdict is Verdict.REQUIRE_APPROVAL, judge.lane.despite_open)
 
 
 def test_record_says_the_tier_that_the_call_was_judged_at() -> None:
