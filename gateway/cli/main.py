@@ -32,6 +32,7 @@ from gateway.cli import (
     tools,
     watch,
 )
+from gateway.cli.other_words import CommandWithOtherWords
 from gateway.cli.output import say
 from gateway.cli.session import Wiring
 from gateway.cli.visible import visible_line
@@ -42,6 +43,7 @@ EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="proctor",
+    cls=CommandWithOtherWords,
     help="Run autonomous agents in production: durable, governed, accountable, stoppable.",
     epilog="Exit codes: 0 ok, 1 error, 2 usage, 3 denied, cancelled or timed out, 4 not authorised, 5 run failed, "
     "6 blocked by policy, 8 still pending, 130 interrupted.",
