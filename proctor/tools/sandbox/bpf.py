@@ -33,6 +33,7 @@ AF_UNIX, SOCK_STREAM, SOCKET_TYPE_MASK = 1, 1, 0xF
 TERMINAL_INPUT: Final = (0x5412, 0x541C)
 """TIOCSTI and TIOCLINUX: they type into the terminal of whoever started the process."""
 F_SETPIPE_SZ: Final = 1031
+SO_SNDBUF, SO_SNDBUFFORCE = 7, 32
 CURRENT_PERSONALITY: Final = 0xFFFFFFFF
 
 
@@ -160,7 +161,8 @@ _IN_PART: Final[dict[str, Callable[[], Block]]] = {
     "sendto": _unaddressed,
     "ioctl": lambda: _but(1, *TERMINAL_INPUT),
     "fcntl": lambda: _but(1, F_SETPIPE_SZ),
+    "setsockopt": lambda: _but(2, SO_SNDBUF, SO_SNDBUFFORCE),
     "personality": lambda: _only(0, 0, CURRENT_PERSONALITY),
     "prlimit64": lambda: _only(0, 0),
 }
-"""Calls that are allowed with some arguments. A pipe keeps its size: its pages are in no process' memory."""
+"""Calls that are allowed with some arguments. Pipes and sockets keep their size: their pages are in no process' memory."""

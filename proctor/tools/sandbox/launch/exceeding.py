@@ -6,6 +6,7 @@ import mmap
 import os
 import resource
 import signal
+import socket
 from collections.abc import Callable
 from functools import partial
 
@@ -178,12 +179,17 @@ def open_many(bait: Bait) -> str:
 
 
 def widen_pipes(bait: Bait) -> str:
-    """Make pipes hold more than a page or sixteen: their content is in nobody's memory."""
+    """Make pipes or sockets hold more than they come with: their content is in nobody's memory."""
     del bait
     readable, writable = os.pipe()
+    left, right = socket.socketpair()
     try:
-        return filtered(lambda: calls.fcntl(writable, 1031, 1 << 20), errno.EPERM)
+        return filtered(lambda: calls.fcntl(writable, 1031, 1 << 20), errno.EPERM) or filtered(
+            lambda: left.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20), errno.EPERM
+        )
     finally:
+        for one in (left, right):
+            one.close()
         os.close(readable)
         os.close(writable)
 
