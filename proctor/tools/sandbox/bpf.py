@@ -165,4 +165,4 @@ _IN_PART: Final[dict[str, Callable[[], Block]]] = {
     "personality": lambda: _only(0, 0, CURRENT_PERSONALITY),
     "prlimit64": lambda: _only(0, 0),
 }
-"""Calls that are allowed with some arguments. Pipes and sockets keep their size: their pages are in no process' memory."""
+"""Calls that are allowed with some arguments. Pipes and sockets keep their size: no process' memory has their pages."""
