@@ -279,3 +279,36 @@ async def test_call_that_waits_for_room_gives_up_in_the_end(store: PostgresStore
     last = await store.traffic.enter(lane, key("waits"))
     assert [False, True] == [first.is_over, last.is_over]
     assert not last.admitted
+
+
+async def test_clock_that_has_gone_back_holds_nobody_up(store: PostgresStore, dsn: str) -> None:
+    """As where a standby takes over: limits and breakers go on from now, and do not wait until it has caught up."""
+    limit = RateLimit(calls=1, per_s=10)
+    lane = PLAIN.model_copy(update={"rate_limit": limit, "patience_s": 15.0})
+    assert (await store.traffic.enter(lane, key("before"))).admitted
+    assert not (await store.traffic.enter(lane, key("waits"))).admitted
+    assert (await store.traffic.enter(lane, key("refused"))).is_over
+    down = lane.model_copy(update={"tool": ToolName("Down")})
+    await fail(store, 3, down)
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        await connection.execute("UPDATE proctor.bucket SET at = at + interval '1 hour'")
+        await connection.execute("UPDATE proctor.waiting SET since = since + interval '1 hour'")
+        await connection.execute("UPDATE proctor.waiting SET due_at = due_at + interval '1 hour'")
+        await connection.execute(
+            "UPDATE proctor.breaker SET changed_at = changed_at + interval '1 hour', "
+            "open_until = open_until + interval '1 hour' WHERE state = 'open'"
+        )
+    (seen,) = await store.traffic.breakers(["tool:Down"])
+    assert (BreakerState.HALF_OPEN, False, 0.0) == (seen.state, seen.is_shut, seen.open_until_s)
+    assert (await store.traffic.enter(down, key("probe"))).admitted
+    late = await store.traffic.enter(lane, key("late"))
+    assert (False, True) == (late.admitted, late.wait_s < 60)
+    again = await store.traffic.enter(lane, key("waits"))
+    assert again.wait_s < 60
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        await connection.execute("UPDATE proctor.bucket SET at = at - interval '20 seconds'")
+    assert (await store.traffic.enter(lane, key("next"))).admitted
+    await store.traffic.set_breaker(OF_HOST, BreakerState.OPEN, "olga", "they migrate")
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        await connection.execute("UPDATE proctor.breaker SET changed_at = changed_at + interval '1 hour'")
+    assert not (await store.traffic.enter(PLAIN, key("by hand"))).admitted
