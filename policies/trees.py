@@ -5,6 +5,7 @@ from typing import Any
 
 from policies.comparing import compare
 from policies.conditions import ALWAYS, NEVER, AllOf, AnyOf, Compare, Condition, Constant, Fact, Not
+from proctor.contracts.canonical import LARGEST_EXACT
 
 
 def equals(fact: Fact, value: Constant) -> Condition:
@@ -83,7 +84,13 @@ def canonical(condition: Condition) -> dict[str, Any]:
     fact, default = condition.fact, condition.default
     return {
         "fact": [fact.name, fact.kind, list(fact.choices), None if fact.path is None else list(fact.path)],
-        "bounds": [fact.is_optional, fact.is_integer, fact.minimum, fact.maximum],
-        condition.operator: list(condition.operands),
-        "default": list(default) if isinstance(default, tuple) else default,
+        "bounds": [fact.is_optional, fact.is_integer, _whole(fact.minimum), _whole(fact.maximum)],
+        condition.operator: [_whole(operand) for operand in condition.operands],
+        "default": list(default) if isinstance(default, tuple) else _whole(default),
     }
+
+
+def _whole(value: Any) -> Any:
+    """Give a whole number as an integer: canonical JSON has one form for both, and finds this one sooner."""
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_EXACT
+    return int(value) if is_whole else value

@@ -1,6 +1,7 @@
 """The same question, asked of Z3: an independent encoding of what conditions mean."""
 
 import re
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -58,7 +59,7 @@ class Oracle:
     def _list(self, fact: Fact) -> dict[str, Any]:
         """Declare for each text that could be in the list whether it is."""
         universe = fact.choices or (HOSTS if fact.kind is Kind.HOSTS else ELEMENTS)
-        return {text: z3.Bool(f"{fact.name} has {text}") for text in universe}
+        return {text: _membership(fact.name, text) for text in universe}
 
     def _translated(self, condition: Condition) -> Any:
         match condition:
@@ -93,13 +94,24 @@ class Oracle:
                 return value[first]
             case "only":
                 is_fine = _is_listed if one.fact.kind is Kind.HOSTS else _matches_one
-                return z3.And([z3.Not(there) for text, there in value.items() if not is_fine(one.operands, text)])
+                return _nothing_of(one.fact.name, tuple(text for text in value if not is_fine(one.operands, text)))
             case operator:
                 return {"less_than": value < first, "at_most": value <= first}.get(
                     operator, value > first if operator == "greater_than" else value >= first
                 )
 
 
+@cache  # making terms takes Z3's Python longer than the answers take Z3
+def _membership(name: str, text: str) -> Any:
+    return z3.Bool(f"{name} has {text}")
+
+
+@cache
+def _nothing_of(name: str, texts: tuple[str, ...]) -> Any:
+    return z3.Not(z3.Or([_membership(name, text) for text in texts]))
+
+
+@cache
 def _glob(pattern: str) -> Any:
     anything = z3.AllChar(z3.ReSort(z3.StringSort()))
     parts = [z3.Star(anything) if c == "*" else anything if c == "?" else z3.Re(c) for c in pattern]
@@ -108,6 +120,7 @@ def _glob(pattern: str) -> Any:
     return parts[0] if len(parts) == 1 else z3.Concat(*parts)
 
 
+@cache
 def _matches_one(patterns: Any, text: str) -> bool:
     as_regex = (re.escape(one).replace(r"\*", ".*").replace(r"\?", ".") for one in patterns)
     return any(re.fullmatch(one, text, re.DOTALL) for one in as_regex)
