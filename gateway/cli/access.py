@@ -83,8 +83,10 @@ def create(
 ) -> None:
     """Make an API key. It is printed on stdout, this once."""
     from gateway.cli.decide import lasting_s
+    from proctor.contracts.identity_ports import LONGEST_KEY_S
 
-    order = _order(principal=principal, roles=role or None, label=label, for_s=lasting_s(lasting))
+    for_s = lasting_s(lasting, LONGEST_KEY_S)
+    order = _order(principal=principal, roles=role or None, label=label, for_s=for_s)
 
     async def work(session: Session) -> Any:
         return await (await session.front(act_as)).create_api_key(order)

@@ -113,7 +113,10 @@ def approve(
     """Approve a request, with exactly the arguments that it shows."""
     decision: dict[str, Any] = {"word": "approve", "reason": reason, "on_behalf_of": place_of}
     if stop_asking is not None:
-        decision["grant"] = {"scope": scope, "for_s": lasting_s(stop_asking), "max_uses": max_uses, "same": same}
+        from proctor.contracts.approving import LONGEST_GRANT_S
+
+        for_s = lasting_s(stop_asking, LONGEST_GRANT_S)
+        decision["grant"] = {"scope": scope, "for_s": for_s, "max_uses": max_uses, "same": same}
     elif same or max_uses is not None or scope != "run":
         raise typer.BadParameter("--same, --scope and --max-uses go with --stop-asking FOR")
     _decide(context, request_id, act_as, output, decision, is_for_all=is_for_all)
@@ -259,14 +262,16 @@ def _checked(request: "HumanRequest", decision: dict[str, Any]) -> "HumanDecisio
         raise misfit_of(error) from error
 
 
-def lasting_s(text: str) -> int:
-    """Read how long something lasts, in seconds. Raises `InvalidInput`."""
+def lasting_s(text: str, longest_s: int | None = None) -> int:
+    """Read how long something lasts, in seconds. Raises `InvalidInput`, also where it is longer than `longest_s`."""
     from proctor.contracts.durations import seconds_of
     from proctor.contracts.errors import InvalidInput
 
     seconds = seconds_of(text)
     if not seconds:
         raise InvalidInput(f"{text!r} is not a time", hint="write 30m, 8h or 7d")
+    if longest_s is not None and seconds > longest_s:
+        raise InvalidInput(f"{text} is too long", hint=f"it may last {longest_s // 86_400} days at most")
     return seconds
 
 

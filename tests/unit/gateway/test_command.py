@@ -223,6 +223,19 @@ def test_wrong_usage_exits_2(proctor: Call, arguments: tuple[str, ...]) -> None:
     assert "Usage:" in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "longest"),
+    [(("approve", "req-000001", "--stop-asking", "31d"), 30), (("api-keys", "create", "--for", "367d"), 366)],
+)
+def test_a_time_that_is_too_long_is_told_how_long_it_may_be(
+    proctor: Call, installation: FakeInstallation, arguments: tuple[str, ...], longest: int
+) -> None:
+    """In days, as it was given, and not in seconds."""
+    installation.store.requests["req-000001"] = human_request()
+    code, _, err = proctor(*arguments, "--as", "maria.ops")
+    assert (2, f"proctor: {arguments[-1]} is too long — it may last {longest} days at most\n") == (code, err)
+
+
 @pytest.mark.parametrize("kind", RequestKind)
 def test_commands_that_a_request_shows_can_be_entered_as_they_are(proctor: Call, kind: RequestKind) -> None:
     """They are copied, by people in a hurry."""
