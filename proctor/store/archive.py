@@ -71,6 +71,10 @@ class PostgresRunArchive:
         if agent is not None:
             row = await self._database.row("agent_head", agent)
             if row is None:
+                if agent.startswith("@"):
+                    raise UnknownName(
+                        f"nothing is recorded on {run_id} yet", hint="`audit verify --all` lists the chains"
+                    )
                 raise UnknownName(
                     f"nothing governs an agent {agent} yet", hint="its policy is recorded at its first run"
                 )

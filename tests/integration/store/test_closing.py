@@ -64,3 +64,5 @@ async def test_runs_are_listed_newest_first(store: PostgresStore) -> None:
     for lookup in (store.archive.run(ghost), store.archive.recorded_head(ghost), store.kills.receipt(ghost)):
         with pytest.raises(UnknownName):
             await lookup
+    with pytest.raises(UnknownName, match="nothing is recorded on agent:@traffic yet"):
+        await store.archive.recorded_head(RunId("agent:@traffic"))
