@@ -46,7 +46,9 @@ class TargetList:
                 else:
                     self._hosts.append(parse_pattern(text))
             except ValueError as error:
-                raise InvalidInput(f"{text!r} is neither a host nor a network: {error}") from error
+                raise InvalidInput(
+                    f"{text!r} is neither a host nor a network", hint="write a.example, 127.0.0.1:9000 or 10.0.0.0/8"
+                ) from error
 
     def check_url(self, text: str) -> httpx.URL:
         """Give a URL that may be subscribed. Raises `InvalidInput`, and `Refused` as `resolve` does."""
