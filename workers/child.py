@@ -17,7 +17,8 @@ from proctor.contracts.errors import Unavailable
 from workers.embedded.ports import LOOPBACK, HeldPort, claim_port
 from workers.embedded.tether import tethered
 
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 150.0
+"""Longest that a part may take to start: an end of it is noticed at once, so only a busy machine comes near."""
 POLL_S = 0.05
 MAX_RESTARTS = 5
 RESTART_WINDOW_S = 60.0

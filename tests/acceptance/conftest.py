@@ -21,7 +21,7 @@ from workers.embedded.tether import tethered
 
 ROOT = Path(__file__).parents[2]
 PROCTOR = str(Path(sys.executable).with_name("proctor"))
-START_S = 120
+START_S = 150
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Product:
             pending = self.ask("approvals", "--run", run_id)
             if pending:
                 return str(pending[0]["id"])
-            time.sleep(0.2)
+            time.sleep(0.5)  # to ask costs more than to wait
         raise AssertionError(f"{run_id} does not wait for anybody: {self.ask('show', run_id)}")
 
     def wait_for_end(self, run_id: str) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from demo.process import ROOT
 
-START_S = 120
+START_S = 150
 STACK = "proctor dev"
 _FILE = re.compile(r"File `([^`]+)`[^\n]*:\n\n```\w+\n(.*?)```", re.DOTALL)
 _CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
