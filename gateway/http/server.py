@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 
@@ -24,7 +25,7 @@ from gateway.http.oidc_client import open_sign_in
 from gateway.http.parts import HttpParts
 from gateway.http.rates import Rates
 from gateway.http.settings import HttpSettings
-from proctor.contracts.errors import Unavailable
+from proctor.contracts.errors import InvalidInput, Unavailable
 from proctor.settings import Settings
 from proctor.store.postgres import PostgresStore
 from proctor.telemetry.logs import set_up_logs
@@ -49,11 +50,25 @@ def serve_gateway(settings: Settings, environ: Mapping[str, str]) -> int:
     """
     set_up_logs(settings.log_level)
     http = HttpSettings.load(environ)
+    check_tls(http)
     tracing = set_up_tracing(settings.otlp_endpoint, "gateway")
     try:
         return asyncio.run(run_gateway(settings, http, environ, tracing))
     finally:
         tracing.shutdown()
+
+
+def check_tls(http: HttpSettings) -> None:
+    """Look whether certificate and key can be used, before anything is opened. Raises `InvalidInput`."""
+    if http.tls_cert is None:
+        return
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(http.tls_cert, http.tls_key)
+    except OSError as error:
+        raise InvalidInput(
+            "PROCTOR_TLS_CERT and PROCTOR_TLS_KEY are no certificate and its key, or cannot be read",
+            hint="give PEM files: the certificate with its chain, and the key that it was made for",
+        ) from error
 
 
 async def run_gateway(settings: Settings, http: HttpSettings, environ: Mapping[str, str], tracing: Tracing) -> int:

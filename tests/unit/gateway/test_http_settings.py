@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.http.server import check_tls
 from gateway.http.settings import HttpSettings
 from proctor.contracts.errors import InvalidInput
 
@@ -16,7 +17,10 @@ def test_it_listens_to_nobody_else_in_the_clear(host: str, tmp_path: Path) -> No
     pem = tmp_path / "x.pem"
     pem.touch()
     tls = {"PROCTOR_TLS_CERT": str(pem), "PROCTOR_TLS_KEY": str(pem)}
-    assert "https" == HttpSettings.load({"PROCTOR_GATEWAY_HOST": host, **tls}).scheme
+    http = HttpSettings.load({"PROCTOR_GATEWAY_HOST": host, **tls})
+    assert "https" == http.scheme
+    with pytest.raises(InvalidInput, match="no certificate and its key"):
+        check_tls(http)
     assert HttpSettings.load({"PROCTOR_GATEWAY_HOST": host, "PROCTOR_BEHIND_PROXY": "10.0.0.5, 172.16.0.0/12"})
 
 
