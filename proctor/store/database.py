@@ -39,7 +39,7 @@ _DOWN = (
 
 @asynccontextmanager
 async def speaks_unavailable() -> AsyncIterator[None]:
-    """Raise `Unavailable` for everything that means that Postgres does not answer for now."""
+    """Raise `Unavailable` for everything that means that Postgres does not answer for now; no error quotes a row."""
     try:
         yield
     except _DOWN as error:
@@ -49,6 +49,9 @@ async def speaks_unavailable() -> AsyncIterator[None]:
             f"Postgres does not answer: {' '.join(str(error).split()) or type(error).__name__}",
             hint="check that it runs, and PGHOST or DATABASE_URL",
         ) from error
+    except asyncpg.PostgresError as error:
+        error.detail = None  # it quotes the row: that would stand in logs, spans and Temporal's history
+        raise
 
 
 class Database:

@@ -1,8 +1,10 @@
 """What stands in the schema itself, behind the code: rights, triggers, and the words that columns take."""
 
 import re
+import traceback
 from typing import get_args
 
+import asyncpg
 import psycopg
 import pytest
 
@@ -16,6 +18,7 @@ from proctor.contracts.outside import SignatureScheme
 from proctor.contracts.session_ports import Credential
 from proctor.contracts.tool import Risk
 from proctor.contracts.traffic import BreakerState
+from proctor.store.database import Database
 
 GUARDED = ["audit", "cell_level", "control", "control_act", "decision", "declared_plan", "denied_goal", "grant_use"]
 GUARDED += ["policy_activation", "policy_approval", "policy_version", "read_call", "review", "review_verdict"]
@@ -27,6 +30,8 @@ DELETED = ["channel_reference", "delivery", "event", "identity", "lease", "seen_
 NOT_ADDED_TO = {"alembic_version", "demotion", "drill_lease"}
 COLUMNS = ["approver_key.revoked_at", "approver_key.valid_from", "approver_key.vouched_by", "delegation.revoked_at"]
 COLUMNS += ["standing_grant.revoked_at", "standing_grant.revoked_by", "standing_grant.uses"]
+
+PERSONAL = "anna@example.org"
 
 _TABLES = """
 SELECT relname FROM pg_class
@@ -134,3 +139,18 @@ async def test_rows_that_would_mislead_are_not_stored(dsn: str, insert: str) -> 
     """No chat gets what is for a webhook, one gateway makes drills, and a sign-in comes back to our own pages."""
     with psycopg.connect(dsn) as connection, pytest.raises(psycopg.errors.CheckViolation):
         connection.execute(insert.encode())
+
+
+async def test_refused_row_is_quoted_in_no_error(dsn: str) -> None:
+    """What it holds is a person's; errors end in logs, spans and Temporal's history."""
+    database = await Database.connect(dsn, min_size=1, max_size=1)
+
+    async def write() -> None:
+        async with database.transaction() as connection:
+            insert = "INSERT INTO proctor.breaker (name, state, last_error) VALUES ('tool:A', 'odd', $1)"
+            await connection.execute(insert, PERSONAL)
+
+    with pytest.raises(asyncpg.CheckViolationError, match="violates check constraint") as raised:
+        await write()
+    await database.close()
+    assert PERSONAL not in "".join(traceback.format_exception(raised.value))
