@@ -5,8 +5,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from proctor.contracts.credential_sources import CredentialsFile, VaultAccess, VaultSource
-from proctor.documents.problems import Problems, raise_first, read_form
-from proctor.documents.source import read_source
+from proctor.documents.problems import Problem, Problems, raise_first, read_form
+from proctor.documents.source import Source, read_source
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}", re.ASCII)
 _OWN_PORTS = {"https": ":443", "http": ":80"}
@@ -15,14 +15,19 @@ _THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 
 def read_credentials(path: Path) -> CredentialsFile:
     """Read the document. Raises `InvalidDocument` with the line of the first mistake."""
-    source = read_source(path)
+    found, problems = credentials_of(read_source(path))
+    raise_first(problems)
+    assert found is not None
+    return found
+
+
+def credentials_of(source: Source) -> tuple[CredentialsFile | None, list[Problem]]:
+    """Read a document that was parsed, with all of its mistakes."""
     problems = Problems(source)
     found = read_form(CredentialsFile, source.data, problems)
     if found is not None:
         _check(found, problems)
-    raise_first(problems.found)
-    assert found is not None
-    return found
+    return found, problems.found
 
 
 def _check(found: CredentialsFile, problems: Problems) -> None:

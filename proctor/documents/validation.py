@@ -10,6 +10,7 @@ from proctor.contracts.manifest import AgentBundle, Autonomy
 from proctor.contracts.tool import ToolContract
 from proctor.documents import evaluation, slo
 from proctor.documents.agent import MANIFEST, check_playbook, read_agent
+from proctor.documents.credentials import credentials_of
 from proctor.documents.folder import Folder
 from proctor.documents.manifest import AgentForm, ModelForm, PlaybookForm, notes_on, read_manifest
 from proctor.documents.policy import POLICY, SECTIONS, describe_policy, read_policy
@@ -29,6 +30,7 @@ Kind = Literal[
     "slo",
     "evaluation",
     "playbook",
+    "credentials",
     "unknown",
 ]
 _KINDS: dict[str, Kind] = {
@@ -40,6 +42,7 @@ _KINDS: dict[str, Kind] = {
     "steps": "playbook",
     **dict.fromkeys(SECTIONS, "policy"),
     "cases": "policy tests",
+    "credentials": "credentials",
 }
 
 
@@ -211,6 +214,13 @@ def _validate_unknown(source: Source) -> ValidationReport:
     return _report(source, "unknown", [], [], [problem])
 
 
+def _validate_credentials(source: Source) -> ValidationReport:
+    found, problems = credentials_of(source)
+    credentials = found.credentials if found is not None else {}
+    understood = [f"{name} from {one.source.kind}: {', '.join(one.tools)}" for name, one in credentials.items()]
+    return _report(source, "credentials", understood, [], problems)
+
+
 _READERS: dict[Kind, Callable[[Source], ValidationReport]] = {
     "agent": _validate_manifest,
     "policy": _validate_policy,
@@ -219,6 +229,7 @@ _READERS: dict[Kind, Callable[[Source], ValidationReport]] = {
     "evaluation": _validate_evaluation,
     "tool tests": _validate_tool_tests,
     "playbook": _validate_playbook,
+    "credentials": _validate_credentials,
     "unknown": _validate_unknown,
 }
 

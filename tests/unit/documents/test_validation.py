@@ -6,11 +6,13 @@ from proctor.documents.validation import validate
 from tests.unit.documents import forms
 from tests.unit.documents.agents import MANIFEST, PLAYBOOK, TOOLS, write_agent
 
+CREDENTIALS = "credentials: {wiki: {source: {kind: file, path: /run/secrets/wiki}, tools: [SearchWiki]}}"
 FORMS = {
     "agent.yaml": (forms.AGENT, "agent", "egress: denied, except postings.example.org"),
     "tool.json": (forms.TOOL, "tool contract", "irreversible, risk high"),
     "slo.yaml": (forms.SLO, "slo", "objective 0.99 over 30 days"),
     "eval.yaml": (forms.EVALUATION, "evaluation", "$.severity"),
+    "credentials.yaml": (CREDENTIALS, "credentials", "wiki from file: SearchWiki"),
     "playbook.yaml": (PLAYBOOK, "playbook", "2 steps"),
     "tools.yaml": (TOOLS, "tool contract", "Refund 1(order?): write, risk high, read back by FindRefund"),
 }
