@@ -153,12 +153,12 @@ def _agents(settings: Settings) -> list[Finding]:
 
 def _credentials(settings: Settings, tools: Sequence[ToolContract]) -> list[Finding]:
     """Look whether the worker would give the tools what their contracts ask for; no secret is fetched for it."""
-    if not any(tool.credentials for tool in tools):
-        return []
     try:
         missing = not_granted(read_file(settings), tools, written_origin)
-    except InvalidInput as error:
+    except InvalidInput as error:  # A worker does not start with it, whether or not a tool needs any.
         return [Finding(name="credentials", state=State.FAIL, detail=error.message, remedy=error.hint or "correct it")]
+    if not any(tool.credentials for tool in tools):
+        return []
     if missing:
         remedy = "see docs/how-to/keep-credentials.md; the calls of these tools fail"
         return [Finding(name="credentials", state=State.WARN, detail=summarize("; ".join(missing)), remedy=remedy)]
