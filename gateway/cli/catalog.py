@@ -80,7 +80,7 @@ def validate(
     path: Annotated[str, typer.Argument(metavar="PATH", help="A document, or an agent's folder.")],
     output: OutputOption = Format.TABLE,
 ) -> None:
-    """Check a document or an agent's folder. Manifest, tool contract, SLO file, evaluation spec; with what was read."""
+    """Check a document or an agent's folder. Manifest, tools, policy, SLOs, credentials; with what was read."""
     del context
     from pathlib import Path
 
