@@ -32,11 +32,11 @@ class WorkerGroup:
 
     def __init__(self, workers: Sequence[Worker]) -> None:
         """Take the workers."""
-        self._workers, self._exit = workers, contextlib.AsyncExitStack()
+        self.workers, self._exit = tuple(workers), contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         """Poll until the block ends."""
-        for worker in self._workers:
+        for worker in self.workers:
             await self._exit.enter_async_context(worker)
         return self
 
@@ -49,20 +49,20 @@ class WorkerGroup:
     @property
     def is_running(self) -> bool:
         """Whether all of them poll."""
-        return all(worker.is_running for worker in self._workers)
+        return all(worker.is_running for worker in self.workers)
 
     async def run(self) -> None:
         """Work until told to stop. Raises what the first one raised that failed."""
-        running = [asyncio.create_task(worker.run()) for worker in self._workers]
+        running = [asyncio.create_task(worker.run()) for worker in self.workers]
         try:
             await asyncio.gather(*running)
         except BaseException:
-            await asyncio.gather(*(worker.shutdown() for worker in self._workers if worker.is_running))
+            await asyncio.gather(*(worker.shutdown() for worker in self.workers if worker.is_running))
             raise
 
     async def shutdown(self) -> None:
         """Stop polling, and return when what is under way has ended."""
-        await asyncio.gather(*(worker.shutdown() for worker in self._workers))
+        await asyncio.gather(*(worker.shutdown() for worker in self.workers))
 
 
 def chosen_polls(settings: Settings) -> list[Poll]:

@@ -167,6 +167,10 @@ async def test_probe_of_a_lost_worker_comes_back(store: PostgresStore, dsn: str)
     await let_time_pass(dsn)
     assert (await store.traffic.enter(lane, key("lost"))).admitted
     assert not (await store.traffic.enter(lane, key("next"))).admitted
+    with psycopg.connect(dsn) as connection:
+        seen = "SELECT is_shut FROM proctor.breakers_seen(%s, %s)"
+        shut = [connection.execute(seen, [key(who), [OF_TOOL]]).fetchone() for who in ("lost", "next")]
+    assert [(False,), (True,)] == shut, "a probe that a worker lost holds back others, not itself"
     assert (await store.traffic.enter(lane, key("lost"))).admitted
     await asyncio.sleep(0.4)
     assert (await store.traffic.enter(lane, key("next"))).admitted
@@ -224,6 +228,9 @@ async def test_room_is_never_given_twice(store: PostgresStore, other: PostgresSt
 async def test_room_of_a_lost_worker_comes_back(store: PostgresStore, other: PostgresStore) -> None:
     """When its lease has run out; a worker that was only slow then gives back nothing of who came after it."""
     lane = PLAIN.model_copy(update={"concurrency": 1, "lease_s": 0.3})
+    elsewhere = lane.model_copy(update={"tool": ToolName("Other")})
+    for lease_s in (0.3, 60.0):
+        await store.traffic.enter(elsewhere.model_copy(update={"lease_s": lease_s}), key("taken over"))
     slow = await store.traffic.enter(lane, key("same"))
     assert not (await other.traffic.enter(lane, key("next"))).admitted
     again = await other.traffic.enter(lane, key("same"))
@@ -232,6 +239,9 @@ async def test_room_of_a_lost_worker_comes_back(store: PostgresStore, other: Pos
     assert not (await other.traffic.enter(lane, key("next"))).admitted
     await asyncio.sleep(0.4)
     assert (await other.traffic.enter(lane, key("next"))).admitted
+    assert not (await other.traffic.enter(elsewhere, key("next"))).admitted, (
+        "its lease began anew when it was taken over"
+    )
 
 
 async def test_bucket_lets_no_more_pass_than_it_holds(store: PostgresStore, other: PostgresStore, dsn: str) -> None:
@@ -249,6 +259,8 @@ async def test_bucket_lets_no_more_pass_than_it_holds(store: PostgresStore, othe
         await connection.execute("UPDATE proctor.waiting SET due_at = clock_timestamp()")
     in_turn = [await store.traffic.enter(lane, key(n)) for n in waiting]
     assert all(passage.admitted for passage in in_turn)
+    tried_again = await store.traffic.enter(lane, key(waiting[0]))
+    assert not tried_again.admitted, "a further attempt takes a place of its own"
 
 
 async def test_tenants_have_buckets_of_their_own(store: PostgresStore) -> None:
@@ -277,7 +289,8 @@ async def test_call_that_waits_for_room_gives_up_in_the_end(store: PostgresStore
     first = await store.traffic.enter(lane, key("waits"))
     await asyncio.sleep(0.5)
     last = await store.traffic.enter(lane, key("waits"))
-    assert [False, True] == [first.is_over, last.is_over]
+    anew = await store.traffic.enter(lane, key("waits"))
+    assert [False, True, False] == [first.is_over, last.is_over, anew.is_over]
     assert not last.admitted
 
 
@@ -303,11 +316,13 @@ async def test_clock_that_has_gone_back_holds_nobody_up(store: PostgresStore, ds
     assert (await store.traffic.enter(down, key("probe"))).admitted
     late = await store.traffic.enter(lane, key("late"))
     assert (False, True) == (late.admitted, late.wait_s < 60)
-    again = await store.traffic.enter(lane, key("waits"))
-    assert again.wait_s < 60
+    assert (await store.traffic.enter(lane, key("waits"))).wait_s < 60
     async with await psycopg.AsyncConnection.connect(dsn) as connection:
-        await connection.execute("UPDATE proctor.bucket SET at = at - interval '20 seconds'")
-    assert (await store.traffic.enter(lane, key("next"))).admitted
+        found = await connection.execute("SELECT count(*) FROM proctor.waiting WHERE since > clock_timestamp()")
+        assert (0,) == await found.fetchone(), "what waited waits no longer for it than its patience, from now"
+        await connection.execute("UPDATE proctor.bucket SET at = at - interval '1 hour'")
+    after_long = [await store.traffic.enter(lane, key(f"next {n}")) for n in range(2)]
+    assert [True, False] == [passage.admitted for passage in after_long], "an idle bucket holds no more than it may"
     await store.traffic.set_breaker(OF_HOST, BreakerState.OPEN, "olga", "they migrate")
     async with await psycopg.AsyncConnection.connect(dsn) as connection:
         await connection.execute("UPDATE proctor.breaker SET changed_at = changed_at + interval '1 hour'")

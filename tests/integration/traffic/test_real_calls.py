@@ -27,6 +27,7 @@ from proctor.store.postgres import PostgresStore
 from proctor.telemetry.metrics import Metrics
 from tests.integration.traffic import tools
 from workers.embedded.temporal import NAMESPACE, EmbeddedTemporal
+from workers.pools import WorkerGroup
 from workers.wiring import build
 
 REQUESTER = Principal(name=PrincipalName("rita"), roles=frozenset({Role.REQUESTER}))
@@ -82,8 +83,8 @@ def write_agent(root: Path, name: str, steps: Sequence[dict[str, Any]], **manife
 class Stack:
     """The product in this process, and the way in."""
 
-    def __init__(self, client: Client, store: PostgresStore, agents: Path) -> None:
-        self.client, self.store, self.agents = client, store, agents
+    def __init__(self, client: Client, store: PostgresStore, agents: Path, worker: WorkerGroup) -> None:
+        self.client, self.store, self.agents, self.worker = client, store, agents, worker
         self._engine = TemporalRunEngine(self._give, address="", task_queue="proctor")
         self._n = 0
 
@@ -147,8 +148,9 @@ async def stack(tmp_path: Path, dsn: str, store: PostgresStore) -> AsyncIterator
         settings = replace(loaded, configured=Endpoints(endpoint, dsn), drain_s=1.0)
         client = await connect_temporal(endpoint)
         parts = await build(settings, client, Metrics())
+        assert isinstance(parts.worker, WorkerGroup)
         async with parts.worker:
-            yield Stack(client, store, agents)
+            yield Stack(client, store, agents, parts.worker)
             tools.GOES_ON.set()
         await parts.close()
 
@@ -197,6 +199,9 @@ async def test_an_outage_is_met_as_each_manifest_says(stack: Stack) -> None:
 
 async def test_calls_wait_for_room_and_a_pool_that_hangs_holds_up_no_other(stack: Stack) -> None:
     """Each waits its turn without an attempt or an event of its own; two hang, and the rest of the pool waits alone."""
+    (of_pool,) = [one.config() for one in stack.worker.workers if one.task_queue == "proctor-slow"]
+    names = {activity.__name__ for activity in of_pool.get("activities", ())}
+    assert {"call_tool", "read_tool", "settle_call"} == names, "a call is made, and settled when lost, in its pool"
     hanging = [await stack.start("hanger") for _ in range(4)]
     crowd = [await stack.start("crowd") for _ in range(8)]
     ended = await asyncio.gather(*(stack.end_of(run_id) for run_id in crowd))
