@@ -144,6 +144,8 @@ async def test_probes_that_succeed_close_it(store: PostgresStore, dsn: str) -> N
     assert BreakerState.CLOSED is await state(store)
     kinds = [kind for kind, _, _ in await changes(store)]
     assert ["breaker_opened", "breaker_half_opened", "breaker_closed"] == kinds
+    await fail(store, 1)
+    assert BreakerState.CLOSED is await state(store), "failures count anew"
 
 
 async def test_one_probe_that_fails_opens_it_again(store: PostgresStore, dsn: str) -> None:
@@ -151,8 +153,8 @@ async def test_one_probe_that_fails_opens_it_again(store: PostgresStore, dsn: st
     await fail(store, 3)
     await let_time_pass(dsn)
     passage = await store.traffic.enter(PLAIN, key("p"))
-    for _ in range(RULE.probes):
-        await store.traffic.leave(PLAIN, key("late"), 0, ANSWERED)
+    for end in (*[ANSWERED] * RULE.probes, FAULT):
+        await store.traffic.leave(PLAIN, key("late"), 0, end)
     assert BreakerState.HALF_OPEN is await state(store)
     await store.traffic.leave(PLAIN, key("p"), passage.turn, FAULT, "down still")
     (found,) = await store.traffic.breakers([OF_TOOL])
@@ -200,10 +202,11 @@ async def test_person_may_let_a_call_pass_an_open_breaker(store: PostgresStore) 
         await store.traffic.leave(approved, key(n), passage.turn, ANSWERED)
     assert BreakerState.CLOSED is await state(store)
     await store.traffic.set_breaker(OF_TOOL, BreakerState.OPEN, "olga", "they migrate")
-    for n in range(2):
-        passage = await store.traffic.enter(approved, key(n))
-        await store.traffic.leave(approved, key(n), passage.turn, ANSWERED)
-    assert BreakerState.OPEN is await state(store)
+    for end in (ANSWERED, ANSWERED, FAULT):
+        passage = await store.traffic.enter(approved, key(end))
+        await store.traffic.leave(approved, key(end), passage.turn, end)
+    (found,) = await store.traffic.breakers([OF_TOOL])
+    assert (BreakerState.OPEN, None, "olga") == (found.state, found.open_until_s, found.by)
 
 
 @pytest.mark.parametrize("name", ["", "Ticket", "tool:", "tool:a b", "host:", "agent:x"])
