@@ -180,6 +180,7 @@ async def test_probe_of_a_lost_worker_comes_back(store: PostgresStore, dsn: str)
 
 async def test_person_opens_and_closes(store: PostgresStore, dsn: str) -> None:
     """What a person opened stays open, however long, until a person closes it; both are on record."""
+    await fail(store, 2)
     opened = await store.traffic.set_breaker(OF_TOOL, BreakerState.OPEN, "olga", "they migrate")
     assert (BreakerState.OPEN, None, True) == (opened.state, opened.open_until_s, opened.is_shut)
     await let_time_pass(dsn)
@@ -189,6 +190,7 @@ async def test_person_opens_and_closes(store: PostgresStore, dsn: str) -> None:
     closed = await store.traffic.set_breaker(OF_TOOL, BreakerState.CLOSED, "otto", "done")
     assert BreakerState.CLOSED is closed.state
     assert (await store.traffic.enter(PLAIN, key("a"))).admitted
+    await fail(store, 1)
     told = [("breaker_opened", OF_TOOL, "olga"), ("breaker_closed", OF_TOOL, "otto")]
     assert told == await changes(store)
 
@@ -304,6 +306,8 @@ async def test_clock_that_has_gone_back_holds_nobody_up(store: PostgresStore, ds
     assert (await store.traffic.enter(lane, key("before"))).admitted
     assert not (await store.traffic.enter(lane, key("waits"))).admitted
     assert (await store.traffic.enter(lane, key("refused"))).is_over
+    full = PLAIN.model_copy(update={"tool": ToolName("Full"), "concurrency": 1})
+    assert [True, False] == [(await store.traffic.enter(full, key(name))).admitted for name in ("has room", "has none")]
     down = lane.model_copy(update={"tool": ToolName("Down")})
     await fail(store, 3, down)
     async with await psycopg.AsyncConnection.connect(dsn) as connection:
@@ -320,6 +324,7 @@ async def test_clock_that_has_gone_back_holds_nobody_up(store: PostgresStore, ds
     late = await store.traffic.enter(lane, key("late"))
     assert (False, True) == (late.admitted, late.wait_s < 60)
     assert (await store.traffic.enter(lane, key("waits"))).wait_s < 60
+    assert not (await store.traffic.enter(full, key("has none"))).admitted
     async with await psycopg.AsyncConnection.connect(dsn) as connection:
         found = await connection.execute("SELECT count(*) FROM proctor.waiting WHERE since > clock_timestamp()")
         assert (0,) == await found.fetchone(), "what waited waits no longer for it than its patience, from now"
