@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
@@ -24,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import endings
     from workflows.cancelling import finish_first, raise_if_cancelled
     from workflows.continuing import go_on_if_long
-    from workflows.people import TAKEN_OVER, PeopleDesk, Question
+    from workflows.people import TAKEN_OVER, PeopleDesk, Question, question_of
     from workflows.saga import unwind
     from workflows.starting import check_start
     from workflows.state import TaskStart, TaskState
@@ -123,7 +122,7 @@ class AgentTaskWorkflow:
             if plan.kind == "final":
                 return endings.from_final_plan(state, plan)
             if plan.kind == "over_budget":
-                standing = await self._desk.await_decision(state, _question(plan))
+                standing = await self._desk.await_decision(state, question_of(plan))
                 if standing.state not in {*GRANTED, TAKEN_OVER}:
                     return endings.from_bound(state, f"max_cost_usd: {plan.summary}")
                 continue
@@ -148,7 +147,7 @@ class AgentTaskWorkflow:
 
     async def _perform(self, state: TaskState, plan: StepPlan) -> None:
         if plan.kind == "question":
-            await self._desk.await_decision(state, _question(plan))
+            await self._desk.await_decision(state, question_of(plan))
         reports = [await self._carry_out(state, call) for call in plan.calls]
         if plan.calls:
             state.note_progress(plan, reports)
@@ -286,13 +285,6 @@ class AgentTaskWorkflow:
         state.activity, state.status, state.waiting = ending.reason or "ended", outcome.status, None
         show(state)
         return outcome
-
-
-def _question(plan: StepPlan) -> Question:
-    assert plan.request_id is not None
-    until = plan.expires_at or workflow.now() + timedelta(hours=1)
-    kind = RequestKind.BUDGET if plan.kind == "over_budget" else RequestKind.QUESTION
-    return Question(plan.request_id, until, plan.summary, kind)
 
 
 def _asked(call: PlannedCall) -> CallReport:

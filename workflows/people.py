@@ -11,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from proctor.contracts.human import RequestKind
     from proctor.contracts.ids import RequestId
     from proctor.contracts.run import RequestRef, RequestStanding, RunStatus
+    from proctor.contracts.steps import StepPlan
     from workflows.continuing import go_on_if_long, is_long
     from workflows.state import WAKE_UPS_KEPT, TaskState, Waiting
     from workflows.view import show
@@ -36,6 +37,14 @@ class Question:
     kind: RequestKind = RequestKind.APPROVAL
     look_at: datetime | None = None
     """When others are to be asked too: the store does it when it is looked at."""
+
+
+def question_of(plan: StepPlan) -> Question:
+    """Give what a plan asks a person, instead of planning calls."""
+    assert plan.request_id is not None
+    until = plan.expires_at or workflow.now() + timedelta(hours=1)
+    kind = RequestKind.BUDGET if plan.kind == "over_budget" else RequestKind.QUESTION
+    return Question(plan.request_id, until, plan.summary, kind)
 
 
 @dataclass
