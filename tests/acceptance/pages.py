@@ -117,17 +117,22 @@ class Project:
             dev.wait()
 
     def enter(self, command: str) -> subprocess.CompletedProcess[str]:
-        """Enter a command in the root of the project."""
-        return subprocess.run(
-            ["sh", "-ec", command],
-            cwd=self.folder,
-            env=_environ(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        """Enter a command in the root of the project; one that does not end fails the test with what it said."""
+        try:
+            return subprocess.run(
+                ["sh", "-ec", command],
+                cwd=self.folder,
+                env=_environ(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as slow:
+            said = b"".join(part for part in (slow.stdout, slow.stderr) if isinstance(part, bytes)).decode()
+            worker = (self.folder / ".proctor" / "logs" / "worker-0.log").read_text()
+            raise AssertionError(f"{command} did not end:\n{said}\n{worker[-6000:]}") from slow
 
     def waiting_request(self, run_id: str) -> str:
         """Give the request that a run waits for, once it does."""

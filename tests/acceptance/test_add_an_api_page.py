@@ -1,9 +1,11 @@
 """docs/how-to/add-an-api.md works as it is written: a document becomes tools, and a run calls a real service."""
 
 import re
-import socket
+from collections.abc import Iterator
 
 import pytest
+
+from workers.embedded.ports import HeldPort
 
 from .pages import Page
 
@@ -11,20 +13,20 @@ pytestmark = pytest.mark.slow
 RUN, REQUEST = re.compile(r"note-taker-[0-9a-f]{10}"), re.compile(r"req-[0-9a-f]{12}")
 
 
-def page() -> Page:
-    """Give the page, with a free port in place of its own."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return Page(Page.of("how-to/add-an-api.md").text.replace("8099", str(taken.getsockname()[1])))
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """Give the page with a free port in place of its own, which nobody else gets before the desk listens there."""
+    with HeldPort() as port:
+        yield Page(Page.of("how-to/add-an-api.md").text.replace("8099", str(port.number)))
 
 
-def test_page_shows_what_a_newcomer_sees() -> None:
+def test_page_shows_what_a_newcomer_sees(page: Page) -> None:
     """Each command as written; the service saw the call once, with its key, its credential and its query."""
-    written, run_id, request = page(), "", ""
-    with written.project() as project:
+    run_id, request = "", ""
+    with page.project() as project:
         try:
             with project.stack():
-                for entered in written.entered:
+                for entered in page.entered:
                     done = project.enter(REQUEST.sub(request, RUN.sub(run_id, entered.command)))
                     told = done.stdout + done.stderr
                     assert (entered.exit_code, []) == (done.returncode, entered.misses(told)), (
