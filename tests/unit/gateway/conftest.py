@@ -7,6 +7,7 @@ import pytest
 
 from gateway.cli.main import run
 
+from .fake_issuer import FakeIssuer
 from .fakes import FakeInstallation
 
 
@@ -26,3 +27,16 @@ def proctor(installation: FakeInstallation, capsys: pytest.CaptureFixture[str]) 
         return code, out, err
 
     return call
+
+
+@pytest.fixture(scope="module")
+def issuer_with_keys() -> FakeIssuer:
+    """Make keys once: that takes longest."""
+    return FakeIssuer()
+
+
+@pytest.fixture
+def idp(issuer_with_keys: FakeIssuer) -> FakeIssuer:
+    """Give an honest issuer that nobody asked anything."""
+    issuer_with_keys.be_honest()
+    return issuer_with_keys

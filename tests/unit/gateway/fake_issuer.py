@@ -23,7 +23,8 @@ class FakeIssuer(Issuer):
         self.be_honest()
 
     def be_honest(self) -> None:
-        """Forget what a test wanted to be otherwise."""
+        """Forget what a test wanted to be otherwise, and what it asked."""
+        self.asked = []
         self.is_away, self.claimed, self.published = False, "", [self.rsa, self.ec]
         self.status = 200
         self.says: dict[str, Any] = {}

@@ -35,20 +35,6 @@ class FakeClock:
         return self.now
 
 
-@pytest.fixture(scope="module")
-def issuer_with_keys() -> FakeIssuer:
-    """Make keys once."""
-    return FakeIssuer()
-
-
-@pytest.fixture
-def idp(issuer_with_keys: FakeIssuer) -> FakeIssuer:
-    """Give an honest issuer that nobody asked anything."""
-    issuer_with_keys.be_honest()
-    issuer_with_keys.asked = []
-    return issuer_with_keys
-
-
 @pytest.fixture
 def clock() -> FakeClock:
     """Make a clock."""

@@ -20,19 +20,6 @@ SECRETS = Secrets(state="s" * 64, nonce="n" * 64, verifier="v" * 64)
 STRANGER = RSAKey.generate_key(2048, {"kid": "rsa-1", "use": "sig"})
 
 
-@pytest.fixture(scope="module")
-def issuer_with_keys() -> FakeIssuer:
-    """Make keys once."""
-    return FakeIssuer()
-
-
-@pytest.fixture
-def idp(issuer_with_keys: FakeIssuer) -> FakeIssuer:
-    """Give an honest issuer."""
-    issuer_with_keys.be_honest()
-    return issuer_with_keys
-
-
 def client_of(idp: FakeIssuer, secret: str = "") -> OidcClient:
     """Make a client of an issuer."""
     return OidcClient(OidcVerifier(idp.url, CLIENT, idp.client), secret)
