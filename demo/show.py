@@ -7,7 +7,7 @@ one that asks for something out of scope.
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -184,7 +184,7 @@ async def _decide(stage: Stage, request: HumanRequest) -> Word:
     tell("", f"with exactly {encode(request.details.get('arguments', {}))}")
     word: Word = "approve"
     if sys.stdin.isatty():
-        word = await asyncio.to_thread(_ask)
+        word = await asyncio.to_thread(ask)
     else:
         tell("", f"no terminal to ask at: {APPROVER}, a principal of the demo, approves")
     decision = HumanDecision(request_id=request.id, word=word, reason="decided in the demo")
@@ -194,9 +194,10 @@ async def _decide(stage: Stage, request: HumanRequest) -> Word:
     return word
 
 
-def _ask() -> Word:
+def ask(read: Callable[[str], str] = input) -> Word:
+    """Ask at the terminal until the answer is a yes or a no."""
     answers: dict[str, Word] = {"": "approve", "y": "approve", "yes": "approve", "n": "deny", "no": "deny"}
-    while (word := answers.get(input(f"             Approve, as {APPROVER}? [Y/n] ").strip().lower())) is None:
+    while (word := answers.get(read(f"             Approve, as {APPROVER}? [Y/n] ").strip().lower())) is None:
         tell("", "y or n, please")
     return word
 

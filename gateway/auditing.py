@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from gateway.contradictions import contradictions
 from gateway.engine import RunEngine
+from gateway.unfitting import first_misfit
 from proctor.contracts.archive_ports import RunArchive
 from proctor.contracts.audit import AuditRecord, agent_of_chain, find_breaks
 from proctor.contracts.base import Contract
@@ -124,8 +125,7 @@ def import_lines(lines: Iterable[str], name: str) -> Trail:
 
 def _short(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return first_misfit(error)
     return f"{type(error).__name__} {error}"
 
 

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from proctor.contracts.errors import InvalidInput
 from proctor.contracts.outside import OUTSIDE_NAME
-from proctor.documents.problems import did_you_mean
+from proctor.documents.problems import did_you_mean, words_of
 
 _FORMS: Final = {
     f"^{OUTSIDE_NAME}$": "must be lower-case letters, digits, dashes and underscores, at most 63, "
@@ -33,13 +33,18 @@ def misfit(detail: ErrorDetails) -> str:
         return _FORMS.get(pattern, f"must match {pattern}")
     text = _SHOULD.sub("must ", detail["msg"].removeprefix("Value error, "))
     if kind in {"enum", "literal_error"}:
-        guess = did_you_mean(str(detail["input"])[:64], re.findall(r"'([^']*)'", str(context["expected"])))
+        guess = did_you_mean(str(detail["input"])[:64], words_of(str(context["expected"])))
         return f"{text}; {guess}" if guess.startswith("did") else text
     return text
 
 
-def misfit_of(error: ValidationError, hint: str = "see --help") -> InvalidInput:
-    """Make an error that names the first place that does not fit."""
+def first_misfit(error: ValidationError) -> str:
+    """Say of the first place that does not fit what would."""
     first = error.errors()[0]
     where = " ".join(f"{part + 1}" if isinstance(part, int) else part for part in first["loc"])
-    return InvalidInput(f"{where}: {misfit(first)}" if where else misfit(first), hint=hint)
+    return f"{where}: {misfit(first)}" if where else misfit(first)
+
+
+def misfit_of(error: ValidationError, hint: str = "see --help") -> InvalidInput:
+    """Make an error that names the first place that does not fit."""
+    return InvalidInput(first_misfit(error), hint=hint)

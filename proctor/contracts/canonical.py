@@ -66,7 +66,7 @@ def _is_plain(value: Json) -> bool:
 
 def _is_plain_number(kind: type, value: Any) -> bool:
     if kind is float:
-        return not value.is_integer() and _SMALLEST_PLAIN <= abs(value) < LARGEST_EXACT
+        return not value.is_integer() and abs(value) >= _SMALLEST_PLAIN
     return kind is int and abs(value) < LARGEST_EXACT
 
 

@@ -124,7 +124,7 @@ def _explain(detail: ErrorDetails, name: str, value: Any) -> tuple[str, str]:
     if kind in fixed:
         return fixed[kind]
     if kind in {"enum", "literal_error", "union_tag_invalid"}:
-        allowed = _words(str(context.get("expected") or context.get("expected_tags")))
+        allowed = words_of(str(context.get("expected") or context.get("expected_tags")))
         return f"{name!r} is {_shown(value)}", f"write one of {', '.join(allowed)}"
     if kind in _EXPECTED:
         return f"{name!r} must be {_EXPECTED[kind]}, and is {_shown(value)}", ""
@@ -132,7 +132,7 @@ def _explain(detail: ErrorDetails, name: str, value: Any) -> tuple[str, str]:
     return f"{name!r} is {_shown(value)}: {text}", ""
 
 
-def _words(expected: str) -> list[str]:
+def words_of(expected: str) -> list[str]:
     """List the values that Pydantic names; it shows those of an enumeration as `<Risk.LOW: 'low'>`."""
     plain = re.sub(r"<[\w.]+: ('[^']*')>", r"\1", expected)
     return [word.strip(" '") for word in plain.replace(" or ", ", ").split(",")]

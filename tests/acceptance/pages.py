@@ -131,8 +131,9 @@ class Project:
             )
         except subprocess.TimeoutExpired as slow:
             said = b"".join(part for part in (slow.stdout, slow.stderr) if isinstance(part, bytes)).decode()
-            worker = (self.folder / ".proctor" / "logs" / "worker-0.log").read_text()
-            raise AssertionError(f"{command} did not end:\n{said}\n{worker[-6000:]}") from slow
+            log = self.folder / ".proctor" / "logs" / "worker-0.log"
+            worker = log.read_text()[-6000:] if log.exists() else "there is no worker"
+            raise AssertionError(f"{command} did not end:\n{said}\n{worker}") from slow
 
     def waiting_request(self, run_id: str) -> str:
         """Give the request that a run waits for, once it does."""

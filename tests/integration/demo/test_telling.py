@@ -2,6 +2,7 @@
 
 import pytest
 
+from demo.show import ask
 from demo.telling import COLUMNS, tell, tell_decisions, tell_report
 from proctor.contracts.audit import AuditRecord
 from tests.unit.gateway.fakes import NOW
@@ -42,3 +43,10 @@ def test_report_begins_with_its_sentence_and_ends_with_what_it_rests_on(capsys: 
         "             count: 2",
         "             rests on: Health in step 0, Wipe denied in step 1",
     ] == capsys.readouterr().out.splitlines()
+
+
+def test_only_a_yes_is_a_yes(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever wavers is asked again; nothing is approved for them."""
+    answers = iter(["maybe", "nay", " NO ", "", "Y"])
+    assert ["deny", "approve", "approve"] == [ask(lambda _: next(answers)) for _ in range(3)]
+    assert 2 == capsys.readouterr().out.count("y or n, please")

@@ -39,7 +39,11 @@ def _or_refused(encode: Any, value: Any) -> bytes | None:
 @example({"\ud83d\ude00": 1, "\uffff": 2, "a": '\u2028\x7f\x1f"\\/'})
 @example([2**53, -(2**53), 2**53 - 1])
 @example({"b": 1, "a": {"d": [], "c": {}}})
-@example([0.1, 12.5, -99.99, 1e-4, 9.9e-5, 1e-7, 123456.789, 9007199254740991.5, 1e16, 0.0, 10.0])
+@example([0.1, 12.5, -99.99, 1e-4, 123456.789, 4503599627370495.5])
+@example([9.9e-5])
+@example([-1e-7])
+@example([10.0])
+@example([1e16])
 @example((Role.OWNER, (2.5,)))
 def test_short_way_writes_what_the_long_one_does(value: Any) -> None:
     """Digests that people signed depend on every byte: the quick encoder and the one of RFC 8785 never differ."""

@@ -131,6 +131,15 @@ def test_rule_looks_at_calls_of_its_tools_only() -> None:
     assert ["permit", "odd"] == [each.id for each in policy.rules_for("Pay")]
 
 
+def test_digest_knows_numbers_by_their_value() -> None:
+    """2 and 2.0 are one limit, and 2.5 is another; so is one beyond what JSON has integers for."""
+    amount = Fact("arguments.amount", Kind.NUMBER)
+    limits = (Compare(amount, "at_most", (limit,)) for limit in (2, 2.0, 2.5, 2.0**60))
+    whole, same, more, most = (CompiledPolicy([rule("permit", limit)]).digest for limit in limits)
+    assert whole == same
+    assert 3 == len({whole, more, most})
+
+
 def test_digest_changes_with_the_meaning_of_a_rule() -> None:
     """Two policies that mean different things never share a digest."""
     hours = [Compare(PLATFORM["time.hour"], "less_than", (hour,)) for hour in (8, 8, 9)]
